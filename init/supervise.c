@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Deaths of services: described, judged by the policy, and acted upon. */
+#include "init.h"
+
+#include <common/format.h>
+#include <common/string.h>
+
+#include <ipc/log.h>
+#include <ipc/object.h>
+#include <ipc/status.h>
+#include <ipc/time.h>
+
+#define TICK_NS (1 * NS_PER_S)
+#define TURN_LIMIT_NS (5 * NS_PER_S) /* CPU time that one turn may use */
+
+/* Intel SDM volume 3, table 6-1. */
+static const char *exception_name(uint64_t vector) {
+    static const char *const names[] = {
+        "division by zero",
+        "debug exception",
+        "NMI",
+        "breakpoint",
+        "overflow",
+        "bound exceeded",
+        "invalid instruction",
+        "no FPU",
+        "double fault",
+        "vector 9",
+        "invalid TSS",
+        "segment not present",
+        "stack fault",
+        "general protection fault",
+        "page fault",
+        "vector 15",
+        "x87 error",
+        "alignment check",
+        "machine check",
+        "SIMD error",
+    };
+    if (vector < sizeof names / sizeof names[0]) {
+        return names[vector];
+    }
+    return vector == FAULT_VECTOR_FOREIGN ? "foreign system call"
+           : vector == FAULT_VECTOR_QUOTA ? "out of memory"
+                                          : "exception";
+}
+
+static const char *event_name(uint64_t event) {
+    static const char *const names[] = {"start-up", "cancel",       "close",
+                                        "reply",    "notification", "call"};
+    return event < sizeof names / sizeof names[0] ? names[event] : "turn";
+}
+
+static void describe_fault(struct service *service, const struct fault_message *fault) {
+    size_t length = 0;
+    char *text = service->reason;
+    size_t size = sizeof service->reason;
+    text[0] = '\0';
+    format_append(text, size, &length, "%s", exception_name(fault->vector));
+    if (fault->vector == 14 || fault->vector == FAULT_VECTOR_QUOTA) {
+        format_append(text, size, &length, " at 0x%lx", fault->address);
+    }
+    format_append(text, size, &length, " (rip 0x%lx) in %s", fault->rip, event_name(fault->event));
+    if (fault->event == EVENT_CALL) {
+        format_append(text, size, &length, " %lu", fault->label);
+    }
+}
+
+static const char *step_name(uint32_t step) {
+    static const char *const names[] = {"restart", "restart, call poisoned", "new instance"};
+    return names[step];
+}
+
+/* Leaves the service stopped, without what it has opened and mapped since its start. */
+static void stay_stopped(struct service *service) {
+    service->state = SERVICE_STOPPED;
+    (void)task_reset(service->task, HANDLE_NONE, RESET_STOP);
+}
+
+/* Restarts now or later, as the policy says. */
+static void act(struct service *service, const struct death *death) {
+    uint64_t now = time_now_ns();
+    struct verdict verdict = policy_judge(&service->policy, death, service->started_ns, now);
+    if (service->config->restart == RESTART_NEVER) {
+        stay_stopped(service);
+        log_line("service %s: %s; it stays stopped", service->config->name, service->reason);
+        return;
+    }
+    if (service_swap_back(service)) {
+        return;
+    }
+    if (verdict.delay_ns == 0) {
+        service_restart(service, verdict.flags);
+        log_line("service %s: %s; %s %u", service->config->name, service->reason,
+                 step_name(verdict.step), service->restarts);
+        return;
+    }
+    service->state = SERVICE_BACKOFF;
+    service->restart_at = now + verdict.delay_ns;
+    service->restart_flags = verdict.flags;
+    log_line("service %s: %s; %s in %lu ms", service->config->name, service->reason,
+             step_name(verdict.step), verdict.delay_ns / NS_PER_MS);
+    supervise_tick();
+}
+
+static void take_fault(struct service *service, const struct fault_message *fault) {
+    struct death death = {fault->vector, fault->rip, fault->event, fault->token};
+    service->crashes++;
+    describe_fault(service, fault);
+    act(service, &death);
+}
+
+static void take_exit(struct service *service, const struct fault_message *fault) {
+    int64_t code = (int64_t)fault->error;
+    struct death death = {POLICY_EXIT, fault->error, fault->event, fault->token};
+    service->crashes += code != 0;
+    format(service->reason, sizeof service->reason, "exit code %ld", code);
+    if (code == 0 && service->config->restart == RESTART_FAILURE) {
+        stay_stopped(service);
+        log_line("service %s: has ended", service->config->name);
+        return;
+    }
+    act(service, &death);
+}
+
+void supervise_call(struct event *event) {
+    struct fault_message fault;
+    uint64_t index = event->badge - SUPERVISION_BADGE;
+    if (index >= init.service_count || event_data(event, &fault, sizeof fault) != OK) {
+        reply_status(event->token, E_INVALID);
+        return;
+    }
+    /* The thread stays stopped; what happens to it is up to the reset. */
+    reply_status(event->token, OK);
+    if (event->label == FAULT_LABEL_EXIT) {
+        take_exit(&init.services[index], &fault);
+    } else {
+        take_fault(&init.services[index], &fault);
+    }
+}
+
+/* A server that computes for ever in one turn has crashed, only more slowly. */
+static void check_turn(struct service *service) {
+    struct task_info information = {0};
+    if (service->config->kind == KIND_PROGRAM || task_info(service->task, &information) != OK ||
+        information.main_state == THREAD_RECEIVING || information.turn_ns < TURN_LIMIT_NS) {
+        return;
+    }
+    struct death death = {POLICY_HANG, 0, EVENT_NOTIFY, 0};
+    service->crashes++;
+    format(service->reason, sizeof service->reason, "%lu s of CPU time in one turn",
+           information.turn_ns / NS_PER_S);
+    act(service, &death);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+void supervise_tick(void) {
+    uint64_t now = time_now_ns();
+    uint64_t next = now + TICK_NS;
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        struct service *service = &init.services[i];
+        if (service->state == SERVICE_RUNNING) {
+            service_swap_settle(service);
+            check_turn(service);
+        }
+        if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
+            service_restart(service, service->restart_flags);
+            log_line("service %s: restart %u", service->config->name, service->restarts);
+        }
+        if (service->state == SERVICE_BACKOFF) {
+            next = earlier(next, service->restart_at);
+        }
+    }
+    if (init.power_ns != 0 && init.power_ns <= now) {
+        power_step();
+    }
+    if (init.power_ns != 0) {
+        next = earlier(next, init.power_ns);
+    }
+    timer_set(init.timer, next);
+}

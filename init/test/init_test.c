@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* The ladder, the archive reader and the ACPI reader. */
+#include "check.h"
+
+#include "../acpi.h"
+#include "../policy.h"
+#include "../ustar.h"
+
+#define SECOND 1000000000ull
+
+/* ---- Policy ------------------------------------------------------------------------------- */
+
+static const struct death in_call = {14, 0x1000, EVENT_CALL, 77};
+static const struct death in_start = {14, 0x2000, EVENT_NONE, 0};
+
+TEST(same_call_is_poisoned_at_the_third_time) {
+    struct policy policy = {0};
+    struct death other = in_call;
+    other.token = 78;
+    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &other, 0, 100 * SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+    struct verdict verdict = policy_judge(&policy, &in_call, 0, 100 * SECOND);
+    CHECK_EQ(verdict.step, STEP_POISON);
+    CHECK_EQ(verdict.flags, RESET_POISON);
+    CHECK_EQ(verdict.delay_ns, 0);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+}
+
+static struct verdict third(struct policy *policy, uint64_t now) {
+    policy_judge(policy, &in_call, now - 50 * SECOND, now);
+    policy_judge(policy, &in_call, now - 50 * SECOND, now);
+    return policy_judge(policy, &in_call, now - 50 * SECOND, now);
+}
+
+TEST(three_poisonings_make_a_new_instance) {
+    struct policy policy = {0};
+    CHECK_EQ(third(&policy, 100 * SECOND).step, STEP_POISON);
+    CHECK_EQ(third(&policy, 101 * SECOND).step, STEP_POISON);
+    struct verdict verdict = third(&policy, 102 * SECOND);
+    CHECK_EQ(verdict.step, STEP_NEW_INSTANCE);
+    CHECK_EQ(verdict.flags, RESET_COLD | RESET_POISON);
+    /* Poisonings far apart don't add up. */
+    for (uint64_t i = 0; i < 5; i++) {
+        CHECK_EQ(third(&policy, (1000 + i * 61) * SECOND).step, STEP_POISON);
+    }
+}
+
+TEST(other_events_lead_to_a_new_instance) {
+    struct policy policy = {0};
+    policy_judge(&policy, &in_start, 0, 100 * SECOND);
+    policy_judge(&policy, &in_start, 0, 100 * SECOND);
+    struct verdict verdict = policy_judge(&policy, &in_start, 0, 100 * SECOND);
+    CHECK_EQ(verdict.step, STEP_NEW_INSTANCE);
+    CHECK_EQ(verdict.flags, RESET_COLD);
+}
+
+TEST(rapid_deaths_wait) {
+    struct policy policy = {0};
+    uint64_t expected[] = {0, 0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        struct verdict verdict = policy_judge(&policy, &in_start, 5 * SECOND, 6 * SECOND);
+        CHECK_EQ(verdict.delay_ns, expected[i] * 1000000);
+    }
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(policy_judge(&policy, &in_start, 0, SECOND).delay_ns, POLICY_DELAY_MAX_NS);
+    }
+    CHECK_EQ(policy_judge(&policy, &in_start, 0, 10 * SECOND).delay_ns, 0);
+    policy_judge(&policy, &in_start, 0, SECOND);
+    policy_judge(&policy, &in_start, 0, SECOND);
+    policy_forget(&policy);
+    CHECK_EQ(policy_judge(&policy, &in_start, 0, SECOND).step, STEP_RETRY);
+}
+
+/* ---- Archive ------------------------------------------------------------------------------ */
+
+struct bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+static status_t read_bytes(void *context, uint64_t offset, void *to, size_t size) {
+    const struct bytes *bytes = context;
+    if (offset > bytes->size || size > bytes->size - offset) {
+        return E_RANGE;
+    }
+    memcpy(to, bytes->data + offset, size);
+    return OK;
+}
+
+static size_t add_file(uint8_t *archive, size_t at, const char *name, char type, const char *text) {
+    char *header = (char *)archive + at;
+    size_t size = strlen(text);
+    memset(header, 0, 512);
+    strcpy(header, name);
+    snprintf(header + 124, 12, "%011o", (unsigned)size);
+    header[156] = type;
+    memcpy(header + 257, "ustar\00000", 8);
+    memset(header + 148, ' ', 8);
+    unsigned sum = 0;
+    for (int i = 0; i < 512; i++) {
+        sum += (unsigned char)header[i];
+    }
+    snprintf(header + 148, 8, "%06o", sum);
+    memset(archive + at + 512, 0, (size + 511) / 512 * 512);
+    memcpy(archive + at + 512, text, size);
+    return at + 512 + (size + 511) / 512 * 512;
+}
+
+TEST(ustar_files) {
+    uint8_t *archive = calloc(1, 8192);
+    size_t end = add_file(archive, 0, "etc", '5', "");
+    end = add_file(archive, end, "etc/motd", '0', "hello");
+    end = add_file(archive, end, "./manifest", '0', "service a\n");
+    struct bytes bytes = {archive, end};
+    uint64_t offset = 0, size = 0;
+    CHECK_EQ(ustar_find(read_bytes, &bytes, end, "manifest", &offset, &size), OK);
+    CHECK_EQ(size, 10);
+    CHECK(memcmp(archive + offset, "service a\n", 10) == 0);
+    CHECK_EQ(ustar_find(read_bytes, &bytes, end, "etc/motd", &offset, &size), OK);
+    CHECK_EQ(offset, 1024);
+    CHECK_EQ(ustar_find(read_bytes, &bytes, end, "etc", &offset, &size), E_NOT_FOUND);
+    CHECK_EQ(ustar_find(read_bytes, &bytes, end, "none", &offset, &size), E_NOT_FOUND);
+    CHECK_EQ(ustar_find(read_bytes, &bytes, 0, "none", &offset, &size), E_NOT_FOUND);
+    /* Cut anywhere: an answer, never a read beyond the end. */
+    for (size_t cut = 0; cut < end; cut++) {
+        struct bytes part = {archive, cut};
+        status_t status = ustar_find(read_bytes, &part, cut, "manifest", &offset, &size);
+        REQUIRE(status == E_NOT_FOUND || status == E_FORMAT ||
+                (status == OK && offset + size <= cut));
+    }
+    archive[512 + 3] ^= 1; /* a name with a wrong checksum */
+    CHECK_EQ(ustar_find(read_bytes, &bytes, end, "manifest", &offset, &size), E_FORMAT);
+    free(archive);
+}
+
+TEST(ustar_garbage) {
+    uint8_t *archive = calloc(1, 4096);
+    uint64_t offset, size;
+    for (int round = 0; round < 3000; round++) {
+        size_t end = add_file(archive, 0, "a", '0', "x");
+        end = add_file(archive, end, "b", '0', "y");
+        archive[check_random_below(end)] = (uint8_t)check_random();
+        struct bytes bytes = {archive, end};
+        status_t status = ustar_find(read_bytes, &bytes, end, "b", &offset, &size);
+        REQUIRE(status == OK || status == E_FORMAT || status == E_NOT_FOUND);
+        REQUIRE(status != OK || offset + size <= end);
+    }
+    free(archive);
+}
+
+/* ---- ACPI --------------------------------------------------------------------------------- */
+
+static uint8_t memory[0x4000];
+
+static status_t read_memory(void *context, uint64_t physical, void *to, size_t size) {
+    struct bytes bytes = {memory, sizeof memory};
+    (void)context;
+    return read_bytes(&bytes, physical, to, size);
+}
+
+static void put32(size_t at, uint32_t value) {
+    memcpy(memory + at, &value, 4);
+}
+
+static void finish_table(size_t at, const char *signature, uint32_t length) {
+    memcpy(memory + at, signature, 4);
+    put32(at + 4, length);
+    memory[at + 9] = 0;
+    uint8_t sum = 0;
+    for (uint32_t i = 0; i < length; i++) {
+        sum = (uint8_t)(sum + memory[at + i]);
+    }
+    memory[at + 9] = (uint8_t)-sum;
+}
+
+/* QEMU's package: \_S5_ = {5, 5, 0, 0}, here far into the DSDT. */
+static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 7, 0, 0};
+
+static void build_tables(void) {
+    memset(memory, 0, sizeof memory);
+    memcpy(memory + 0x100, "RSD PTR ", 8);
+    put32(0x100 + 16, 0x200);
+    put32(0x200 + 36, 0x900);
+    put32(0x200 + 40, 0x300);
+    finish_table(0x200, "RSDT", 44);
+    finish_table(0x900, "APIC", 40);
+    put32(0x300 + 40, 0x1000);
+    put32(0x300 + 48, 0xb2);
+    memory[0x300 + 52] = 0xf1;
+    put32(0x300 + 64, 0x604);
+    finish_table(0x300, "FACP", 116);
+    memcpy(memory + 0x1000 + 1530, s5, sizeof s5);
+    finish_table(0x1000, "DSDT", 2000);
+}
+
+TEST(acpi_power_off) {
+    struct acpi_power power = {0};
+    build_tables();
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), OK);
+    CHECK_EQ(power.smi_command, 0xb2);
+    CHECK_EQ(power.enable, 0xf1);
+    CHECK_EQ(power.pm1a_control, 0x604);
+    CHECK_EQ(power.pm1b_control, 0);
+    CHECK_EQ(power.sleep_a, 5 << 10);
+    CHECK_EQ(power.sleep_b, 7 << 10);
+    memory[0x1000 + 1000] ^= 1;
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_CHECKSUM);
+    build_tables();
+    memory[0x1000 + 1530 + 5] = 0;
+    finish_table(0x1000, "DSDT", 2000);
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_NOT_FOUND);
+    build_tables();
+    finish_table(0x300, "NONE", 116);
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_NOT_FOUND);
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory, 36, &power), E_NOT_FOUND);
+    /* XSDT in place of the RSDT. */
+    build_tables();
+    memory[0x100 + 15] = 2;
+    put32(0x100 + 24, 0x3000);
+    put32(0x3000 + 36, 0x300);
+    finish_table(0x3000, "XSDT", 44);
+    CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), OK);
+}
+
+TEST(acpi_garbage) {
+    struct acpi_power power;
+    for (int round = 0; round < 20000; round++) {
+        build_tables();
+        for (int i = 0; i < 3; i++) {
+            memory[0x100 + check_random_below(0x280)] = (uint8_t)check_random();
+        }
+        status_t status = acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power);
+        REQUIRE(status <= OK);
+    }
+    uint8_t type_a, type_b;
+    for (size_t cut = 0; cut <= sizeof s5; cut++) {
+        uint8_t *part = malloc(cut + 1);
+        memcpy(part, s5, cut);
+        CHECK_EQ(acpi_scan_s5(part, cut, &type_a, &type_b), cut >= 12);
+        free(part);
+    }
+}

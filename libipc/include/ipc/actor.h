@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame of a server. All state that must outlive the program text is marked ARENA; everything
+ * else is as the linker made it whenever the server starts again.
+ *
+ *     ARENA static struct example example;
+ *     int main(void) {
+ *         static const struct actor actor = {.create = create, .call = dispatch};
+ *         actor_run(&actor);
+ *     }
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <ipc/event.h>
+
+/* Puts a variable into the arena. ARENA: zero at the very first start. ARENA_DATA: initialised.
+ * (The end of the name keeps the compiler from storing the zeros in the file.) */
+#define ARENA __attribute__((section(".arena.bss,\"aw\",@nobits#")))
+#define ARENA_DATA __attribute__((section(".arena.data")))
+
+/*
+ * Names the program and the layout of its arena, once per program. A program that is swapped in
+ * takes the arena of the old one over as it is when name and layout are the same and layout is not
+ * 0: so count `layout` up when a type in the arena changes, and use 0 while the arena holds
+ * addresses of code or constants, which differ from build to build. (An identical file always takes
+ * over.)
+ */
+#define ACTOR_IMAGE(image_name, image_layout, image_version)                                       \
+    const struct image_note_section image_note                                                     \
+        __attribute__((used, section(".note.axolotl"), aligned(4))) = {                            \
+            sizeof(IMAGE_NOTE_OWNER),                                                              \
+            sizeof(struct image_note),                                                             \
+            1,                                                                                     \
+            IMAGE_NOTE_OWNER,                                                                      \
+            {(image_layout), (image_version), image_name},                                         \
+    }
+
+#define IMAGE_NOTE_OWNER "Axolotl"
+struct image_note_section {
+    uint32_t owner_size, data_size, type;
+    char owner[8];
+    struct image_note data;
+} __attribute__((packed));
+extern const struct image_note_section image_note;
+
+struct actor {
+    /* Once in the life of the arena, before the first event: builds the state. A negative status
+     * ends the task with a log line. Optional. */
+    status_t (*create)(void);
+    /* At every start, after create: restores what lies outside the arena. Optional. */
+    void (*start)(void);
+    /* One per kind of event; a missing one has the default in brackets. */
+    void (*call)(struct event *event);   /* [answers E_UNSUPPORTED] */
+    void (*reply)(struct event *event);  /* [closes its handles] */
+    void (*notify)(struct event *event); /* [nothing] */
+    void (*closed)(struct event *event); /* [nothing] */
+    void (*cancel)(struct event *event); /* [answers E_CANCELLED] */
+    void (*idle)(void); /* [nothing] no event, with RECEIVE_POLL in the mask: work to go on with */
+};
+
+/* Binds the startup handles "endpoint" and "notification" (those that are there) and runs. */
+_Noreturn void actor_run(const struct actor *actor);
+
+/* The same for an actor that has bound itself (actor_bind). */
+_Noreturn void actor_loop(const struct actor *actor);
+
+/* The receive mask that actor_run uses from the next commit on: RECEIVE_ALL, or without
+ * RECEIVE_CALL while there is no room for new work. Not in the arena: set it again in start(). */
+void actor_set_mask(uint32_t mask);
+
+/* How often the task was reset since it was made; 0 at the first start. */
+uint64_t actor_incarnation(void);
+
+/* RESET_* flags of the last reset. */
+uint32_t actor_reset_flags(void);
+
+/* Stops the task with a fault and a log line: the state is inconsistent. */
+_Noreturn void actor_abort(const char *why);

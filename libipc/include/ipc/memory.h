@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory objects and mappings. Sizes, offsets and addresses in bytes. Spec: docs/spec/syscalls.md.
+ */
+#pragma once
+
+#include <ipc/syscall.h>
+
+/* The calling task, where a task handle is wanted. */
+#define TASK_SELF HANDLE_NONE
+
+#define PAGE_ROUND_UP(size) (((uint64_t)(size) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
+
+/* Anonymous zero pages, allocated and charged at first touch; the size is rounded up to pages. */
+static inline MUST_CHECK status_t memory_create(handle_t account, uint64_t size, handle_t *memory) {
+    return syscall_handle(syscall_4(SYS_MEMORY_CREATE, account, size, 0, MEMORY_ANONYMOUS), memory);
+}
+
+/* A copy-on-write copy of an anonymous memory. */
+static inline MUST_CHECK status_t memory_clone(handle_t account, handle_t memory, handle_t *clone) {
+    return syscall_handle(syscall_2(SYS_MEMORY_CLONE, account, memory), clone);
+}
+
+/* Copies out of or into a memory without mapping it. All or nothing: E_RANGE beyond its size.
+ * In an actor memory_write is allowed only on a memory created in the same turn. */
+static inline status_t memory_read(handle_t memory, uint64_t offset, void *to, size_t size) {
+    int64_t result = syscall_4(SYS_MEMORY_READ, memory, offset, (uintptr_t)to, size);
+    return result < 0 ? syscall_failure(result) : OK;
+}
+
+static inline status_t memory_write(handle_t memory, uint64_t offset, const void *from,
+                                    size_t size) {
+    int64_t result = syscall_4(SYS_MEMORY_WRITE, memory, offset, (uintptr_t)from, size);
+    return result < 0 ? syscall_failure(result) : OK;
+}
+
+static inline status_t memory_info(handle_t memory, struct memory_info *information) {
+    return (status_t)syscall_2(SYS_MEMORY_INFO, memory, (uintptr_t)information);
+}
+
+/* An arena for a task, charged twice its size at once. */
+static inline MUST_CHECK status_t arena_create(handle_t account, uint64_t size, handle_t *arena) {
+    return syscall_handle(syscall_2(SYS_ARENA_CREATE, account, size), arena);
+}
+
+/* Maps `size` bytes of a memory at a page-aligned address; flags: PROT_* and MAP_*. The handle may
+ * be closed afterwards. E_INVALID, E_EXISTS (overlap), E_RANGE, E_RIGHTS. */
+static inline MUST_CHECK status_t memory_map(handle_t task, handle_t memory, uint64_t offset,
+                                             uint64_t address, uint64_t size, uint32_t flags) {
+    return (status_t)syscall_6(SYS_MAP, task, memory, offset, address, size, flags);
+}
+
+/* Removes whole mappings in the range. Staged in an actor. E_NOT_FOUND. */
+static inline status_t memory_unmap(handle_t task, uint64_t address, uint64_t size) {
+    return (status_t)syscall_4(SYS_UNMAP, task, address, size, 0);
+}
+
+/* Changes the protection of mappings; not in actors. */
+static inline status_t memory_protect(handle_t task, uint64_t address, uint64_t size,
+                                      uint32_t protection) {
+    return (status_t)syscall_4(SYS_PROTECT, task, address, size, protection);
+}
+
+/* Creates a memory of `size` bytes charged to the own account (startup handle "account"), maps it
+ * readable and writable at `address` and keeps no handle: memory for the life of the task. */
+MUST_CHECK status_t memory_map_new(uint64_t address, uint64_t size);

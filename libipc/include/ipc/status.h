@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Texts for statuses; the list itself is abi/axolotl/status.def. */
+#pragma once
+
+#include <axolotl/abi.h>
+
+/* A phrase for the user, such as "not found"; "unknown status" for a number that is none. Static.
+ */
+const char *status_text(status_t status);
+
+/* The symbol, such as "E_NOT_FOUND". Static. */
+const char *status_name(status_t status);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * Control protocol of init: what operators and tools ask the supervisor.
+ * Root badge bits 0-15: client number; INIT_BADGE_OPERATOR: may kill, restart, swap, power off.
+ */
+#pragma once
+#include <axolotl/abi.h>
+
+#define INIT_PROTOCOL_VERSION 1
+#define INIT_BADGE_OPERATOR 0x10000u
+#define SERVICE_NAME 20
+
+/* OP(number, NAME, name, request, reply): stubs are init_name(session, request, reply). */
+#define INIT_PROTOCOL(OP)                                                                          \
+    OP(1, INFO, info, struct init_info_request, struct init_info_reply)                            \
+    OP(2, KILL, kill, struct init_name_request, struct init_empty)                                 \
+    OP(3, RESTART, restart, struct init_name_request, struct init_empty)                           \
+    OP(4, SWAP, swap, struct init_swap_request, struct init_swap_reply)                            \
+    OP(5, POWER, power, struct init_power_request, struct init_empty)
+
+enum init_operation { INIT_INFO = 1, INIT_KILL, INIT_RESTART, INIT_SWAP, INIT_POWER };
+
+struct init_empty {
+    uint64_t reserved;
+};
+
+struct init_name_request {
+    char name[24];
+};
+
+/* The index-th service; E_NOT_FOUND past the end. */
+struct init_info_request {
+    uint64_t index;
+};
+
+enum service_state {
+    SERVICE_MISSING = 0, /* its module is not there or unusable */
+    SERVICE_RUNNING = 1,
+    SERVICE_BACKOFF = 2, /* crashed repeatedly, waits before the next start */
+    SERVICE_STOPPED = 3, /* ended, policy says no restart */
+};
+
+struct init_info_reply {
+    char name[24];
+    char program[24];
+    uint32_t state;      /* enum service_state */
+    uint32_t generation; /* of the program: +1 for each swap */
+    uint32_t restarts;   /* by any cause */
+    uint32_t crashes;    /* faults, not operators' kills */
+    uint64_t started_ns; /* time of the last start */
+    uint64_t memory;     /* bytes charged */
+    uint64_t memory_limit;
+    uint64_t task_id;
+    char reason[96]; /* of the last death, text */
+};
+
+/* One memory handle: the ELF file. */
+struct init_swap_request {
+    char name[24];
+    uint64_t length; /* of the file in bytes */
+};
+
+struct init_swap_reply {
+    uint64_t kept_state; /* 1: the new program took the arena over, 0: cold start */
+};
+
+enum { INIT_POWER_OFF = 1, INIT_POWER_REBOOT = 2 };
+struct init_power_request {
+    uint64_t action;
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Receiving and answering. The first short answer of a turn waits here, outside the arena, for the
+ * commit that ends the turn and carries it in its registers.
+ */
+#include <ipc/event.h>
+
+#include <common/string.h>
+
+#include <ipc/actor.h>
+#include <ipc/handle.h>
+
+#include "program.h"
+
+static struct {
+    token_t token; /* TOKEN_NONE: nothing waits */
+    uint64_t tag;
+    uint64_t words[MESSAGE_REGISTER_WORDS];
+} pending;
+
+static void take_message(struct event *event, uint64_t tag) {
+    event->label = TAG_LABEL(tag);
+    event->word_count = TAG_WORDS(tag);
+    event->lease_count = TAG_LEASES(tag);
+    event->handle_count = TAG_HANDLES(tag);
+    if (event->word_count <= MESSAGE_REGISTER_WORDS &&
+        (event->lease_count | event->handle_count) == 0) {
+        return;
+    }
+    const struct message_buffer *buffer = (const struct message_buffer *)MESSAGE_BUFFER_VA;
+    if (event->word_count > MESSAGE_REGISTER_WORDS) {
+        memcpy(event->words + MESSAGE_REGISTER_WORDS, buffer->words + MESSAGE_REGISTER_WORDS,
+               (event->word_count - MESSAGE_REGISTER_WORDS) * 8);
+    }
+    memcpy(event->leases, buffer->leases, event->lease_count * sizeof(struct lease));
+    memcpy(event->handles, buffer->handles, event->handle_count * sizeof(struct handle_slot));
+}
+
+void event_receive(struct event *event, uint32_t mask) {
+    struct message_registers registers = {.rdi = pending.token, .tag = pending.tag, .r14 = mask};
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        registers.words[i] = pending.words[i];
+    }
+    pending.token = TOKEN_NONE;
+    syscall_message(SYS_COMMIT_RECEIVE, &registers);
+    if (registers.rax < 0) {
+        actor_abort("commit_receive failed");
+    }
+    program.turn++;
+    event->kind = (uint32_t)registers.rax;
+    event->badge = registers.rdi;
+    event->cookie = registers.rdi;
+    event->token = registers.r14;
+    event->attempt = ORIGIN_ATTEMPT(registers.r15);
+    event->account = ORIGIN_ACCOUNT(registers.r15);
+    event->answer_handle_count = 0;
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        event->words[i] = registers.words[i];
+    }
+    if (event->kind == EVENT_CALL || event->kind == EVENT_REPLY) {
+        take_message(event, registers.tag);
+    } else {
+        event->label = event->word_count = event->lease_count = event->handle_count = 0;
+    }
+}
+
+status_t reply_handles(token_t token, status_t status, const void *data, size_t size,
+                       const struct handle_slot *handles, uint32_t count) {
+    if (size > MESSAGE_WORDS * 8 || count > MESSAGE_HANDLES) {
+        return E_INVALID;
+    }
+    uint32_t words = message_trim(data, size);
+    struct message_registers registers = {.rdi = token, .tag = TAG(status, words, 0, count)};
+    message_load(&registers, data, size, words);
+    if (count != 0) {
+        memcpy(message_buffer()->handles, handles, count * sizeof(struct handle_slot));
+    }
+    syscall_message(SYS_REPLY, &registers);
+    return registers.rax == E_STALE ? OK : (status_t)registers.rax;
+}
+
+void reply(token_t token, status_t status, const void *data, size_t size) {
+    uint32_t words = message_trim(data, size);
+    if (token == TOKEN_NONE) {
+        return;
+    }
+    if (words > MESSAGE_REGISTER_WORDS || pending.token != TOKEN_NONE) {
+        if (reply_handles(token, status, data, size, NULL, 0) != OK) {
+            actor_abort("reply failed");
+        }
+        return;
+    }
+    struct message_registers registers;
+    message_load(&registers, data, size, words);
+    pending.token = token;
+    pending.tag = TAG(status, words, 0, 0);
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        pending.words[i] = registers.words[i];
+    }
+}
+
+status_t event_data(const struct event *event, void *data, size_t size) {
+    size_t sent = (size_t)event->word_count * 8;
+    if (sent > size) {
+        return E_MESSAGE_SIZE;
+    }
+    memcpy(data, event->words, sent);
+    memset((char *)data + sent, 0, size - sent);
+    return OK;
+}
+
+handle_t event_take_handle(struct event *event, uint32_t index) {
+    if (index >= event->handle_count) {
+        return HANDLE_NONE;
+    }
+    handle_t handle = event->handles[index].handle;
+    event->handles[index].handle = HANDLE_NONE;
+    return handle;
+}
+
+void event_finish(struct event *event) {
+    for (uint32_t i = 0; i < event->handle_count; i++) {
+        handle_close(event->handles[i].handle);
+    }
+    event->handle_count = 0;
+}
+
+void event_answer_handle(struct event *event, handle_t handle, uint32_t rights) {
+    if (event->answer_handle_count == MESSAGE_HANDLES) {
+        actor_abort("too many handles in an answer");
+    }
+    event->answer_handles[event->answer_handle_count++] = (struct handle_slot){handle, rights};
+}
+
+uint64_t actor_turn(void) {
+    return program.incarnation << 40 | program.turn;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Reader of the static ACPI tables that the kernel needs: MADT, HPET, FADT, MCFG. No AML.
+ */
+#pragma once
+
+#include <arch/types.h>
+
+#define ACPI_IO_APICS 8
+
+struct acpi_io_apic {
+    phys_t address;
+    uint32_t gsi_base;
+};
+
+struct acpi_override {
+    uint32_t gsi;
+    bool present, level, active_low;
+};
+
+struct acpi_info {
+    phys_t root;       /* XSDT or RSDT; 0: none that is valid */
+    phys_t local_apic; /* 0: no MADT */
+    uint32_t cpu_count;
+    uint32_t apic_ids[CPU_MAX]; /* enabled processors, in MADT order */
+    uint32_t io_apic_count;
+    struct acpi_io_apic io_apics[ACPI_IO_APICS];
+    struct acpi_override isa[16];
+    phys_t hpet;
+    phys_t ecam; /* of PCI segment 0, 0: none */
+    uint8_t ecam_bus_first, ecam_bus_last;
+    uint16_t pm_timer_port; /* 0: none */
+    struct {
+        uint8_t space, width; /* 0 memory, 1 I/O, 2 PCI; width 0: no reset register */
+        uint8_t value;
+        uint64_t address;
+    } reset;
+};
+extern struct acpi_info acpi;
+
+/* Pointer to `size` bytes of physical memory for reading; NULL if they can't be there. */
+const void *acpi_memory(phys_t address, size_t size);
+
+/* Fills *info (zeroed) from the RSDP. Broken tables are skipped. */
+void acpi_parse(struct acpi_info *info, const uint8_t rsdp[40]);

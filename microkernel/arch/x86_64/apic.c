@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ * Local APIC (xAPIC, or x2APIC where the firmware left it on), I/O APICs, and the routing of device
+ * interrupts to vectors. Lock: the kernel lock; registers of the local APIC belong to their CPU.
+ * Without an I/O APIC the 8259 pair delivers through LINT0 of the boot CPU.
+ */
+#include <arch/hooks.h>
+#include <arch/irq.h>
+#include <arch/paging.h>
+#include <arch/port.h>
+#include <debug.h>
+
+#include "acpi.h"
+#include "machine.h"
+
+/* Local APIC registers, SDM 3A table 11-1. */
+enum {
+    LAPIC_ID = 0x20,
+    LAPIC_TASK_PRIORITY = 0x80,
+    LAPIC_EOI = 0xb0,
+    LAPIC_SPURIOUS = 0xf0,
+    LAPIC_COMMAND = 0x300,
+    LAPIC_COMMAND_HIGH = 0x310,
+    LAPIC_LVT_TIMER = 0x320,
+    LAPIC_LVT_LINT0 = 0x350,
+    LAPIC_LVT_LINT1 = 0x360,
+    LAPIC_LVT_ERROR = 0x370,
+    LAPIC_TIMER_INITIAL = 0x380,
+    LAPIC_TIMER_CURRENT = 0x390,
+    LAPIC_TIMER_DIVIDE = 0x3e0,
+};
+#define LAPIC_ENABLE 0x100u
+#define LVT_MASKED 0x10000u
+#define LVT_NMI 0x400u
+#define LVT_EXTINT 0x700u
+#define LVT_TSC_DEADLINE 0x40000u
+#define COMMAND_PENDING 0x1000u
+#define DIVIDE_BY_1 0xbu
+#define APIC_BASE_ENABLE 0x800u
+#define APIC_BASE_X2 0x400u
+
+#define IO_APIC_VERSION 1u
+#define IO_APIC_REDIRECTION 0x10u
+#define REDIRECTION_LOW_ACTIVE 0x2000u
+#define REDIRECTION_LEVEL 0x8000u
+#define REDIRECTION_MASKED 0x10000u
+
+#define LINES (IRQ_VECTOR_END - IRQ_VECTOR_FIRST)
+#define GSI_NONE (~0u)
+#define PIC_LINES 16u
+
+struct line {
+    bool used, level;
+    uint32_t gsi;         /* GSI_NONE: message-signalled */
+    uint32_t redirection; /* low half of the I/O APIC entry */
+};
+
+struct io_apic {
+    volatile uint32_t *registers;
+    uint32_t gsi_base, count;
+};
+
+static struct line lines[LINES]; /* of vector IRQ_VECTOR_FIRST + index */
+static struct io_apic io_apics[ACPI_IO_APICS];
+static uint32_t io_apic_count;
+static volatile uint32_t *lapic; /* NULL: x2APIC */
+static uint16_t pic_mask = 0xffff;
+
+static uint32_t lapic_read(uint32_t offset) {
+    return lapic != NULL ? lapic[offset / 4] : (uint32_t)msr_read(MSR_X2APIC + offset / 16);
+}
+
+static void lapic_write(uint32_t offset, uint32_t value) {
+    if (LIKELY(lapic != NULL)) {
+        lapic[offset / 4] = value;
+    } else {
+        msr_write(MSR_X2APIC + offset / 16, value);
+    }
+}
+
+void apic_eoi(void) {
+    lapic_write(LAPIC_EOI, 0);
+}
+
+void apic_send(uint32_t apic_id, uint32_t command) {
+    if (lapic == NULL) {
+        msr_write(MSR_X2APIC + LAPIC_COMMAND / 16, (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    while ((lapic_read(LAPIC_COMMAND) & COMMAND_PENDING) != 0) {
+        cpu_relax();
+    }
+    lapic_write(LAPIC_COMMAND_HIGH, apic_id << 24);
+    lapic_write(LAPIC_COMMAND, command);
+}
+
+void apic_timer_set(uint32_t count) {
+    lapic_write(LAPIC_TIMER_INITIAL, count);
+}
+
+uint32_t apic_timer_count(void) {
+    return lapic_read(LAPIC_TIMER_CURRENT);
+}
+
+void apic_timer_deadline_mode(void) {
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+    __asm__ volatile("mfence"); /* SDM 3A 11.5.4.1: before the first write of the MSR */
+}
+
+void apic_cpu_init(void) {
+    bool boot_cpu = cpu_id() == 0;
+    lapic_write(LAPIC_TASK_PRIORITY, 0);
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+    lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    lapic_write(LAPIC_LVT_LINT0, boot_cpu && io_apic_count == 0 ? LVT_EXTINT : LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT1, boot_cpu ? LVT_NMI : LVT_MASKED);
+    lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
+    lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | VECTOR_SPURIOUS);
+    uint32_t id = lapic_read(LAPIC_ID);
+    arch_cpu_self()->apic_id = lapic != NULL ? id >> 24 : id;
+}
+
+/* ---- I/O APIC -------------------------------------------------------------------------------- */
+
+static uint32_t io_apic_read(const struct io_apic *apic, uint32_t index) {
+    apic->registers[0] = index;
+    return apic->registers[4];
+}
+
+static void io_apic_write(const struct io_apic *apic, uint32_t index, uint32_t value) {
+    apic->registers[0] = index;
+    apic->registers[4] = value;
+}
+
+static const struct io_apic *io_apic_of(uint32_t gsi) {
+    for (uint32_t i = 0; i < io_apic_count; i++) {
+        if (gsi - io_apics[i].gsi_base < io_apics[i].count) {
+            return &io_apics[i];
+        }
+    }
+    return NULL;
+}
+
+static void io_apic_add(phys_t address, uint32_t gsi_base) {
+    struct io_apic *apic = &io_apics[io_apic_count];
+    apic->registers = arch_map_device(address, PAGE_SIZE);
+    if (apic->registers == NULL) {
+        return;
+    }
+    uint32_t version = io_apic_read(apic, IO_APIC_VERSION);
+    if (version == ~0u || (version & 0xff) == 0) {
+        return;
+    }
+    apic->gsi_base = gsi_base;
+    apic->count = (version >> 16 & 0xff) + 1;
+    for (uint32_t i = 0; i < apic->count; i++) {
+        io_apic_write(apic, IO_APIC_REDIRECTION + 2 * i, REDIRECTION_MASKED);
+    }
+    io_apic_count++;
+}
+
+static void pic_write_mask(uint16_t mask) {
+    pic_mask = mask;
+    port_out8(0x21, (uint8_t)mask);
+    port_out8(0xa1, (uint8_t)(mask >> 8));
+}
+
+/* Both chips to vectors base.., masked. Even when unused they may raise spurious interrupts. */
+static void pic_init(uint8_t base) {
+    port_out8(0x20, 0x11);
+    port_out8(0xa0, 0x11);
+    port_out8(0x21, base);
+    port_out8(0xa1, (uint8_t)(base + 8));
+    port_out8(0x21, 4);
+    port_out8(0xa1, 2);
+    port_out8(0x21, 1);
+    port_out8(0xa1, 1);
+    pic_write_mask(0xffff);
+}
+
+void apic_init(void) {
+    uint64_t base = msr_read(MSR_APIC_BASE);
+    if ((base & APIC_BASE_X2) == 0) {
+        msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+        lapic = arch_map_device(base & PTE_ADDRESS, PAGE_SIZE);
+        ASSERT(lapic != NULL);
+    }
+    for (uint32_t i = 0; i < acpi.io_apic_count; i++) {
+        io_apic_add(acpi.io_apics[i].address, acpi.io_apics[i].gsi_base);
+    }
+    if (acpi.local_apic == 0) { /* no MADT: the place where chipsets have it, if it is there */
+        io_apic_add(0xfec00000, 0);
+    }
+    pic_init(io_apic_count == 0 ? (uint8_t)IRQ_VECTOR_FIRST : (uint8_t)VECTOR_LEGACY);
+    apic_cpu_init();
+    kernel_log("interrupts: %s, %u I/O APICs", lapic != NULL ? "xAPIC" : "x2APIC", io_apic_count);
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static void redirection_write(const struct line *line, uint32_t flags) {
+    const struct io_apic *apic = io_apic_of(line->gsi);
+    if (apic != NULL) {
+        io_apic_write(apic, IO_APIC_REDIRECTION + 2 * (line->gsi - apic->gsi_base),
+                      line->redirection | flags);
+    }
+}
+
+void irq_isa_line(uint32_t isa, struct irq_line *line) {
+    *line = (struct irq_line){.gsi = isa};
+    if (isa < 16 && acpi.isa[isa].present && io_apic_count != 0) {
+        line->gsi = acpi.isa[isa].gsi;
+        line->level = acpi.isa[isa].level;
+        line->active_low = acpi.isa[isa].active_low;
+    }
+}
+
+static bool gsi_in_use(uint32_t gsi) {
+    for (uint32_t i = 0; i < LINES; i++) {
+        if (lines[i].used && lines[i].gsi == gsi) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct line *line_alloc(void) {
+    for (uint32_t i = io_apic_count == 0 ? PIC_LINES : 0; i < LINES; i++) {
+        if (!lines[i].used) {
+            return &lines[i];
+        }
+    }
+    return NULL;
+}
+
+static inline uint32_t line_vector(const struct line *line) {
+    return IRQ_VECTOR_FIRST + (uint32_t)(line - lines);
+}
+
+status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
+    const struct io_apic *apic = io_apic_of(wanted->gsi);
+    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= PIC_LINES)) {
+        return E_NOT_FOUND;
+    }
+    if (gsi_in_use(wanted->gsi)) {
+        return E_BUSY;
+    }
+    struct line *line = apic != NULL ? line_alloc() : &lines[wanted->gsi];
+    if (line == NULL) {
+        return E_NO_SPACE;
+    }
+    *line = (struct line){.used = true, .level = wanted->level, .gsi = wanted->gsi};
+    line->redirection = line_vector(line) | (wanted->level ? REDIRECTION_LEVEL : 0) |
+                        (wanted->active_low ? REDIRECTION_LOW_ACTIVE : 0);
+    if (apic != NULL) {
+        uint32_t high = IO_APIC_REDIRECTION + 2 * (wanted->gsi - apic->gsi_base) + 1;
+        io_apic_write(apic, high, ((struct arch_cpu *)cpu_table[0])->apic_id << 24);
+    }
+    redirection_write(line, REDIRECTION_MASKED);
+    *vector = line_vector(line);
+    return OK;
+}
+
+status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) {
+    struct line *line = line_alloc();
+    if (line == NULL) {
+        return E_NO_SPACE;
+    }
+    *line = (struct line){.used = true, .gsi = GSI_NONE};
+    *vector = line_vector(line);
+    *address = 0xfee00000u | (uint64_t)((struct arch_cpu *)cpu_table[0])->apic_id << 12;
+    *data = *vector;
+    return OK;
+}
+
+static void line_mask(const struct line *line, bool masked) {
+    if (!line->used || line->gsi == GSI_NONE) {
+        return;
+    }
+    if (io_apic_count != 0) {
+        redirection_write(line, masked ? REDIRECTION_MASKED : 0);
+        return;
+    }
+    uint16_t bit = (uint16_t)(1u << line->gsi);
+    uint16_t mask = (uint16_t)(masked ? pic_mask | bit : pic_mask & ~bit);
+    if (!masked && line->gsi >= 8) {
+        mask &= (uint16_t)~4u; /* the cascade */
+    }
+    pic_write_mask(mask);
+}
+
+void irq_mask(uint32_t vector) {
+    line_mask(&lines[vector - IRQ_VECTOR_FIRST], true);
+}
+
+void irq_unmask(uint32_t vector) {
+    line_mask(&lines[vector - IRQ_VECTOR_FIRST], false);
+}
+
+void irq_release(uint32_t vector) {
+    irq_mask(vector);
+    lines[vector - IRQ_VECTOR_FIRST].used = false;
+}
+
+uint32_t irq_gsi(uint32_t vector) {
+    return lines[vector - IRQ_VECTOR_FIRST].gsi;
+}
+
+/* A spurious interrupt of the 8259 shows on its lowest line without the in-service bit. */
+static bool pic_acknowledge(uint32_t irq) {
+    uint16_t chip = irq < 8 ? 0x20 : 0xa0;
+    port_out8(chip, 0x0b);
+    bool real = (port_in8(chip) & 1u << (irq & 7)) != 0;
+    if (real) {
+        port_out8(chip, 0x20);
+    }
+    if (irq >= 8) {
+        port_out8(0x20, 0x20);
+    }
+    return real;
+}
+
+void irq_interrupt(uint32_t vector) {
+    if (vector < IRQ_VECTOR_FIRST || vector >= IRQ_VECTOR_END) {
+        return; /* spurious: the local APIC's, or a masked 8259's; no acknowledgement */
+    }
+    const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
+    if (line->level) {
+        line_mask(line, true); /* before the EOI, or it would come again at once */
+    }
+    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + PIC_LINES) {
+        if (!pic_acknowledge(vector - IRQ_VECTOR_FIRST)) {
+            return;
+        }
+    } else {
+        apic_eoi();
+    }
+    if (line->used) {
+        irq_handle(vector);
+    }
+}

@@ -1,0 +1,396 @@
+; SPDX-License-Identifier: MIT
+; Every way into the kernel and the two ways out. Offsets repeat struct arch_context and struct
+; arch_cpu (include/arch/cpu.h); cpu.c asserts them.
+;
+; Order on several CPUs: save the user's registers, then set in_kernel, then take the lock. Who
+; holds the lock and sees in_kernel may rely on the saved registers (x86 keeps stores in order).
+
+CPU_CURRENT equ 8
+CPU_KERNEL_STACK equ 16
+CPU_USER_RSP equ 24
+CPU_IN_KERNEL equ 65
+CPU_RESCHED_FORCED equ 66
+CPU_IDLE equ 67
+
+CONTEXT_RSP equ 104
+CONTEXT_RIP equ 112
+CONTEXT_RFLAGS equ 120
+CONTEXT_RCX equ 128
+CONTEXT_R11 equ 136
+CONTEXT_BY_SYSCALL equ 172
+
+USER_SS equ 0x23
+USER_CS equ 0x2b
+VECTOR_SHOOTDOWN equ 0xf3
+VECTOR_FIRST_INTERRUPT equ 32
+MSR_GS_BASE equ 0xc0000101
+
+FRAME_RIP equ 16                        ; above vector and error code
+FRAME_CS equ 24
+FRAME_RFLAGS equ 32
+FRAME_RSP equ 40
+FRAME_SIZE equ 176                      ; struct exception_frame
+
+extern syscall_dispatch, foreign_call, schedule_forced
+extern exception_user, exception_kernel, exception_paranoid
+extern interrupt_dispatch, shootdown_interrupt, kernel_lock_wait
+extern kernel_lock, smp_active
+
+; Registers of a context from rdi on (the rest is saved by hand), and of an exception frame.
+%define CONTEXT_REGISTERS rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp
+%define FRAME_REGISTERS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+%define SCRATCH_REGISTERS rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+
+%macro SAVE 2-*                         ; base, registers
+%assign place 8
+%xdefine base %1
+%rep %0 - 1
+%rotate 1
+    mov [base + place], %1
+%assign place place + 8
+%endrep
+%endmacro
+
+%macro LOAD 2-*
+%assign place 8
+%xdefine base %1
+%rep %0 - 1
+%rotate 1
+    mov %1, [base + place]
+%assign place place + 8
+%endrep
+%endmacro
+
+%macro PUSH_EACH 1-*
+%rep %0
+    push %1
+%rotate 1
+%endrep
+%endmacro
+
+%macro POP_EACH 1-*                     ; the same list, backwards
+%rep %0
+%rotate -1
+    pop %1
+%endrep
+%endmacro
+
+; Takes the kernel lock (1: held). Clobbers what C may clobber.
+%macro LOCK_KERNEL 0
+    mov byte [gs:CPU_IN_KERNEL], 1
+    mov edi, 1
+    xchg [kernel_lock], edi
+    test edi, edi
+    jz %%held
+    call kernel_lock_wait
+%%held:
+%endmacro
+
+%macro UNLOCK_KERNEL 0
+    mov byte [gs:CPU_IN_KERNEL], 0
+    mov dword [kernel_lock], 0
+%endmacro
+
+; stac, clac: three-byte nops that cpu.c replaces where there is SMAP.
+%macro SMAP_SITE 1
+%%site: db 0x0f, 0x1f, 0x00
+    [section .rodata.smap]
+    dd %%site - smap_sites
+    dd %1
+    __?SECT?__
+%endmacro
+%define SMAP_CLAC 0xca
+%define SMAP_STAC 0xcb
+
+section .rodata.smap progbits alloc noexec nowrite align=8
+global smap_sites, smap_sites_end
+smap_sites:
+
+section .text progbits alloc exec nowrite align=64
+
+; ---- System calls -----------------------------------------------------------------------------
+
+; rax operation, rcx rip, r11 rflags; interrupts off, rsp the user's. %1: several CPUs run.
+%macro SYSCALL_ENTRY 1
+    swapgs
+    mov [gs:CPU_USER_RSP], rsp
+    mov rsp, [gs:CPU_CURRENT]
+    mov [rsp], rax
+    SAVE rsp, CONTEXT_REGISTERS
+    mov [rsp + CONTEXT_RIP], rcx
+    mov rcx, [gs:CPU_USER_RSP]
+    mov [rsp + CONTEXT_RFLAGS], r11
+    mov [rsp + CONTEXT_RSP], rcx
+    mov byte [rsp + CONTEXT_BY_SYSCALL], 1
+%if %1
+    mov rbx, rsp
+    mov rsp, [gs:CPU_KERNEL_STACK]
+    LOCK_KERNEL
+    cmp byte [gs:CPU_RESCHED_FORCED], 0
+    jne forced
+    mov rdi, rbx
+    mov eax, [rbx]
+%else
+    mov rdi, rsp
+    mov rsp, [gs:CPU_KERNEL_STACK]
+%endif
+    test eax, eax
+    jns foreign
+    call syscall_dispatch
+%endmacro
+
+; Leaves for the context at rax by sysret.
+%macro SYSRET_EXIT 0
+    mov rcx, [rax + CONTEXT_RIP]
+    mov r11, [rax + CONTEXT_RFLAGS]
+    LOAD rax, CONTEXT_REGISTERS
+    mov rsp, [rax + CONTEXT_RSP]
+    mov rax, [rax]
+    swapgs
+    o64 sysret
+%endmacro
+
+align 64
+global syscall_entry_single
+syscall_entry_single:
+    SYSCALL_ENTRY 0
+    mov rax, [gs:CPU_CURRENT]
+    test rax, rax
+    jz idle
+    cmp byte [rax + CONTEXT_BY_SYSCALL], 0
+    je exit_by_iret
+    SYSRET_EXIT
+
+align 64
+global syscall_entry_smp
+syscall_entry_smp:
+    SYSCALL_ENTRY 1
+    ; falls through
+
+; Unlocks and continues the current thread, or idles.
+global exit_to_user
+exit_to_user:
+    mov rax, [gs:CPU_CURRENT]
+    test rax, rax
+    jz idle
+    cmp byte [smp_active], 0
+    je .unlocked
+    UNLOCK_KERNEL
+.unlocked:
+    cmp byte [rax + CONTEXT_BY_SYSCALL], 0
+    je exit_by_iret
+    SYSRET_EXIT
+
+; in: rax context; unlocked.
+exit_by_iret:
+    mov rsp, [gs:CPU_KERNEL_STACK]
+    push USER_SS
+    push qword [rax + CONTEXT_RSP]
+    push qword [rax + CONTEXT_RFLAGS]
+    push USER_CS
+    push qword [rax + CONTEXT_RIP]
+    LOAD rax, CONTEXT_REGISTERS
+    mov rcx, [rax + CONTEXT_RCX]
+    mov r11, [rax + CONTEXT_R11]
+    mov rax, [rax]
+    swapgs
+    iretq
+
+foreign:
+    call foreign_call
+    jmp exit_to_user
+
+forced:
+    call schedule_forced
+    jmp exit_to_user
+
+; Nothing to run. An interrupt does not return here (see idle_interrupt) but for the shootdown IPI.
+idle:
+    mov rsp, [gs:CPU_KERNEL_STACK]
+    mov byte [gs:CPU_IDLE], 1
+    cmp byte [smp_active], 0
+    je .wait
+    UNLOCK_KERNEL
+.wait:
+    sti
+    hlt
+    cli
+    jmp .wait
+
+; ---- Exceptions and interrupts ----------------------------------------------------------------
+
+; in: stack vector, error, rip, cs, rflags, rsp, ss (the kernel stack or an IST stack).
+align 16
+vector_common:
+    test byte [rsp + FRAME_CS], 3
+    jz from_kernel
+from_user:
+    swapgs
+    lfence                              ; no speculation past a mispredicted swapgs
+    mov [gs:CPU_USER_RSP], rax
+    mov rax, [gs:CPU_CURRENT]
+    SAVE rax, CONTEXT_REGISTERS
+    mov [rax + CONTEXT_RCX], rcx
+    mov [rax + CONTEXT_R11], r11
+    mov byte [rax + CONTEXT_BY_SYSCALL], 0
+    mov rcx, [gs:CPU_USER_RSP]
+    mov [rax], rcx
+    mov rcx, [rsp + FRAME_RIP]
+    mov rdx, [rsp + FRAME_RFLAGS]
+    mov rsi, [rsp + FRAME_RSP]
+    mov [rax + CONTEXT_RIP], rcx
+    mov [rax + CONTEXT_RFLAGS], rdx
+    mov [rax + CONTEXT_RSP], rsi
+    mov r12, [rsp]                      ; vector
+    mov r13, [rsp + 8]                  ; error code
+    mov r14, cr2                        ; before another fault can change it
+    mov rsp, [gs:CPU_KERNEL_STACK]
+    cld
+    SMAP_SITE SMAP_CLAC
+    cmp r12d, VECTOR_FIRST_INTERRUPT
+    jae interrupt
+    cmp byte [smp_active], 0
+    je .locked
+    LOCK_KERNEL
+    cmp byte [gs:CPU_RESCHED_FORCED], 0
+    jne forced
+.locked:
+    mov edi, r12d
+    mov rsi, r13
+    mov rdx, r14
+    call exception_user
+    jmp exit_to_user
+
+; in: r12d vector, kernel stack empty
+interrupt:
+    cmp byte [smp_active], 0
+    je .locked
+    LOCK_KERNEL
+    cmp byte [gs:CPU_RESCHED_FORCED], 0
+    je .locked
+    call schedule_forced
+.locked:
+    mov edi, r12d
+    call interrupt_dispatch
+    jmp exit_to_user
+
+from_kernel:
+    cmp dword [rsp], VECTOR_FIRST_INTERRUPT
+    jb kernel_exception
+    cmp byte [gs:CPU_IDLE], 0
+    je kernel_exception                 ; interrupts are off in the kernel: a bug, reported there
+    mov byte [gs:CPU_IDLE], 0
+    mov r12, [rsp]
+    mov rsp, [gs:CPU_KERNEL_STACK]
+    jmp interrupt
+
+kernel_exception:
+    PUSH_EACH FRAME_REGISTERS
+    cld
+    SMAP_SITE SMAP_CLAC                 ; iretq brings AC back
+    mov rdi, rsp
+    mov rsi, cr2
+    call exception_kernel
+    POP_EACH FRAME_REGISTERS
+    add rsp, 16                         ; vector, error code
+    iretq
+
+; NMI, machine check, double fault, #DB in the kernel: on an IST stack, at any instruction, so
+; neither GS nor the lock can be relied on. The word above the frame is this CPU's struct cpu.
+paranoid:
+    PUSH_EACH FRAME_REGISTERS
+    cld
+    SMAP_SITE SMAP_CLAC
+    mov ecx, MSR_GS_BASE
+    rdmsr
+    mov r12d, eax
+    mov r13d, edx
+    mov rax, [rsp + FRAME_SIZE]
+    mov rdx, rax
+    shr rdx, 32
+    wrmsr
+    mov rdi, rsp
+    mov rsi, cr2
+    mov r14, rsi
+    call exception_paranoid
+    mov cr2, r14
+    mov ecx, MSR_GS_BASE
+    mov eax, r12d
+    mov edx, r13d
+    wrmsr
+    POP_EACH FRAME_REGISTERS
+    add rsp, 16                         ; vector, error code
+    iretq
+
+debug:
+    test byte [rsp + FRAME_CS], 3
+    jnz from_user
+    jmp paranoid
+
+; Answers a TLB shootdown without the lock and without leaving the interrupted code.
+shootdown:
+    test byte [rsp + 8], 3
+    jz .inside
+    swapgs
+    lfence
+.inside:
+    PUSH_EACH SCRATCH_REGISTERS
+    cld
+    call shootdown_interrupt
+    POP_EACH SCRATCH_REGISTERS
+    test byte [rsp + 8], 3
+    jz .out
+    swapgs
+.out:
+    iretq
+
+; One stub of 16 bytes for each vector.
+align 16
+global vector_stubs
+vector_stubs:
+%assign vector 0
+%rep 256
+    align 16
+%if vector = VECTOR_SHOOTDOWN
+    jmp shootdown
+%else
+%if vector <> 8 && (vector < 10 || vector > 14) && vector <> 17 && vector <> 21 && vector <> 29 && vector <> 30
+    push 0
+%endif
+    push vector
+%if vector = 1
+    jmp debug
+%elif vector = 2 || vector = 8 || vector = 18
+    jmp paranoid
+%else
+    jmp vector_common
+%endif
+%endif
+%assign vector vector + 1
+%endrep
+
+; ---- User memory --------------------------------------------------------------------------------
+
+; in: rdi to, rsi from, rdx bytes. out: eax 0, or E_FAULT by way of user_copy_fault. A fault between
+; user_copy and user_copy_end at a user address is vm_fault's, see trap.c.
+global user_copy, user_copy_end, user_copy_fault
+align 16
+user_copy:
+    SMAP_SITE SMAP_STAC
+    mov rcx, rdx
+    shr rcx, 3
+    rep movsq
+    mov ecx, edx
+    and ecx, 7
+    rep movsb
+    SMAP_SITE SMAP_CLAC
+    xor eax, eax
+    ret
+user_copy_end:
+user_copy_fault:
+    SMAP_SITE SMAP_CLAC
+    mov eax, -5
+    ret
+
+section .rodata.smap
+smap_sites_end:

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * User page tables. Lock: the kernel lock. Invariant: walk_table is the table for walk_tag and is
+ * still linked; whoever frees a table resets the tag. Kernel entries (256-511 of the root) are
+ * copied at creation and never change afterwards in a way that adds root entries.
+ */
+#include "machine.h"
+
+#include <arch/hooks.h>
+#include <arch/paging.h>
+#include <arch/switch.h>
+#include <common/string.h>
+
+#define WALK_NONE (~0ull)
+#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
+
+static inline bool address_ok(uint64_t va) {
+    return va - USER_LOWEST < USER_HIGHEST - USER_LOWEST;
+}
+
+static inline unsigned index_at(uint64_t va, unsigned level) {
+    return (unsigned)(va >> (12 + 9 * level)) & 511;
+}
+
+static inline uint64_t entry_bits(uint32_t flags) {
+    uint64_t bits = PTE_PRESENT | PTE_USER;
+    if ((flags & PAGE_WRITE) != 0) {
+        bits |= PTE_WRITE;
+    }
+    if ((flags & PAGE_EXECUTE) == 0) {
+        bits |= PTE_NO_EXECUTE;
+    }
+    if (UNLIKELY((flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0)) {
+        bits |= (flags & PAGE_UNCACHED) != 0 ? PTE_UNCACHED : PTE_WRITE_COMBINE;
+    }
+    return bits;
+}
+
+static void info_read(uint64_t entry, struct page_info *info) {
+    info->address = entry & PTE_ADDRESS;
+    info->flags = PAGE_READ | ((entry & PTE_WRITE) != 0 ? PAGE_WRITE : 0) |
+                  ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
+                  ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
+                  ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
+    info->dirty = (entry & PTE_DIRTY) != 0;
+    info->accessed = (entry & PTE_ACCESSED) != 0;
+}
+
+static inline void walk_set(struct arch_space *space, uint64_t va, uint64_t *table) {
+    space->walk_tag = va >> 21;
+    space->walk_table = table;
+}
+
+/* The page table for va, making what is missing; NULL: the account cannot pay. */
+static uint64_t *walk_create(struct arch_space *space, uint64_t va) {
+    uint64_t *table = phys_to_virt(space->root);
+    for (unsigned level = 3; level > 0; level--) {
+        uint64_t *entry = &table[index_at(va, level)];
+        if ((*entry & PTE_PRESENT) == 0) {
+            phys_t page = page_table_alloc(space->account);
+            if (page == 0) {
+                return NULL;
+            }
+            *entry = page | TABLE_BITS;
+        }
+        table = phys_to_virt(*entry & PTE_ADDRESS);
+    }
+    walk_set(space, va, table);
+    return table;
+}
+
+/* The entry for va; NULL if there is no table for it. */
+static inline uint64_t *walk(struct arch_space *space, uint64_t va) {
+    if (LIKELY(va >> 21 == space->walk_tag)) {
+        return &space->walk_table[index_at(va, 0)];
+    }
+    if (!address_ok(va)) {
+        return NULL;
+    }
+    uint64_t *table = phys_to_virt(space->root);
+    for (unsigned level = 3; level > 0; level--) {
+        uint64_t entry = table[index_at(va, level)];
+        if ((entry & PTE_PRESENT) == 0) {
+            return NULL;
+        }
+        table = phys_to_virt(entry & PTE_ADDRESS);
+    }
+    walk_set(space, va, table);
+    return &table[index_at(va, 0)];
+}
+
+static inline bool loaded_here(const struct arch_space *space) {
+    return arch_cpu_self()->space == space;
+}
+
+static inline void invalidate_if_loaded(const struct arch_space *space, uint64_t va) {
+    if (loaded_here(space)) {
+        arch_invalidate(va);
+    }
+}
+
+status_t arch_space_create(struct arch_space *space, struct account *account) {
+    phys_t root = page_table_alloc(account);
+    if (root == 0) {
+        return E_QUOTA;
+    }
+    uint64_t *table = phys_to_virt(root);
+    memcpy(&table[256], &kernel_pml4[256], 256 * sizeof(table[0]));
+    *space = (struct arch_space){.root = root, .walk_tag = WALK_NONE, .account = account};
+    return OK;
+}
+
+/* Frees every table below `table`, which is of `level`. */
+static void tables_free(struct arch_space *space, const uint64_t *table, unsigned level) {
+    unsigned count = level == 3 ? 256 : 512; /* the kernel's half is shared */
+    for (unsigned i = 0; i < count; i++) {
+        if ((table[i] & PTE_PRESENT) != 0) {
+            phys_t below = table[i] & PTE_ADDRESS;
+            if (level > 1) {
+                tables_free(space, phys_to_virt(below), level - 1);
+            }
+            page_table_free(space->account, below);
+        }
+    }
+}
+
+void arch_space_destroy(struct arch_space *space) {
+    arch_space_unload(space);
+    tables_free(space, phys_to_virt(space->root), 3);
+    page_table_free(space->account, space->root);
+    *space = (struct arch_space){.walk_tag = WALK_NONE};
+}
+
+static inline bool mapping_ok(uint64_t va, phys_t pa, uint32_t flags) {
+    const uint32_t both = PAGE_WRITE | PAGE_EXECUTE;
+    return address_ok(va) && ((va | pa) & (PAGE_SIZE - 1)) == 0 && (flags & both) != both;
+}
+
+static status_t map_entry(struct arch_space *space, uint64_t va, uint64_t **entry) {
+    uint64_t *table = space->walk_table;
+    if (UNLIKELY(va >> 21 != space->walk_tag)) {
+        table = walk_create(space, va);
+        if (table == NULL) {
+            return E_QUOTA;
+        }
+    }
+    *entry = &table[index_at(va, 0)];
+    return OK;
+}
+
+status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
+    uint64_t *entry;
+    if (!mapping_ok(va, pa, flags)) {
+        return E_INVALID;
+    }
+    status_t status = map_entry(space, va, &entry);
+    if (status != OK) {
+        return status;
+    }
+    if ((*entry & PTE_PRESENT) != 0) {
+        return E_EXISTS;
+    }
+    *entry = pa | entry_bits(flags);
+    return OK;
+}
+
+status_t arch_remap(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
+    uint64_t *entry;
+    if (!mapping_ok(va, pa, flags)) {
+        return E_INVALID;
+    }
+    status_t status = map_entry(space, va, &entry);
+    if (status == OK) {
+        *entry = pa | entry_bits(flags);
+        invalidate_if_loaded(space, va);
+    }
+    return status;
+}
+
+bool arch_unmap(struct arch_space *space, uint64_t va, struct page_info *old) {
+    uint64_t *entry = walk(space, va);
+    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+        return false;
+    }
+    /* Atomic: another CPU may be setting the dirty bit. */
+    uint64_t value = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+    if (old != NULL) {
+        info_read(value, old);
+    }
+    invalidate_if_loaded(space, va);
+    return true;
+}
+
+bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
+    uint64_t *entry = walk(space, va);
+    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+        return false;
+    }
+    const uint64_t rights = PTE_WRITE | PTE_NO_EXECUTE;
+    uint64_t bits = entry_bits(flags) & rights;
+    uint64_t value = *entry;
+    while (!__atomic_compare_exchange_n(entry, &value, (value & ~rights) | bits, false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    invalidate_if_loaded(space, va);
+    return true;
+}
+
+bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
+    const uint64_t *entry = walk(space, va);
+    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+        return false;
+    }
+    info_read(*entry, info);
+    return true;
+}
+
+uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
+    return walk(space, va);
+}
+
+bool arch_test_and_clear_dirty(struct arch_space *space, uint64_t va) {
+    uint64_t *entry = walk(space, va);
+    if (entry == NULL || (*entry & PTE_DIRTY) == 0) {
+        return false;
+    }
+    __atomic_fetch_and(entry, ~PTE_DIRTY, __ATOMIC_RELAXED);
+    invalidate_if_loaded(space, va);
+    return true;
+}
+
+uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {
+    while (start < end) {
+        const uint64_t *table = phys_to_virt(space->root);
+        unsigned level = 3;
+        uint64_t entry;
+        while (((entry = table[index_at(start, level)]) & PTE_PRESENT) != 0) {
+            if (level == 0) {
+                return start;
+            }
+            table = phys_to_virt(entry & PTE_ADDRESS);
+            level--;
+        }
+        uint64_t size = 1ull << (12 + 9 * level);
+        start = (start & ~(size - 1)) + size;
+    }
+    return end;
+}
+
+void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
+    uint64_t bit = 1ull << cpu->id;
+    cpu->space->cpus &= ~bit;
+    space->cpus |= bit;
+    cpu->space = space;
+    cpu->count_cr3++;
+    cr3_write(space->root);
+}
+
+void arch_space_leave(void) {
+    struct arch_cpu *cpu = arch_cpu_self();
+    if (cpu->space != &kernel_space) {
+        arch_space_load(cpu, &kernel_space);
+    }
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ * Clock and timer. The TSC is the clock (assumed synchronous and invariant); it and the local APIC
+ * timer are measured once against the best reference there is: HPET, ACPI PM timer, PIT.
+ */
+#include <arch/hooks.h>
+#include <arch/paging.h>
+#include <arch/port.h>
+#include <arch/timer.h>
+#include <debug.h>
+
+#include "acpi.h"
+#include "machine.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define PIT_HZ 1193182u
+#define PM_TIMER_HZ 3579545u
+#define HPET_PERIOD_MAX 100000000u /* femtoseconds, HPET 1.0a 2.3.4 */
+#define FEMTO 1000000000000000ull
+
+struct reference {
+    uint64_t (*read)(void);
+    uint64_t hz, mask;
+    bool down;
+    const char *name;
+};
+
+struct clock clock;
+
+static volatile uint32_t *hpet;
+static uint64_t apic_hz;
+static uint64_t apic_mult;  /* APIC timer ticks per ns, 32.32 */
+static uint64_t tsc_per_ns; /* TSC ticks per ns, 32.32 */
+static uint64_t deadlines[CPU_MAX];
+
+static uint64_t hpet_read(void) {
+    return hpet[0xf0 / 4];
+}
+
+static uint64_t pm_timer_read(void) {
+    return port_in32(acpi.pm_timer_port);
+}
+
+static uint64_t pit_read(void) {
+    port_out8(0x43, 0x80); /* latch channel 2 */
+    uint8_t low = port_in8(0x42);
+    return (uint64_t)port_in8(0x42) << 8 | low;
+}
+
+static struct reference reference_choose(void) {
+    hpet = acpi.hpet != 0 ? arch_map_device(acpi.hpet, PAGE_SIZE) : NULL;
+    if (hpet != NULL && hpet[1] != 0 && hpet[1] <= HPET_PERIOD_MAX) {
+        hpet[0x10 / 4] |= 1; /* run */
+        return (struct reference){hpet_read, FEMTO / hpet[1], 0xffffffff, false, "HPET"};
+    }
+    if (acpi.pm_timer_port != 0) {
+        return (struct reference){pm_timer_read, PM_TIMER_HZ, 0xffffff, false, "PM timer"};
+    }
+    port_out8(0x61, (uint8_t)((port_in8(0x61) & ~2u) | 1u)); /* gate on, speaker off */
+    port_out8(0x43, 0xb0);                                   /* channel 2, mode 0, 16 bits */
+    port_out8(0x42, 0xff);
+    port_out8(0x42, 0xff);
+    return (struct reference){pit_read, PIT_HZ, 0xffff, true, "PIT"};
+}
+
+struct sample {
+    uint64_t tsc, reference, apic;
+};
+
+/* Reads all three as close together as a few tries allow: a virtual machine may be interrupted. */
+static struct sample sample_take(const struct reference *reference) {
+    struct sample best = {0};
+    uint64_t best_width = ~0ull;
+    for (int i = 0; i < 4; i++) {
+        uint64_t before = rdtsc();
+        uint64_t count = reference->read();
+        uint64_t after = rdtsc();
+        if (after - before < best_width) {
+            best_width = after - before;
+            best = (struct sample){before + best_width / 2, count, apic_timer_count()};
+        }
+    }
+    return best;
+}
+
+/* Rounds to a whole MHz when that is within 100 ppm, which is what measuring can promise. */
+static uint64_t hz_round(uint64_t hz) {
+    uint64_t whole = (hz + 500000) / 1000000 * 1000000;
+    uint64_t error = hz > whole ? hz - whole : whole - hz;
+    return error * 10000 < hz ? whole : hz;
+}
+
+static void calibrate(void) {
+    struct reference reference = reference_choose();
+    uint64_t wanted = reference.hz / 2000; /* half a millisecond */
+    apic_timer_set(~0u);
+    struct sample start = sample_take(&reference);
+    uint64_t elapsed = 0;
+    uint64_t tsc_limit = rdtsc() + 100000000; /* a reference that stands still ends this too */
+    while (elapsed < wanted && rdtsc() < tsc_limit) {
+        uint64_t now = reference.read();
+        elapsed = (reference.down ? start.reference - now : now - start.reference) & reference.mask;
+        cpu_relax();
+    }
+    struct sample end = sample_take(&reference);
+    apic_timer_set(0);
+    elapsed = (reference.down ? start.reference - end.reference : end.reference - start.reference) &
+              reference.mask;
+    if (elapsed < wanted) {
+        kernel_log("clock: %s does not run, assuming 1 GHz", reference.name);
+        clock.tsc_hz = apic_hz = NS_PER_SECOND;
+        return;
+    }
+    clock.tsc_hz = hz_round((end.tsc - start.tsc) * reference.hz / elapsed);
+    apic_hz = hz_round(((start.apic - end.apic) & 0xffffffff) * reference.hz / elapsed);
+    kernel_log("clock: TSC %lu kHz, APIC timer %lu kHz, by %s", clock.tsc_hz / 1000, apic_hz / 1000,
+               reference.name);
+}
+
+/* ---- Real-time clock ---------------------------------------------------------------------------
+ */
+
+static uint8_t cmos_read(uint8_t index) {
+    port_out8(0x70, index | 0x80); /* with NMI off for the moment */
+    uint8_t value = port_in8(0x71);
+    port_out8(0x70, 0);
+    return value;
+}
+
+struct rtc_time {
+    uint8_t second, minute, hour, day, month, year;
+};
+
+static struct rtc_time rtc_fields(void) {
+    return (struct rtc_time){cmos_read(0), cmos_read(2), cmos_read(4),
+                             cmos_read(7), cmos_read(8), cmos_read(9)};
+}
+
+static unsigned from_bcd(uint8_t value, bool bcd) {
+    return bcd ? (value >> 4) * 10u + (value & 15u) : value;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+static uint64_t days_from_date(uint64_t year, uint64_t month, uint64_t day) {
+    year -= month <= 2;
+    uint64_t era_year = year % 400;
+    uint64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return year / 400 * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + day_of_year -
+           719468;
+}
+
+/* ns since 1970, 0: no clock or nonsense. The year is taken to be 20xx. */
+static uint64_t rtc_read(void) {
+    struct rtc_time time, again;
+    uint8_t status = cmos_read(11);
+    bool bcd = (status & 4) == 0;
+    for (int tries = 0;; tries++) {
+        time = rtc_fields();
+        again = rtc_fields();
+        if ((cmos_read(10) & 0x80) == 0 && time.second == again.second &&
+            time.minute == again.minute && time.hour == again.hour) {
+            break;
+        }
+        if (tries == 1000) {
+            return 0;
+        }
+    }
+    unsigned hour = from_bcd(time.hour & 0x7f, bcd);
+    if ((status & 2) == 0) { /* 12-hour clock, bit 7: afternoon */
+        hour = hour % 12 + ((time.hour & 0x80) != 0 ? 12 : 0);
+    }
+    unsigned month = from_bcd(time.month, bcd);
+    unsigned day = from_bcd(time.day, bcd);
+    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23) {
+        return 0;
+    }
+    uint64_t days = days_from_date(2000 + from_bcd(time.year, bcd), month, day);
+    uint64_t seconds =
+        days * 86400 + hour * 3600 + from_bcd(time.minute, bcd) * 60 + from_bcd(time.second, bcd);
+    return seconds * NS_PER_SECOND;
+}
+
+/* ---- Interface
+ * ----------------------------------------------------------------------------------- */
+
+static uint64_t ratio_32_32(uint64_t numerator, uint64_t denominator) {
+    uint64_t whole = numerator / denominator;
+    return whole << 32 | (numerator % denominator << 32) / denominator;
+}
+
+void timer_init(void) {
+    clock.tsc_base = boot_tsc;
+    clock.tsc_entry = boot_tsc;
+    calibrate();
+    clock.mult = ratio_32_32(NS_PER_SECOND, clock.tsc_hz);
+    tsc_per_ns = ratio_32_32(clock.tsc_hz, NS_PER_SECOND);
+    apic_mult = ratio_32_32(apic_hz, NS_PER_SECOND);
+    uint64_t wall = rtc_read();
+    clock.wall_base = wall > time_now() ? wall - time_now() : 0;
+    timer_cpu_init();
+}
+
+void timer_cpu_init(void) {
+    deadlines[cpu_id()] = TIMER_NEVER;
+    if (cpu_features.tsc_deadline) {
+        apic_timer_deadline_mode();
+    }
+}
+
+static uint64_t scale(uint64_t value, uint64_t mult) {
+    return (uint64_t)(((unsigned __int128)value * mult) >> 32);
+}
+
+static void deadline_arm(uint64_t deadline) {
+    if (cpu_features.tsc_deadline) {
+        arch_cpu_self()->count_msr++;
+        msr_write(MSR_TSC_DEADLINE,
+                  deadline == TIMER_NEVER ? 0 : clock.tsc_base + scale(deadline, tsc_per_ns) + 1);
+        return;
+    }
+    uint64_t count = 0;
+    if (deadline != TIMER_NEVER) {
+        uint64_t now = time_now();
+        count = deadline > now ? scale(deadline - now, apic_mult) + 1 : 1;
+        count = count > 0xffffffff ? 0xffffffff : count;
+    }
+    apic_timer_set((uint32_t)count);
+}
+
+void timer_program(uint64_t deadline) {
+    uint64_t *current = &deadlines[cpu_id()];
+    if (*current != deadline) {
+        *current = deadline;
+        deadline_arm(deadline);
+    }
+}
+
+/* The APIC timer is narrower than a deadline and not exactly as fast as the TSC. */
+void timer_expired(void) {
+    uint64_t *deadline = &deadlines[cpu_id()];
+    if (time_now() < *deadline) {
+        deadline_arm(*deadline);
+        return;
+    }
+    *deadline = TIMER_NEVER;
+    timer_interrupt();
+}
+
+void time_delay(uint64_t microseconds) {
+    uint64_t end = time_now() + microseconds * 1000;
+    while (time_now() < end) {
+        cpu_relax();
+    }
+}

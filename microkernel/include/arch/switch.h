@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * Changing what a CPU runs: thread, address space, FPU. All with the kernel lock held.
+ */
+#pragma once
+
+#include <arch/cpu.h>
+#include <arch/paging.h>
+
+/* Slow parts of arch_thread_switch. */
+void arch_fpu_leave(struct arch_cpu *cpu);
+void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next);
+void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next);
+void arch_space_load(struct arch_cpu *cpu, struct arch_space *space);
+
+/* Loads the page tables of `space` if they are not loaded. */
+static inline void arch_space_switch(struct arch_space *space) {
+    struct arch_cpu *cpu = arch_cpu_self();
+    if (cpu->space != space) {
+        arch_space_load(cpu, space);
+    }
+}
+
+/* Loads the kernel's own page tables: no user space's changes concern this CPU then. */
+void arch_space_leave(void);
+
+/*
+ * Makes `next` the thread that this CPU leaves the kernel with; NULL: idle (the space stays
+ * loaded). Does not change the address space. Costs nothing extra for threads without FPU state
+ * and with the bases that are loaded already.
+ */
+static inline void arch_thread_switch(struct thread *next) {
+    struct arch_cpu *cpu = arch_cpu_self();
+    if (UNLIKELY(cpu->fpu_live)) {
+        arch_fpu_leave(cpu);
+    }
+    cpu->current = next;
+    if (next == NULL) {
+        return;
+    }
+    struct arch_context *context = (struct arch_context *)next;
+    if (UNLIKELY(context->fpu != NULL)) {
+        arch_fpu_enter(cpu, context);
+    }
+    if (UNLIKELY(((context->fs_base ^ cpu->fs_base) | (context->gs_base ^ cpu->gs_base)) != 0)) {
+        arch_bases_load(cpu, context);
+    }
+}
+
+/* Bytes of an FPU area (alignment 64); thread_fpu_area_alloc provides one at first use (#NM). */
+size_t arch_fpu_area_size(void);
+
+/* Before an FPU area is freed or refilled from another image: the thread is not running. The area
+ * is reset to the initial state if `keep`, else context->fpu becomes NULL. */
+void arch_fpu_reset(struct arch_context *context, bool keep);
+
+/* Copies the FPU state of `from` (not running, or current here) into the area of `to` (TASK_CLONE);
+ * nothing to do if from->fpu is NULL. to->fpu has been allocated by the caller. */
+void arch_fpu_copy(struct arch_context *to, struct arch_context *from);

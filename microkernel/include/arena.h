@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * Arenas: memory with a committed image. `memory->pages` are the working frames, `committed` the
+ * frames of the last commit (0: still zero). A page is mapped writable only while it is in the hot
+ * list; the commit looks at the hot pages' dirty bits and copies the dirty ones.
+ * Charged twice its size at creation, so that neither a write nor a commit can fail.
+ */
+#pragma once
+
+#include "memory.h"
+
+#define ARENA_HOT_CHUNK 256u /* entries of the hot list in one frame */
+#define ARENA_HOT_CHUNKS 16u
+#define ARENA_HOT_MAX (ARENA_HOT_CHUNK * ARENA_HOT_CHUNKS) /* pages that one turn may change */
+#define ARENA_IDLE_TURNS 64 /* clean turns after which a hot page is write-protected again */
+
+struct arena_hot {
+    uint64_t *entry; /* its page-table entry */
+    uint32_t page;
+    uint32_t idle; /* turns without a change */
+};
+
+struct arena {
+    struct memory *memory;
+    struct task *task;   /* mapped there, NULL: free */
+    uint64_t *committed; /* a frame table like memory->pages */
+    struct arena_hot *hot[ARENA_HOT_CHUNKS];
+    uint32_t hot_count, hot_max;
+    bool loaded; /* has its initial content */
+};
+
+MUST_CHECK status_t arena_create(struct account *account, uint64_t size, struct memory **out);
+void arena_destroy(struct arena *arena);
+/* Write fault on a page: it becomes hot. E_QUOTA: the turn has changed ARENA_HOT_MAX pages. */
+MUST_CHECK status_t arena_touch(struct arena *arena, uint64_t page);
+static inline struct arena_hot *arena_hot_at(const struct arena *arena, uint32_t index) {
+    return &arena->hot[index / ARENA_HOT_CHUNK][index % ARENA_HOT_CHUNK];
+}
+/* The page of the last arena_touch is mapped now. */
+void arena_touched(struct arena *arena);
+static inline bool arena_hot_dirty(const struct arena_hot *hot) {
+    return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
+}
+/* Makes the working pages the committed image; returns the number of pages copied. */
+uint32_t arena_commit(struct arena *arena);
+/* Working pages = committed image; every page is write-protected again. */
+void arena_rollback(struct arena *arena);
+/* Forgets both images: all zero. */
+void arena_clear(struct arena *arena);
+/* Writes initial content into working and committed image alike. */
+MUST_CHECK status_t arena_load(struct arena *arena, uint64_t offset, const void *from,
+                               uint64_t length);

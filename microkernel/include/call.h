@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * Endpoints, sessions and calls.
+ *
+ * A call goes QUEUED (at its endpoint) -> TAKEN (delivered in the current turn of the server)
+ * -> ACCEPTED (that turn was committed without an answer) -> done. The request is kept unchanged
+ * until the answer, so that it can be delivered again. Invariants: a QUEUED call is in exactly one
+ * queue of its endpoint; a TAKEN call is its server's turn.call; an ACCEPTED call is in its
+ * server's `accepted` list; a call in the endpoint's `cancels` list has `cancel` set and is TAKEN
+ * or ACCEPTED.
+ */
+#pragma once
+
+#include "object.h"
+#include "timer.h"
+#include <common/list.h>
+
+struct memory;
+struct task;
+struct thread;
+
+#define PRIORITIES 32
+
+struct endpoint {
+    struct object object;
+    struct task *server;            /* bound to it, NULL: callers wait */
+    uint32_t ready;                 /* bitmap of non-empty queues */
+    uint32_t cold_epoch;            /* sessions minted before the last cold start are lost */
+    struct list queues[PRIORITIES]; /* of calls, by priority, oldest first */
+    struct list cancels;            /* of calls whose server has not seen the cancel */
+    struct list closed;             /* of sessions without handles */
+    bool dead;                      /* no handle with RECEIVE exists any more */
+};
+
+struct session {
+    struct object object;
+    struct endpoint *endpoint;
+    uint64_t badge;
+    uint32_t cold_epoch;
+    struct list closed_link;
+};
+
+enum call_state { CALL_IDLE = 0, CALL_QUEUED, CALL_TAKEN, CALL_ACCEPTED, CALL_DONE };
+
+struct message_handle {
+    struct object *object; /* NULL: none; holds a handle count */
+    uint32_t rights;
+    uint32_t epoch;
+};
+
+struct message {
+    uint64_t tag;
+    uint64_t words[MESSAGE_WORDS];
+    struct message_handle handles[MESSAGE_HANDLES];
+};
+
+struct call {
+    struct object object;
+    struct list link;        /* queue, accepted, replies */
+    struct list cancel_link; /* endpoint->cancels */
+    struct list caller_link; /* caller_task->outgoing, for staged calls */
+    uint8_t state;           /* enum call_state */
+    uint8_t priority;
+    bool cancel;      /* the caller asked to have it back */
+    bool cancel_seen; /* … and the server was told */
+    bool timed_out;
+    bool answered; /* an answer is staged in this turn */
+    bool kernel;   /* a fault or exit message */
+    uint8_t pad;
+    uint32_t attempt;
+    uint32_t slot, sequence; /* the token */
+    uint64_t cookie;
+    struct memory *page_memory; /* a page-in call: the page that is wanted; holds a reference */
+    uint64_t page_index;
+    struct thread *thread;   /* blocked in CALL; NULL: staged, or the caller is dead */
+    struct task *caller;     /* whose address space the leases are in; NULL: dead */
+    struct session *session; /* holds a reference */
+    struct task *server;     /* TAKEN or ACCEPTED there */
+    struct timer_node timer; /* deadline of a synchronous call */
+    struct lease leases[MESSAGE_LEASES];
+    struct message request;
+    struct message reply;
+};
+
+MUST_CHECK status_t endpoint_create(struct account *account, struct endpoint **out);
+/* The task that was bound lets go of it, with its reference. */
+void endpoint_unbind(struct endpoint *endpoint);
+MUST_CHECK status_t session_create(struct account *account, struct endpoint *endpoint,
+                                   uint64_t badge, struct session **out);
+
+MUST_CHECK status_t call_create(struct account *account, struct call **out);
+/* A new name for the next use of the slot, so that old tokens are stale. Never TOKEN_NONE. */
+static inline void call_rename(struct call *call) {
+    call->sequence = call->sequence == UINT32_MAX ? 1 : call->sequence + 1;
+}
+void call_destroy(struct object *object);
+static inline token_t call_token(const struct call *call) {
+    return ((uint64_t)call->sequence << 32) | call->slot;
+}
+/* The call that a server holds under this token, or NULL. */
+struct call *call_find(token_t token, const struct task *server);
+/* The call that a task staged under this token, or NULL. */
+struct call *call_find_outgoing(token_t token, const struct task *caller);
+
+/* Sends a filled call to its session's endpoint; a waiting server gets it at once. E_CLOSED,
+ * E_RESET: nothing done. */
+MUST_CHECK status_t call_send(struct call *call, struct session *session);
+/* Gives the answer in call->reply to the caller; the server side is done with the call. */
+void call_complete(struct call *call);
+/* The same with an answer made here. */
+void call_fail(struct call *call, status_t status);
+/* The caller wants the call back. A QUEUED call is completed with `status` at once. */
+void call_cancel(struct call *call, status_t status);
+/* The caller's thread or task ends: leases end, the server is told. */
+void call_abandon(struct call *call);
+/* Puts a TAKEN call back to the front of its queue. */
+void call_requeue(struct call *call);
+void message_drop_handles(struct message *message);
+
+/* Highest priority among the endpoint's queued calls, -1: none. */
+static inline int endpoint_top(const struct endpoint *endpoint) {
+    return endpoint->ready == 0 ? -1 : 31 - __builtin_clz(endpoint->ready);
+}

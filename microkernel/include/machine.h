@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * Objects that stand for hardware: interrupts, port ranges, PCI devices, and the system object.
+ */
+#pragma once
+
+#include "memory.h"
+#include "notification.h"
+
+struct irq {
+    struct object object;
+    uint32_t vector; /* of the interrupt controller; see arch/irq.h */
+    bool message;    /* MSI or MSI-X: masked in the device */
+    uint64_t count;
+    struct notification *notification;
+    uint64_t bits;
+    struct device *device; /* holds a reference */
+};
+
+#define IOPORT_KEPT 64
+struct ioport {
+    struct object object;
+    uint16_t base, count;
+    bool log;            /* the kernel's log goes there until the first write */
+    uint8_t kept_length; /* bytes read in this turn */
+    uint8_t kept_next;   /* of them already given again after a reset */
+    uint8_t kept[IOPORT_KEPT];
+    struct list kept_link; /* in the task's list of ports with kept bytes */
+};
+
+struct device {
+    struct object object;
+    struct list all_link;
+    uint32_t address;                /* PCI_ADDRESS */
+    uint8_t msi_offset, msix_offset; /* of the capabilities, 0: none */
+    volatile void *msix_table;
+};
+
+/* The one system object. */
+extern struct object *system_object;
+
+void machine_init(void);
+/* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low. */
+MUST_CHECK status_t irq_create(struct account *account, uint32_t number, uint32_t flags,
+                               struct irq **out);
+MUST_CHECK status_t irq_create_message(struct account *account, struct irq **out, uint64_t *address,
+                                       uint32_t *data);
+void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits);
+void irq_ack(struct irq *irq);
+/* No more interrupts until the next irq_bind. */
+void irq_quiesce(struct irq *irq);
+MUST_CHECK status_t irq_describe(uint32_t index, struct irq_info *out);
+
+MUST_CHECK status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
+                                  struct ioport **out);
+void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value);
+uint32_t ioport_read(struct ioport *ioport, uint32_t offset, uint32_t width);
+/* Kept bytes first, then the hardware. Returns the number of bytes. */
+uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uint32_t data,
+                      uint8_t *to, uint32_t size);
+void ioport_commit(struct ioport *ioport);
+void ioport_rollback(struct ioport *ioport);
+
+MUST_CHECK status_t device_create(struct account *account, uint32_t address, struct device **out);
+MUST_CHECK status_t device_config(struct device *device, uint32_t offset, uint32_t width,
+                                  bool write, uint32_t *value);
+MUST_CHECK status_t device_bar(struct device *device, uint32_t bar, struct account *account,
+                               struct object **out, uint64_t *size);
+MUST_CHECK status_t device_irq(struct device *device, uint32_t index, struct account *account,
+                               uint32_t gsi, uint32_t flags, struct irq **out, uint32_t *kind);
+MUST_CHECK status_t device_dma(struct device *device, uint64_t size, struct account *account,
+                               struct memory **out);
+void device_enable(struct device *device, bool on);
+/* Interrupts masked, bus mastering off. */
+void device_quiesce(struct device *device);

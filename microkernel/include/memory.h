@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * Memory objects and the mappings of them into tasks.
+ * Anonymous pages are allocated at first touch and shared copy-on-write between clones by the
+ * frame's share count: a page may be mapped writable only while its share count is 1.
+ */
+#pragma once
+
+#include "account.h"
+#include "frame.h"
+#include <arch/paging.h>
+#include <common/list.h>
+
+struct task;
+struct thread;
+struct session;
+
+#define MEMORY_MAX_SIZE (1ull << 30) /* of kinds with a page table of their own */
+#define MEMORY_DIRECT_PAGES 512ull
+
+struct memory {
+    struct object object;
+    uint64_t size;     /* bytes, a multiple of PAGE_SIZE */
+    uint8_t kind;      /* enum memory_kind */
+    bool exclusive;    /* has a writable mapping that must stay the only one (arena) */
+    uint8_t cache;     /* device: arch caching flags */
+    phys_t base;       /* device, DMA: contiguous */
+    uint64_t resident; /* pages */
+    uint64_t *pages;   /* ≤ 512 pages: the frames; else pointers to arrays of 512 frames */
+    struct list mappings;
+    struct session *pager; /* MEMORY_PAGED */
+    struct arena *arena;   /* MEMORY_ARENA */
+    struct object *keep;   /* DMA: the device */
+};
+
+struct mapping {
+    struct list task_link; /* sorted by address */
+    struct list memory_link;
+    struct task *task;
+    struct memory *memory;
+    uint64_t address, length, offset;
+    uint32_t prot;
+    uint32_t flags;
+};
+
+#define MAPPING_IMAGE 0x100u   /* rebuilt by a reset */
+#define MAPPING_INITIAL 0x200u /* made before the task first started */
+#define MAPPING_PROVISIONAL 0x400u
+#define MAPPING_GOING 0x800u /* unmapped in this turn */
+
+MUST_CHECK status_t memory_create(struct account *account, uint64_t size, enum memory_kind kind,
+                                  struct memory **out);
+MUST_CHECK status_t memory_create_physical(struct account *account, phys_t base, uint64_t size,
+                                           enum memory_kind kind, struct memory **out);
+MUST_CHECK status_t memory_clone(struct account *account, struct memory *source,
+                                 struct memory **out);
+/* The frame of a page, allocated (charged) if absent; `write`: not shared with a clone. */
+MUST_CHECK status_t memory_page(struct memory *memory, uint64_t index, bool write, phys_t *out);
+/* The frame or 0 if absent; never allocates. */
+phys_t memory_page_peek(struct memory *memory, uint64_t index);
+/* Puts a frame that is already charged into an absent page. */
+MUST_CHECK status_t memory_page_set(struct memory *memory, uint64_t index, phys_t frame);
+/* Makes the table entry of a page, so that memory_page_set can't fail. E_QUOTA. */
+MUST_CHECK status_t memory_page_reserve(struct memory *memory, uint64_t index);
+/* Kernel-side access to the content; anonymous and arena kinds, DMA. */
+MUST_CHECK status_t memory_copy_in(struct memory *memory, uint64_t offset, const void *from,
+                                   uint64_t length);
+MUST_CHECK status_t memory_copy_out(struct memory *memory, uint64_t offset, void *to,
+                                    uint64_t length);
+
+/* ---- mappings ---- */
+struct mapping *mapping_find(struct task *task, uint64_t address);
+MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
+                                   uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
+                                   struct mapping **out);
+void mapping_destroy(struct mapping *mapping);
+MUST_CHECK status_t mapping_populate(struct mapping *mapping);
+MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);
+
+/* Resolves a fault of `task` at `address`: maps the page. E_FAULT: not mapped or access denied;
+ * E_QUOTA: the memory's account can't pay; E_WOULD_BLOCK: pager-backed page is absent. */
+MUST_CHECK status_t memory_fault(struct task *task, uint64_t address, bool write, bool execute);
+
+/* Copies between a range of another task and a range of the current one, resolving faults on the
+ * way. The other task's arena can't be written. E_FAULT, E_QUOTA; some bytes may have been copied.
+ */
+MUST_CHECK status_t task_copy_from(struct task *remote, uint64_t address, uint64_t local,
+                                   uint64_t length);
+MUST_CHECK status_t task_copy_to(struct task *remote, uint64_t address, uint64_t local,
+                                 uint64_t length);

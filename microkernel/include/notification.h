@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * Notifications: 64 sticky bits. Set by signals, timers and interrupts; taken by the actor that is
+ * bound to it or by one waiting thread.
+ */
+#pragma once
+
+#include "object.h"
+
+struct task;
+struct thread;
+
+struct notification {
+    struct object object;
+    uint64_t bits;
+    struct task *actor;    /* bound: bits become EVENT_NOTIFY of this task */
+    struct thread *waiter; /* in NOTIFICATION_WAIT */
+    uint64_t waiter_mask;
+};
+
+MUST_CHECK status_t notification_create(struct account *account, struct notification **out);
+void notification_signal(struct notification *notification, uint64_t bits);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Kernel objects: one header for all, counted references. `handles` counts handle-table entries,
+ * handles inside messages, and a session's calls in progress; when it falls to zero the type's
+ * no_handles hook runs (a session tells its server). `references` counts every pointer, handles
+ * included; at zero the object is destroyed. Everything in the kernel that is not per-CPU is under
+ * the big kernel lock.
+ */
+#pragma once
+
+#include <arch/types.h>
+
+struct account;
+
+#define OBJECT_PROVISIONAL 1u /* made in the current turn of an actor; nobody else can see it */
+#define OBJECT_REVOKED_ALL 2u
+
+struct object {
+    uint8_t type; /* enum object_type */
+    uint8_t flags;
+    uint16_t size_class; /* bytes charged, for the release */
+    uint32_t references;
+    uint32_t handles;
+    uint32_t epoch; /* a handle with another epoch is revoked */
+    uint64_t id;
+    struct account *account; /* pays for the object; holds a reference on it */
+};
+
+/* Allocates a zeroed object of `size` bytes with one reference, charged to `account`.
+ * E_QUOTA: *out untouched. */
+MUST_CHECK status_t object_create(enum object_type type, size_t size, struct account *account,
+                                  void *out);
+
+static inline void object_get(struct object *object) {
+    object->references++;
+}
+void object_put(struct object *object);
+
+/* A handle to the object comes or goes (also holds a reference). */
+static inline void object_handle_get(struct object *object) {
+    object->handles++;
+    object->references++;
+}
+void object_handle_put(struct object *object);
+
+/* Type hooks, in the object's own file. */
+void session_no_handles(struct object *object);
+void endpoint_no_handles(struct object *object);
+void timer_no_handles(struct object *object);
+void irq_no_handles(struct object *object);
+void device_no_handles(struct object *object);
+void task_no_handles(struct object *object);
+void account_destroy(struct object *object);
+void session_destroy(struct object *object);
+void endpoint_destroy(struct object *object);
+void timer_destroy(struct object *object);
+void irq_destroy(struct object *object);
+void device_destroy(struct object *object);
+void task_destroy_object(struct object *object);
+void thread_destroy_object(struct object *object);
+void memory_destroy(struct object *object);
+void image_destroy(struct object *object);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Fixed-priority round robin, one set of queues per CPU. A thread is in a queue iff READY.
+ * An idle CPU takes work from others; a woken thread goes to its last CPU if it may run there at
+ * once, else to an idle CPU, else waits where it ran last.
+ */
+#pragma once
+
+#include "task.h"
+
+#define SLICE_NS 10000000ull
+
+struct cpu {
+    struct arch_cpu arch;  /* first */
+    bool choose;           /* something changed: choose a thread at the exit */
+    uint32_t ready;        /* bitmap of non-empty queues */
+    uint64_t slice_end;    /* of the current thread; 0: it has no rival, no slice runs */
+    uint64_t programmed;   /* deadline that the timer was set to */
+    struct thread *ended;  /* killed while current here; kept until another is chosen */
+    struct thread *taken;  /* was current when another CPU took it away; holds a reference */
+    uint64_t switch_ticks; /* when the current thread or idling began, TSC */
+    uint64_t idle_ticks, switches;
+    struct list queues[PRIORITIES];
+};
+
+/* Before anything is queued on that CPU, which may be as soon as it counts in cpu_count(). */
+void sched_init(struct cpu *cpu);
+/* Blocked or stopped -> READY. May make a CPU reschedule. */
+void sched_wake(struct thread *thread);
+/* The same, preferring this CPU: its caller is about to block or has just been answered. */
+void sched_wake_here(struct thread *thread);
+/* The current thread blocks; another is chosen at the exit from the kernel. */
+void sched_block(struct thread *thread, enum thread_state state);
+/* Takes sched_block back: the current thread runs on. */
+void sched_unblock(struct thread *thread);
+/* READY or RUNNING -> `state`, wherever it is; on return it executes nowhere. */
+void sched_stop(struct thread *thread, enum thread_state state);
+void sched_set_priority(struct thread *thread, uint32_t effective);
+void sched_rotate(struct thread *thread);
+/* Whether a CPU of the mask is there: a thread without one could never be placed. */
+bool sched_mask_valid(uint32_t mask);
+/* The thread's affinity changed: it leaves a CPU that it may not run on any more. */
+void sched_migrate(struct thread *thread);
+/* Last thing of every entry into the kernel: makes the CPU's current thread the right one and does
+ * its pending work in its own address space. */
+void sched_exit(void);
+/* Sets this CPU's timer to the next deadline. */
+void sched_reprogram(void);
+
+static inline struct cpu *cpu_here(void) {
+    return cpu_self();
+}
+
+/* Work for the thread to do before it runs on; the exit looks at it when it looks at `choose`. */
+static inline void thread_set_resume(struct thread *thread, enum thread_resume resume) {
+    thread->resume = (uint8_t)resume;
+    cpu_here()->choose = true;
+}
+
+/* The CPU stops running `old` (NULL: stops idling). */
+static inline void sched_account(struct cpu *cpu, const struct thread *old) {
+    uint64_t now = rdtsc();
+    if (LIKELY(old != NULL)) {
+        old->task->cpu_ticks += now - cpu->switch_ticks;
+    } else {
+        cpu->idle_ticks += now - cpu->switch_ticks;
+    }
+    cpu->switch_ticks = now;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Effects of an actor's turn that wait for its commit, and creations that a reset must undo. Kept
+ * in order; everything that could fail was done when the record was made.
+ */
+#pragma once
+
+#include "call.h"
+
+enum staged_kind {
+    STAGED_REPLY,           /* call: answer it; value = token */
+    STAGED_CALL,            /* call + session: send it */
+    STAGED_CANCEL,          /* value = token of an outgoing call */
+    STAGED_CLOSE,           /* handle */
+    STAGED_REVOKE,          /* object */
+    STAGED_GRANT,           /* object = task, handle reserved there */
+    STAGED_SIGNAL,          /* object = notification, value = bits */
+    STAGED_TIMER,           /* object = timer, value = deadline */
+    STAGED_START,           /* object = task */
+    STAGED_RESET,           /* object = task, other = image, third = arena, flags */
+    STAGED_DESTROY,         /* object = task */
+    STAGED_SUPERVISE,       /* object = task, other = session, third = notification, value = bits */
+    STAGED_INTERRUPT,       /* object = thread */
+    STAGED_SUPPLY,          /* value = token, object = memory, other = paged memory, page */
+    STAGED_UNMAP,           /* mapping */
+    STAGED_PORT_WRITE,      /* object = ioport, offset, flags = width, value */
+    STAGED_PORT_FILL,       /* object = ioport, offset, length, bytes */
+    STAGED_CREATED_HANDLE,  /* handle: undo by closing */
+    STAGED_CREATED_MAPPING, /* mapping: undo by unmapping */
+};
+
+#define STAGED_BYTES 64
+
+struct staged {
+    struct list link;
+    uint8_t kind; /* enum staged_kind */
+    uint8_t length;
+    uint16_t offset;
+    uint32_t flags;
+    handle_t handle;
+    uint32_t page;
+    uint64_t value;
+    struct object *object, *other, *third; /* hold references */
+    struct call *call;
+    struct mapping *mapping;
+    uint8_t bytes[]; /* STAGED_PORT_FILL only */
+};
+
+/* A record at the end of the task's list; NULL: E_QUOTA. */
+struct staged *staged_add(struct task *task, enum staged_kind kind);
+/* Frees a record without applying or undoing it. */
+void staged_forget(struct task *task, struct staged *staged);
+/* Applies and frees every record, in order. */
+void staged_commit(struct task *task);
+/* Undoes and frees every record, latest first. */
+void staged_rollback(struct task *task);
+/* Applies one effect now (plain tasks); the record is on the caller's stack. */
+void staged_apply(struct task *task, struct staged *staged);

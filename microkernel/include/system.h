@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The system object: information about the machine and the right to make objects for hardware.
+ */
+#pragma once
+
+#include "object.h"
+#include <arch/boot.h>
+
+union system_answer {
+    struct system_info system;
+    struct task_info task;
+    struct irq_info irq;
+    struct cpu_info cpu;
+};
+
+extern struct object *system_object;
+
+void system_init(const struct boot_info *info);
+/* "verbose" is on the kernel's command line. */
+bool system_verbose(void);
+/* E_INVALID: unknown kind; E_NOT_FOUND: index past the end. */
+MUST_CHECK status_t system_describe(uint32_t kind, uint32_t index, union system_answer *out,
+                                    size_t *size);
+/* Whether ring 3 may have these ports or this physical memory. */
+MUST_CHECK status_t system_ports_ok(uint64_t base, uint64_t count);
+MUST_CHECK status_t system_memory_ok(uint64_t base, uint64_t size);

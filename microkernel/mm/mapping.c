@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * Mappings of memory into tasks, page faults, and copies through a task's mappings.
+ * Invariant: a task's list is sorted by address and free of overlaps; a page-table entry exists
+ * only inside a mapping and refers to the frame that the memory has at that page.
+ */
+#include <arch/hooks.h>
+#include <arch/user_copy.h>
+#include <arena.h>
+#include <common/string.h>
+#include <debug.h>
+#include <kmem.h>
+#include <task.h>
+
+struct mapping *mapping_find(struct task *task, uint64_t address) {
+    struct mapping *last = task->last_mapping;
+    if (last != NULL && address - last->address < last->length) {
+        return last;
+    }
+    LIST_FOR_EACH(link, &task->mappings) {
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
+        if (address < mapping->address) {
+            break;
+        }
+        if (address - mapping->address < mapping->length) {
+            task->last_mapping = mapping;
+            return mapping;
+        }
+    }
+    return NULL;
+}
+
+static status_t check_range(const struct memory *memory, uint64_t offset, uint64_t address,
+                            uint64_t length, uint32_t prot) {
+    if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || prot == 0 ||
+        (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
+        (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC) || address < USER_LOWEST ||
+        address >= USER_HIGHEST || length > USER_HIGHEST - address) {
+        return E_INVALID;
+    }
+    if (offset > memory->size || length > memory->size - offset) {
+        return E_RANGE;
+    }
+    return OK;
+}
+
+status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
+                        uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
+    status_t status = check_range(memory, offset, address, length, prot);
+    if (status != OK) {
+        return status;
+    }
+    struct list *position = &task->mappings;
+    LIST_FOR_EACH(link, &task->mappings) {
+        struct mapping *other = LIST_ENTRY(link, struct mapping, task_link);
+        if (other->address + other->length <= address) {
+            continue;
+        }
+        if (other->address < address + length) {
+            return E_EXISTS;
+        }
+        position = link;
+        break;
+    }
+    struct mapping *mapping = kmem_alloc(task->account, sizeof(*mapping));
+    if (mapping == NULL) {
+        return E_QUOTA;
+    }
+    *mapping = (struct mapping){.task = task,
+                                .memory = memory,
+                                .address = address,
+                                .length = length,
+                                .offset = offset,
+                                .prot = prot,
+                                .flags = flags};
+    object_get(&memory->object);
+    list_insert_before(position, &mapping->task_link);
+    list_push_back(&memory->mappings, &mapping->memory_link);
+    if ((flags & MAP_POPULATE) != 0) {
+        status = mapping_populate(mapping);
+        if (status != OK) {
+            mapping_destroy(mapping);
+            return status;
+        }
+    }
+    if (out != NULL) {
+        *out = mapping;
+    }
+    return OK;
+}
+
+static void unmap_pages(struct mapping *mapping) {
+    struct arch_space *space = &mapping->task->space;
+    uint64_t end = mapping->address + mapping->length;
+    bool any = false;
+    for (uint64_t at = mapping->address; (at = arch_next_mapped(space, at, end)) < end;
+         at += PAGE_SIZE) {
+        any |= arch_unmap(space, at, NULL);
+    }
+    if (any) {
+        arch_shootdown(space, mapping->address, mapping->length / PAGE_SIZE);
+    }
+}
+
+void mapping_destroy(struct mapping *mapping) {
+    struct task *task = mapping->task;
+    struct memory *memory = mapping->memory;
+    unmap_pages(mapping);
+    list_remove(&mapping->task_link);
+    list_remove(&mapping->memory_link);
+    if (task->last_mapping == mapping) {
+        task->last_mapping = NULL;
+    }
+    if (memory->arena != NULL && memory->arena->task == task && list_empty(&memory->mappings)) {
+        memory->arena->task = NULL;
+    }
+    kmem_free(task->account, mapping, sizeof(*mapping));
+    object_put(&memory->object);
+}
+
+static uint32_t cache_flags(const struct mapping *mapping) {
+    if (mapping->memory->kind != MEMORY_DEVICE) {
+        return 0;
+    }
+    return (mapping->flags & MAP_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : PAGE_UNCACHED;
+}
+
+static status_t fault_page(struct mapping *mapping, uint64_t address, bool write) {
+    struct memory *memory = mapping->memory;
+    uint64_t index = (mapping->offset + (address - mapping->address)) / PAGE_SIZE;
+    phys_t frame;
+    status_t status = memory_page(memory, index, write, &frame);
+    if (status != OK) {
+        return status;
+    }
+    uint32_t prot = mapping->prot;
+    if (memory->kind == MEMORY_ARENA) {
+        if (write) {
+            status = arena_touch(memory->arena, index);
+            if (status != OK) {
+                return status;
+            }
+        } else {
+            prot &= ~PROT_WRITE;
+        }
+    } else if (memory->pages != NULL && frame_shares(frame) > 1) {
+        prot &= ~PROT_WRITE;
+    }
+    status = arch_remap(&mapping->task->space, address, frame, prot | cache_flags(mapping));
+    if (write && memory->kind == MEMORY_ARENA) {
+        arena_touched(memory->arena);
+    }
+    return status;
+}
+
+status_t mapping_populate(struct mapping *mapping) {
+    for (uint64_t at = 0; at < mapping->length; at += PAGE_SIZE) {
+        status_t status = fault_page(mapping, mapping->address + at, false);
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
+    if (prot == 0 || (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
+        (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC)) {
+        return E_INVALID;
+    }
+    if (mapping->memory->kind == MEMORY_ARENA) {
+        return E_STATE;
+    }
+    mapping->prot = prot;
+    unmap_pages(mapping); /* they come back by faults, with the new rights */
+    return OK;
+}
+
+status_t memory_fault(struct task *task, uint64_t address, bool write, bool execute) {
+    struct mapping *mapping = mapping_find(task, address);
+    if (mapping == NULL) {
+        return E_FAULT;
+    }
+    uint32_t wanted = write ? PROT_WRITE : execute ? PROT_EXEC : PROT_READ;
+    if ((mapping->prot & wanted) == 0) {
+        return E_FAULT;
+    }
+    return fault_page(mapping, address & ~(PAGE_SIZE - 1), write);
+}
+
+/* Kernel pointer to one byte of a task's memory, resident and writable as wanted. */
+static status_t task_page(struct task *task, uint64_t address, bool write, char **out) {
+    if (address < USER_LOWEST || address >= USER_HIGHEST) {
+        return E_FAULT;
+    }
+    struct page_info info;
+    uint32_t wanted = write ? PAGE_WRITE : PAGE_READ;
+    if (!arch_query(&task->space, address, &info) || (info.flags & wanted) == 0) {
+        status_t status = memory_fault(task, address, write, false);
+        if (status != OK) {
+            return status;
+        }
+        if (!arch_query(&task->space, address, &info)) {
+            return E_FAULT;
+        }
+    }
+    if ((info.flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0) {
+        return E_FAULT; /* device memory is not in the direct map */
+    }
+    if (write) { /* an arena's changes must go through its page table's dirty bits */
+        struct mapping *mapping = mapping_find(task, address);
+        if (mapping == NULL || mapping->memory->kind == MEMORY_ARENA) {
+            return E_FAULT;
+        }
+    }
+    *out = (char *)phys_to_virt(info.address & ~(PAGE_SIZE - 1)) + address % PAGE_SIZE;
+    return OK;
+}
+
+static uint64_t step_of(uint64_t address, uint64_t length) {
+    uint64_t room = PAGE_SIZE - address % PAGE_SIZE;
+    return room < length ? room : length;
+}
+
+status_t task_copy_from(struct task *remote, uint64_t address, uint64_t local, uint64_t length) {
+    for (uint64_t done = 0, step; done < length; done += step) {
+        char *page;
+        step = step_of(address + done, length - done);
+        status_t status = task_page(remote, address + done, false, &page);
+        if (status == OK) {
+            status = copy_to_user(local + done, page, step);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+status_t task_copy_to(struct task *remote, uint64_t address, uint64_t local, uint64_t length) {
+    for (uint64_t done = 0, step; done < length; done += step) {
+        char *page;
+        step = step_of(address + done, length - done);
+        status_t status = task_page(remote, address + done, true, &page);
+        if (status == OK) {
+            status = copy_from_user(page, local + done, step);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+/* ---- hooks of the architecture ---- */
+
+phys_t page_table_alloc(struct account *account) {
+    return account_charge(account, PAGE_SIZE) == OK ? frame_alloc_zeroed() : 0;
+}
+
+void page_table_free(struct account *account, phys_t table) {
+    account_release(account, PAGE_SIZE);
+    frame_free(table);
+}

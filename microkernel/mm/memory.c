@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ * Memory objects: pages at first touch, copy-on-write clones, kernel-side copies.
+ * Invariant: `resident` pages are charged to the object's account, shared or not, so that breaking
+ * a share never fails.
+ */
+#include "frame_table.h"
+#include <arena.h>
+#include <common/string.h>
+#include <debug.h>
+#include <task.h>
+
+static uint64_t page_count(const struct memory *memory) {
+    return memory->size / PAGE_SIZE;
+}
+
+status_t memory_create(struct account *account, uint64_t size, enum memory_kind kind,
+                       struct memory **out) {
+    if (size == 0 || size > MEMORY_MAX_SIZE) {
+        return E_RANGE;
+    }
+    struct memory *memory;
+    status_t status = object_create(OBJECT_MEMORY, sizeof(*memory), account, &memory);
+    if (status != OK) {
+        return status;
+    }
+    list_init(&memory->mappings);
+    memory->kind = (uint8_t)kind;
+    memory->size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    memory->pages = kmem_alloc(account, frame_table_root_size(page_count(memory)));
+    if (memory->pages == NULL) {
+        memory->size = 0;
+        object_put(&memory->object);
+        return E_QUOTA;
+    }
+    *out = memory;
+    return OK;
+}
+
+status_t memory_create_physical(struct account *account, phys_t base, uint64_t size,
+                                enum memory_kind kind, struct memory **out) {
+    struct memory *memory;
+    status_t status = object_create(OBJECT_MEMORY, sizeof(*memory), account, &memory);
+    if (status != OK) {
+        return status;
+    }
+    list_init(&memory->mappings);
+    memory->kind = (uint8_t)kind;
+    memory->size = size;
+    memory->base = base;
+    *out = memory;
+    return OK;
+}
+
+static uint64_t *entry_of(struct memory *memory, uint64_t index, bool create) {
+    return frame_table_entry(memory->pages, page_count(memory), index,
+                             create ? memory->object.account : NULL);
+}
+
+phys_t memory_page_peek(struct memory *memory, uint64_t index) {
+    if (memory->pages == NULL) {
+        return memory->base + index * PAGE_SIZE;
+    }
+    uint64_t *entry = entry_of(memory, index, false);
+    return entry == NULL ? 0 : *entry;
+}
+
+/* Another frame takes the place of a shared one: nobody may see the old one through this object. */
+static void break_share(struct memory *memory, uint64_t index, uint64_t *entry) {
+    phys_t copy = frame_alloc();
+    memcpy(phys_to_virt(copy), phys_to_virt(*entry), PAGE_SIZE);
+    LIST_FOR_EACH(link, &memory->mappings) {
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, memory_link);
+        uint64_t offset = index * PAGE_SIZE;
+        if (offset >= mapping->offset && offset - mapping->offset < mapping->length) {
+            uint64_t address = mapping->address + offset - mapping->offset;
+            if (arch_unmap(&mapping->task->space, address, NULL)) {
+                arch_shootdown(&mapping->task->space, address, 1);
+            }
+        }
+    }
+    frame_free(*entry);
+    *entry = copy;
+}
+
+status_t memory_page(struct memory *memory, uint64_t index, bool write, phys_t *out) {
+    if (memory->pages == NULL) {
+        *out = memory->base + index * PAGE_SIZE;
+        return OK;
+    }
+    uint64_t *entry = entry_of(memory, index, true);
+    if (entry == NULL) {
+        return E_QUOTA;
+    }
+    if (*entry == 0) {
+        if (memory->kind == MEMORY_PAGED) {
+            return E_WOULD_BLOCK;
+        }
+        if (memory->kind != MEMORY_ARENA &&
+            account_charge(memory->object.account, PAGE_SIZE) != OK) {
+            return E_QUOTA;
+        }
+        *entry = frame_alloc_zeroed();
+        memory->resident++;
+    } else if (write && frame_shares(*entry) > 1) {
+        break_share(memory, index, entry);
+    }
+    *out = *entry;
+    return OK;
+}
+
+status_t memory_page_reserve(struct memory *memory, uint64_t index) {
+    return entry_of(memory, index, true) == NULL ? E_QUOTA : OK;
+}
+
+status_t memory_page_set(struct memory *memory, uint64_t index, phys_t frame) {
+    uint64_t *entry = entry_of(memory, index, true);
+    if (entry == NULL) {
+        return E_QUOTA;
+    }
+    ASSERT(*entry == 0);
+    *entry = frame;
+    memory->resident++;
+    return OK;
+}
+
+status_t memory_clone(struct account *account, struct memory *source, struct memory **out) {
+    if (source->kind != MEMORY_ANONYMOUS) {
+        return E_TYPE;
+    }
+    struct memory *clone;
+    status_t status = memory_create(account, source->size, MEMORY_ANONYMOUS, &clone);
+    if (status != OK) {
+        return status;
+    }
+    for (uint64_t index = 0; index < page_count(source); index++) {
+        phys_t frame = memory_page_peek(source, index);
+        if (frame == 0) {
+            continue;
+        }
+        status = account_charge(account, PAGE_SIZE);
+        if (status == OK) {
+            status = memory_page_set(clone, index, frame);
+            if (status != OK) {
+                account_release(account, PAGE_SIZE);
+            }
+        }
+        if (status != OK) {
+            object_put(&clone->object);
+            return status;
+        }
+        frame_share(frame);
+    }
+    LIST_FOR_EACH(link, &source->mappings) { /* writes must fault from now on */
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, memory_link);
+        if ((mapping->prot & PROT_WRITE) == 0) {
+            continue;
+        }
+        struct arch_space *space = &mapping->task->space;
+        uint64_t end = mapping->address + mapping->length;
+        for (uint64_t at = mapping->address; (at = arch_next_mapped(space, at, end)) < end;
+             at += PAGE_SIZE) {
+            arch_protect(space, at, mapping->prot & ~PROT_WRITE);
+        }
+        arch_shootdown(space, mapping->address, mapping->length / PAGE_SIZE);
+    }
+    *out = clone;
+    return OK;
+}
+
+static void free_frames(struct memory *memory) {
+    for (uint64_t index = 0; memory->resident > 0 && index < page_count(memory); index++) {
+        phys_t frame = memory_page_peek(memory, index);
+        if (frame != 0) {
+            frame_free(frame);
+            memory->resident--;
+            if (memory->kind != MEMORY_ARENA) {
+                account_release(memory->object.account, PAGE_SIZE);
+            }
+        }
+    }
+}
+
+void memory_destroy(struct object *object) {
+    struct memory *memory = (struct memory *)object;
+    ASSERT(list_empty(&memory->mappings));
+    if (memory->arena != NULL) {
+        arena_destroy(memory->arena);
+    }
+    if (memory->pages != NULL) {
+        free_frames(memory);
+        frame_table_destroy(memory->pages, page_count(memory), object->account);
+    } else if (memory->kind == MEMORY_DMA) {
+        for (uint64_t at = 0; at < memory->size; at += PAGE_SIZE) {
+            frame_free(memory->base + at);
+        }
+        account_release(object->account, memory->size);
+    }
+    if (memory->pager != NULL) {
+        object_put(&memory->pager->object);
+    }
+    if (memory->keep != NULL) {
+        object_put(memory->keep);
+    }
+}
+
+static status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint64_t length,
+                            bool into) {
+    if (offset > memory->size || length > memory->size - offset) {
+        return E_RANGE;
+    }
+    if (memory->kind == MEMORY_DEVICE) {
+        return E_TYPE;
+    }
+    char *bytes = buffer;
+    while (length > 0) {
+        uint64_t within = offset % PAGE_SIZE;
+        uint64_t step = PAGE_SIZE - within < length ? PAGE_SIZE - within : length;
+        phys_t frame = memory_page_peek(memory, offset / PAGE_SIZE);
+        if (into) {
+            status_t status = memory_page(memory, offset / PAGE_SIZE, true, &frame);
+            if (status != OK) {
+                return status;
+            }
+            memcpy((char *)phys_to_virt(frame) + within, bytes, step);
+        } else if (frame == 0) {
+            memset(bytes, 0, step);
+        } else {
+            memcpy(bytes, (char *)phys_to_virt(frame) + within, step);
+        }
+        offset += step;
+        bytes += step;
+        length -= step;
+    }
+    return OK;
+}
+
+status_t memory_copy_in(struct memory *memory, uint64_t offset, const void *from, uint64_t length) {
+    return memory_copy(memory, offset, (void *)(uintptr_t)from, length, true);
+}
+
+status_t memory_copy_out(struct memory *memory, uint64_t offset, void *to, uint64_t length) {
+    return memory_copy(memory, offset, to, length, false);
+}

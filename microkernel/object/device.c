@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * PCI devices (PCI Local Bus Specification 3.0, chapter 6). The kernel owns bus mastering, BARs and
+ * interrupt messages; the driver may read all and write the rest of the configuration space.
+ */
+#include <arch/irq.h>
+#include <arch/paging.h>
+#include <arch/pci.h>
+#include <common/string.h>
+#include <debug.h>
+#include <machine.h>
+
+enum {
+    PCI_VENDOR = 0x00,
+    PCI_COMMAND = 0x04,
+    PCI_STATUS = 0x06,
+    PCI_BAR0 = 0x10,
+    PCI_CAPABILITIES = 0x34,
+    COMMAND_IO = 1,
+    COMMAND_MEMORY = 2,
+    COMMAND_MASTER = 4,
+    COMMAND_NO_INTX = 0x400,
+    STATUS_CAPABILITIES = 0x10,
+    CAPABILITY_MSI = 0x05,
+    CAPABILITY_MSIX = 0x11,
+    MSI_ENABLE = 1,
+    MSI_64BIT = 0x80,
+    MSIX_ENABLE = 0x8000,
+    MSIX_MASK_ALL = 0x4000,
+};
+
+static struct list device_all = LIST_INIT(device_all);
+
+static uint32_t read(const struct device *device, uint32_t offset, unsigned width) {
+    return pci_config_read(device->address, offset, width);
+}
+
+static void write(const struct device *device, uint32_t offset, unsigned width, uint32_t value) {
+    pci_config_write(device->address, offset, width, value);
+}
+
+static void find_capabilities(struct device *device) {
+    if ((read(device, PCI_STATUS, 2) & STATUS_CAPABILITIES) == 0) {
+        return;
+    }
+    uint32_t at = read(device, PCI_CAPABILITIES, 1) & 0xfc;
+    for (unsigned i = 0; at >= 0x40 && i < 48; i++) {
+        uint32_t header = read(device, at, 2);
+        if ((header & 0xff) == CAPABILITY_MSI) {
+            device->msi_offset = (uint8_t)at;
+        } else if ((header & 0xff) == CAPABILITY_MSIX) {
+            device->msix_offset = (uint8_t)at;
+        }
+        at = header >> 8 & 0xfc;
+    }
+}
+
+status_t device_create(struct account *account, uint32_t address, struct device **out) {
+    if ((address & 0xff) != 0 || address >> 24 != 0 ||
+        pci_config_read(address, PCI_VENDOR, 2) == 0xffff) {
+        return E_NOT_FOUND;
+    }
+    LIST_FOR_EACH(link, &device_all) {
+        struct device *known = LIST_ENTRY(link, struct device, all_link);
+        if (known->address == address && known->object.handles != 0) {
+            return E_BUSY;
+        }
+        if (known->address == address) { /* kept by memory or interrupts of its last driver */
+            object_get(&known->object);
+            *out = known;
+            return OK;
+        }
+    }
+    struct device *device;
+    status_t status = object_create(OBJECT_DEVICE, sizeof(*device), account, &device);
+    if (status != OK) {
+        return status;
+    }
+    device->address = address;
+    list_push_back(&device_all, &device->all_link);
+    find_capabilities(device);
+    *out = device;
+    return OK;
+}
+
+static bool within(uint32_t offset, uint32_t start, uint32_t length) {
+    return start != 0 && offset >= start && offset < start + length;
+}
+
+status_t device_config(struct device *device, uint32_t offset, uint32_t width, bool store,
+                       uint32_t *value) {
+    if ((width != 1 && width != 2 && width != 4) || offset % width != 0 || offset >= 256) {
+        return E_RANGE;
+    }
+    if (!store) {
+        *value = read(device, offset, width);
+        return OK;
+    }
+    if (offset < 0x40 || within(offset, device->msi_offset, 24) ||
+        within(offset, device->msix_offset, 12)) {
+        return E_RIGHTS;
+    }
+    write(device, offset, width, *value);
+    return OK;
+}
+
+/* Address, size and kind of a BAR, found by the write-ones method with decoding off. */
+static status_t bar_describe(const struct device *device, uint32_t bar, uint64_t *base,
+                             uint64_t *size, bool *io) {
+    uint32_t offset = PCI_BAR0 + bar * 4;
+    uint32_t low = read(device, offset, 4);
+    *io = (low & 1) != 0;
+    bool wide = !*io && (low & 6) == 4;
+    uint32_t high = wide ? read(device, offset + 4, 4) : 0;
+    uint32_t command = read(device, PCI_COMMAND, 2);
+    write(device, PCI_COMMAND, 2, command & ~(uint32_t)(COMMAND_IO | COMMAND_MEMORY));
+    write(device, offset, 4, ~0u);
+    uint64_t mask = read(device, offset, 4);
+    write(device, offset, 4, low);
+    if (wide) {
+        write(device, offset + 4, 4, ~0u);
+        mask |= (uint64_t)read(device, offset + 4, 4) << 32;
+        write(device, offset + 4, 4, high);
+    } else if (mask != 0) {
+        mask |= 0xffffffff00000000ull;
+    }
+    write(device, PCI_COMMAND, 2, command);
+    mask &= *io ? ~3ull : ~15ull;
+    if (*io) {
+        mask |= 0xffff0000ull; /* devices may decode 16 bits only */
+    }
+    *size = ~mask + 1;
+    *base = ((uint64_t)high << 32 | low) & (*io ? ~3ull : ~15ull);
+    return mask == 0 || *size == 0 || *base == 0 ? E_NOT_FOUND : OK;
+}
+
+status_t device_bar(struct device *device, uint32_t bar, struct account *account,
+                    struct object **out, uint64_t *size) {
+    uint64_t base;
+    bool io;
+    if (bar > 5) {
+        return E_INVALID;
+    }
+    status_t status = bar_describe(device, bar, &base, size, &io);
+    if (status != OK) {
+        return status;
+    }
+    uint32_t command = read(device, PCI_COMMAND, 2);
+    write(device, PCI_COMMAND, 2, command | (io ? COMMAND_IO : COMMAND_MEMORY));
+    if (io) {
+        struct ioport *ioport;
+        status = ioport_create(account, (uint32_t)base, (uint32_t)*size, &ioport);
+        *out = status == OK ? &ioport->object : NULL;
+        return status;
+    }
+    struct memory *memory;
+    uint64_t pages = (*size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    if (base % PAGE_SIZE != 0) {
+        return E_UNSUPPORTED; /* shares its page with another device */
+    }
+    status = memory_create_physical(account, base, pages, MEMORY_DEVICE, &memory);
+    if (status != OK) {
+        return status;
+    }
+    object_get(&device->object);
+    memory->keep = &device->object;
+    *out = &memory->object;
+    return OK;
+}
+
+static void program_msi(const struct device *device, uint64_t address, uint32_t data) {
+    uint32_t at = device->msi_offset;
+    uint32_t control = read(device, at + 2, 2);
+    write(device, at + 4, 4, (uint32_t)address);
+    if ((control & MSI_64BIT) != 0) {
+        write(device, at + 8, 4, (uint32_t)(address >> 32));
+        write(device, at + 12, 2, data);
+    } else {
+        write(device, at + 8, 2, data);
+    }
+    write(device, at + 2, 2, (control & ~0x70u) | MSI_ENABLE);
+}
+
+static status_t program_msix(struct device *device, uint32_t index, uint64_t address,
+                             uint32_t data) {
+    uint32_t at = device->msix_offset;
+    uint32_t control = read(device, at + 2, 2);
+    uint32_t table = read(device, at + 4, 4);
+    uint64_t base, size;
+    bool io;
+    if (index > (control & 0x7ff)) {
+        return E_RANGE;
+    }
+    status_t status = bar_describe(device, table & 7, &base, &size, &io);
+    if (status != OK || io) {
+        return E_NOT_FOUND;
+    }
+    write(device, PCI_COMMAND, 2, read(device, PCI_COMMAND, 2) | COMMAND_MEMORY);
+    if (device->msix_table == NULL) {
+        device->msix_table = arch_map_device(base + (table & ~7u), ((control & 0x7ff) + 1) * 16ull);
+    }
+    if (device->msix_table == NULL) {
+        return E_QUOTA;
+    }
+    volatile uint32_t *entry = (volatile uint32_t *)device->msix_table + index * 4;
+    entry[0] = (uint32_t)address;
+    entry[1] = (uint32_t)(address >> 32);
+    entry[2] = data;
+    entry[3] = 0; /* unmasked */
+    write(device, at + 2, 2, (control & ~(uint32_t)MSIX_MASK_ALL) | MSIX_ENABLE);
+    return OK;
+}
+
+status_t device_irq(struct device *device, uint32_t index, struct account *account, uint32_t gsi,
+                    uint32_t flags, struct irq **out, uint32_t *kind) {
+    uint64_t address;
+    uint32_t data;
+    struct irq *irq;
+    status_t status;
+    if (device->msix_offset == 0 && device->msi_offset == 0) {
+        *kind = 0;
+        status = index != 0 ? E_RANGE : irq_create(account, gsi, flags << 1 & 6, &irq);
+    } else {
+        *kind = device->msix_offset != 0 ? 2 : 1;
+        status =
+            index != 0 && *kind == 1 ? E_RANGE : irq_create_message(account, &irq, &address, &data);
+        if (status == OK && *kind == 2) {
+            status = program_msix(device, index, address, data);
+            if (status != OK) {
+                object_put(&irq->object);
+            }
+        } else if (status == OK) {
+            program_msi(device, address, data);
+        }
+        if (status == OK) {
+            write(device, PCI_COMMAND, 2, read(device, PCI_COMMAND, 2) | COMMAND_NO_INTX);
+        }
+    }
+    if (status != OK) {
+        return status;
+    }
+    object_get(&device->object);
+    irq->device = device;
+    *out = irq;
+    return OK;
+}
+
+status_t device_dma(struct device *device, uint64_t size, struct account *account,
+                    struct memory **out) {
+    if (size == 0 || size > (4ull << 20)) {
+        return E_RANGE;
+    }
+    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    status_t status = account_charge(account, size);
+    if (status != OK) {
+        return status;
+    }
+    phys_t base = frame_alloc_run(size / PAGE_SIZE);
+    if (base == 0) {
+        account_release(account, size);
+        return E_QUOTA;
+    }
+    status = memory_create_physical(account, base, size, MEMORY_DMA, out);
+    if (status != OK) {
+        for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+            frame_free(base + at);
+        }
+        account_release(account, size);
+        return status;
+    }
+    object_get(&device->object);
+    (*out)->keep = &device->object;
+    return OK;
+}
+
+void device_enable(struct device *device, bool on) {
+    uint32_t command = read(device, PCI_COMMAND, 2);
+    command = on ? command | COMMAND_MASTER : command & ~(uint32_t)COMMAND_MASTER;
+    write(device, PCI_COMMAND, 2, command);
+    (void)read(device, PCI_COMMAND, 2); /* the write has reached the device */
+}
+
+void device_quiesce(struct device *device) {
+    device_enable(device, false);
+    if (device->msi_offset != 0) {
+        uint32_t control = read(device, device->msi_offset + 2u, 2);
+        write(device, device->msi_offset + 2u, 2, control & ~(uint32_t)MSI_ENABLE);
+    }
+    if (device->msix_offset != 0) {
+        uint32_t control = read(device, device->msix_offset + 2u, 2);
+        /* Masked, not disabled: QEMU's e1000e can't bear that while its throttle timer runs. */
+        write(device, device->msix_offset + 2u, 2, control | MSIX_MASK_ALL);
+    }
+}
+
+void device_no_handles(struct object *object) {
+    device_quiesce((struct device *)object);
+}
+
+void device_destroy(struct object *object) {
+    list_remove(&((struct device *)object)->all_link);
+}

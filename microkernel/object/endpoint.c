@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * Endpoints and sessions.
+ */
+#include <call.h>
+#include <debug.h>
+#include <task.h>
+
+status_t endpoint_create(struct account *account, struct endpoint **out) {
+    struct endpoint *endpoint;
+    status_t status = object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint);
+    if (status != OK) {
+        return status;
+    }
+    for (unsigned i = 0; i < PRIORITIES; i++) {
+        list_init(&endpoint->queues[i]);
+    }
+    list_init(&endpoint->cancels);
+    list_init(&endpoint->closed);
+    *out = endpoint;
+    return OK;
+}
+
+/* Nobody will ever serve it: callers get E_CLOSED, closed sessions are let go. */
+static void drain(struct endpoint *endpoint) {
+    for (int top; (top = endpoint_top(endpoint)) >= 0;) {
+        call_fail(LIST_ENTRY(endpoint->queues[top].next, struct call, link), E_CLOSED);
+    }
+    for (struct list *link; (link = list_pop_front(&endpoint->closed)) != NULL;) {
+        object_put(&LIST_ENTRY(link, struct session, closed_link)->object);
+    }
+}
+
+void endpoint_no_handles(struct object *object) {
+    struct endpoint *endpoint = (struct endpoint *)object;
+    endpoint->dead = true;
+    drain(endpoint);
+}
+
+void endpoint_unbind(struct endpoint *endpoint) {
+    endpoint->server = NULL;
+    if (endpoint->dead) {
+        drain(endpoint);
+    }
+    object_put(&endpoint->object);
+}
+
+void endpoint_destroy(struct object *object) {
+    struct endpoint *endpoint = (struct endpoint *)object;
+    ASSERT(endpoint->server == NULL && endpoint->ready == 0 && list_empty(&endpoint->cancels));
+    ASSERT(list_empty(&endpoint->closed)); /* a session in it refers to the endpoint */
+}
+
+status_t session_create(struct account *account, struct endpoint *endpoint, uint64_t badge,
+                        struct session **out) {
+    struct session *session;
+    status_t status = object_create(OBJECT_SESSION, sizeof(*session), account, &session);
+    if (status != OK) {
+        return status;
+    }
+    session->endpoint = endpoint;
+    object_get(&endpoint->object);
+    session->badge = badge;
+    session->cold_epoch = endpoint->cold_epoch;
+    list_init(&session->closed_link);
+    *out = session;
+    return OK;
+}
+
+void session_no_handles(struct object *object) {
+    struct session *session = (struct session *)object;
+    struct endpoint *endpoint = session->endpoint;
+    bool lost = session->cold_epoch != endpoint->cold_epoch && (session->badge & BADGE_ROOT) == 0;
+    /* A session made in a turn that is being undone never existed for its server. */
+    if (endpoint->dead || lost || (object->flags & OBJECT_PROVISIONAL) != 0 ||
+        !list_unlinked(&session->closed_link)) {
+        return;
+    }
+    object_get(object); /* the list's reference */
+    list_push_back(&endpoint->closed, &session->closed_link);
+    if (endpoint->server != NULL) {
+        actor_wake(endpoint->server);
+    }
+}
+
+void session_destroy(struct object *object) {
+    object_put(&((struct session *)object)->endpoint->object);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ * Handle tables. A free entry keeps its generation, so that a handle is not reused at once.
+ */
+#include <debug.h>
+#include <handle.h>
+#include <kmem.h>
+
+#define FREE_END 0xffffffffu
+#define HIDDEN (ENTRY_CLOSING | ENTRY_RESERVED)
+
+void handle_table_init(struct handle_table *table, struct account *account) {
+    table->page_count = 0;
+    table->used = 0;
+    table->free_head = FREE_END;
+    table->account = account;
+}
+
+static struct handle_entry *entry_at(const struct handle_table *table, uint32_t slot) {
+    return &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
+}
+
+status_t handle_table_grow(struct handle_table *table) {
+    if (table->page_count == HANDLE_PAGES) {
+        return E_NO_HANDLES;
+    }
+    struct handle_entry *page =
+        kmem_alloc(table->account, HANDLE_PAGE_ENTRIES * sizeof(struct handle_entry));
+    if (page == NULL) {
+        return E_QUOTA;
+    }
+    uint32_t first = table->page_count * HANDLE_PAGE_ENTRIES;
+    table->pages[table->page_count++] = page;
+    for (uint32_t i = HANDLE_PAGE_ENTRIES; i-- > 0;) {
+        page[i].generation = 1;
+        page[i].epoch = table->free_head;
+        table->free_head = first + i;
+    }
+    return OK;
+}
+
+status_t handle_install(struct handle_table *table, struct object *object, uint32_t rights,
+                        uint32_t flags, handle_t *out) {
+    if (table->free_head == FREE_END) {
+        status_t status = handle_table_grow(table);
+        if (status != OK) {
+            return status;
+        }
+    }
+    uint32_t slot = table->free_head;
+    struct handle_entry *entry = entry_at(table, slot);
+    table->free_head = entry->epoch;
+    table->used++;
+    object_handle_get(object);
+    entry->object = object;
+    entry->epoch = object->epoch;
+    entry->rights = rights & RIGHT_ALL;
+    entry->flags = flags & 0xf;
+    *out = slot | ((handle_t)entry->generation << 16);
+    return OK;
+}
+
+struct handle_entry *handle_entry_find(struct handle_table *table, handle_t handle) {
+    uint32_t slot = handle & 0xffff;
+    if (slot >= table->page_count * HANDLE_PAGE_ENTRIES) {
+        return NULL;
+    }
+    struct handle_entry *entry = entry_at(table, slot);
+    if (entry->object == NULL || entry->generation != handle >> 16) {
+        return NULL;
+    }
+    return entry;
+}
+
+static void entry_free(struct handle_table *table, uint32_t slot) {
+    struct handle_entry *entry = entry_at(table, slot);
+    struct object *object = entry->object;
+    entry->object = NULL;
+    entry->flags = 0;
+    entry->generation = entry->generation == 0x7fff ? 1 : (uint16_t)(entry->generation + 1);
+    entry->epoch = table->free_head;
+    table->free_head = slot;
+    table->used--;
+    object_handle_put(object); /* last: it may come back to this table */
+}
+
+void handle_remove(struct handle_table *table, handle_t handle) {
+    ASSERT(handle_entry_find(table, handle) != NULL);
+    entry_free(table, handle & 0xffff);
+}
+
+void handle_table_trim(struct handle_table *table, uint32_t keep_flag) {
+    for (uint32_t slot = 0; slot < table->page_count * HANDLE_PAGE_ENTRIES; slot++) {
+        struct handle_entry *entry = entry_at(table, slot);
+        if (entry->object != NULL && (entry->flags & keep_flag) == 0) {
+            entry_free(table, slot);
+        }
+    }
+}
+
+void handle_table_visit(struct handle_table *table,
+                        void (*visit)(struct handle_entry *entry, void *context), void *context) {
+    for (uint32_t slot = 0; slot < table->page_count * HANDLE_PAGE_ENTRIES; slot++) {
+        struct handle_entry *entry = entry_at(table, slot);
+        if (entry->object != NULL) {
+            visit(entry, context);
+        }
+    }
+}
+
+void handle_table_destroy(struct handle_table *table) {
+    handle_table_trim(table, 0);
+    while (table->page_count > 0) {
+        kmem_free(table->account, table->pages[--table->page_count],
+                  HANDLE_PAGE_ENTRIES * sizeof(struct handle_entry));
+    }
+    table->free_head = FREE_END;
+}
+
+status_t handle_lookup(struct handle_table *table, handle_t handle, enum object_type type,
+                       uint32_t rights, void *out) {
+    struct handle_entry *entry = handle_entry_find(table, handle);
+    if (entry == NULL || (entry->flags & HIDDEN) != 0) {
+        return E_HANDLE;
+    }
+    if (entry->epoch != entry->object->epoch) {
+        return E_REVOKED;
+    }
+    if (type != OBJECT_NONE && entry->object->type != type) {
+        return E_TYPE;
+    }
+    if ((entry->rights & rights) != rights) {
+        return E_RIGHTS;
+    }
+    *(struct object **)out = entry->object;
+    return OK;
+}
+
+void handle_table_copy(const struct handle_table *from, struct handle_table *to) {
+    ASSERT(from->page_count == to->page_count && to->used == 0);
+    for (uint32_t slot = 0; slot < from->page_count * HANDLE_PAGE_ENTRIES; slot++) {
+        struct handle_entry *entry = entry_at(to, slot);
+        *entry = *entry_at(from, slot);
+        if (entry->object != NULL) {
+            object_handle_get(entry->object);
+        }
+    }
+    to->free_head = from->free_head;
+    to->used = from->used;
+}

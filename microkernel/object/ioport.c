@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * Port ranges. Bytes drained from a FIFO are kept until the reader's commit: after a reset they
+ * come first, so that none is lost.
+ */
+#include <arch/port.h>
+#include <debug.h>
+#include <machine.h>
+#include <system.h>
+
+#define LOG_UART 0x3f8u /* COM1 */
+
+status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
+                       struct ioport **out) {
+    status_t status = object_create(OBJECT_IOPORT, sizeof(struct ioport), account, out);
+    if (status == OK) {
+        (*out)->base = (uint16_t)base;
+        (*out)->count = (uint16_t)count;
+        (*out)->log = base <= LOG_UART && LOG_UART < base + count;
+        list_init(&(*out)->kept_link);
+    }
+    return status;
+}
+
+void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value) {
+    if (UNLIKELY(ioport->log)) {
+        ioport->log = false;
+        log_console(system_verbose());
+    }
+    uint16_t port = (uint16_t)(ioport->base + offset);
+    switch (width) {
+    case 1:
+        port_out8(port, (uint8_t)value);
+        break;
+    case 2:
+        port_out16(port, (uint16_t)value);
+        break;
+    default:
+        port_out32(port, value);
+        break;
+    }
+}
+
+uint32_t ioport_read(struct ioport *ioport, uint32_t offset, uint32_t width) {
+    uint16_t port = (uint16_t)(ioport->base + offset);
+    switch (width) {
+    case 1:
+        return port_in8(port);
+    case 2:
+        return port_in16(port);
+    default:
+        return port_in32(port);
+    }
+}
+
+uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uint32_t data,
+                      uint8_t *to, uint32_t size) {
+    uint32_t count = 0;
+    while (count < size && ioport->kept_next < ioport->kept_length) {
+        to[count++] = ioport->kept[ioport->kept_next++];
+    }
+    while (count < size && ioport->kept_length < IOPORT_KEPT &&
+           (ioport_read(ioport, status, 1) & mask) != 0) {
+        uint8_t byte = (uint8_t)ioport_read(ioport, data, 1);
+        ioport->kept[ioport->kept_length++] = byte;
+        ioport->kept_next = ioport->kept_length;
+        to[count++] = byte;
+    }
+    return count;
+}
+
+void ioport_commit(struct ioport *ioport) {
+    /* Bytes of an earlier incarnation that were not asked for again stay. */
+    uint8_t left = (uint8_t)(ioport->kept_length - ioport->kept_next);
+    for (uint8_t i = 0; i < left; i++) {
+        ioport->kept[i] = ioport->kept[ioport->kept_next + i];
+    }
+    ioport->kept_length = left;
+    ioport->kept_next = 0;
+}
+
+void ioport_rollback(struct ioport *ioport) {
+    ioport->kept_next = 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * Interrupt objects: a line or message signals a notification. A level-triggered line stays masked
+ * from the interrupt to IRQ_ACK; message-signalled ones are edges and need no acknowledgement.
+ */
+#include <arch/hooks.h>
+#include <arch/irq.h>
+#include <arch/pci.h>
+#include <counters.h>
+#include <debug.h>
+#include <machine.h>
+#include <sched.h>
+
+static struct irq *by_vector[IRQ_VECTOR_END];
+
+static status_t irq_register(struct account *account, uint32_t vector, struct irq **out) {
+    status_t status = object_create(OBJECT_IRQ, sizeof(struct irq), account, out);
+    if (status != OK) {
+        irq_release(vector);
+        return status;
+    }
+    (*out)->vector = vector;
+    by_vector[vector] = *out;
+    return OK;
+}
+
+status_t irq_create(struct account *account, uint32_t number, uint32_t flags, struct irq **out) {
+    struct irq_line line = {number, (flags & 2) != 0, (flags & 4) != 0};
+    uint32_t vector;
+    if ((flags & 1) != 0) {
+        if (number > 15) {
+            return E_INVALID;
+        }
+        irq_isa_line(number, &line);
+    }
+    status_t status = irq_route(&line, &vector);
+    return status != OK ? status : irq_register(account, vector, out);
+}
+
+status_t irq_create_message(struct account *account, struct irq **out, uint64_t *address,
+                            uint32_t *data) {
+    uint32_t vector;
+    status_t status = irq_route_message(&vector, address, data);
+    if (status == OK) {
+        status = irq_register(account, vector, out);
+    }
+    if (status == OK) {
+        (*out)->message = true;
+    }
+    return status;
+}
+
+void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits) {
+    object_get(&notification->object);
+    if (irq->notification != NULL) {
+        object_put(&irq->notification->object);
+    }
+    irq->notification = notification;
+    irq->bits = bits;
+    irq_unmask(irq->vector);
+}
+
+void irq_ack(struct irq *irq) {
+    if (irq->notification != NULL) {
+        irq_unmask(irq->vector);
+    }
+}
+
+void irq_quiesce(struct irq *irq) {
+    irq_mask(irq->vector);
+    if (irq->notification != NULL) {
+        object_put(&irq->notification->object);
+        irq->notification = NULL;
+    }
+}
+
+void irq_no_handles(struct object *object) {
+    irq_quiesce((struct irq *)object);
+}
+
+void irq_destroy(struct object *object) {
+    struct irq *irq = (struct irq *)object;
+    irq_quiesce(irq);
+    by_vector[irq->vector] = NULL;
+    irq_release(irq->vector);
+    if (irq->device != NULL) {
+        object_put(&irq->device->object);
+    }
+}
+
+status_t irq_describe(uint32_t index, struct irq_info *out) {
+    for (uint32_t vector = 0; vector < IRQ_VECTOR_END; vector++) {
+        const struct irq *irq = by_vector[vector];
+        if (irq != NULL && index-- == 0) {
+            *out = (struct irq_info){irq_gsi(vector), vector, irq->count, ""};
+            return OK;
+        }
+    }
+    return E_NOT_FOUND;
+}
+
+void irq_handle(uint32_t vector) {
+    struct irq *irq = by_vector[vector];
+    counters.irqs++;
+    if (irq != NULL) {
+        irq->count++;
+        if (irq->notification != NULL) {
+            notification_signal(irq->notification, irq->bits);
+        }
+    }
+    sched_exit();
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Notifications. Bits stay set until somebody takes them.
+ */
+#include <notification.h>
+#include <sched.h>
+#include <task.h>
+
+status_t notification_create(struct account *account, struct notification **out) {
+    return object_create(OBJECT_NOTIFICATION, sizeof(struct notification), account, out);
+}
+
+void notification_signal(struct notification *notification, uint64_t bits) {
+    notification->bits |= bits;
+    if (notification->actor != NULL) {
+        actor_wake(notification->actor);
+        return;
+    }
+    struct thread *thread = notification->waiter;
+    if (thread != NULL && (notification->bits & notification->waiter_mask) != 0) {
+        uint64_t taken = notification->bits & notification->waiter_mask;
+        notification->bits &= ~taken;
+        thread_detach(thread);
+        context_set_status(&thread->context, OK);
+        thread->context.rdi = taken;
+        sched_wake(thread);
+    }
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * Life of kernel objects: creation, counts, hooks by type.
+ */
+#include <call.h>
+#include <common/string.h>
+#include <debug.h>
+#include <kmem.h>
+#include <object.h>
+#include <task.h>
+
+struct type_hooks {
+    void (*no_handles)(struct object *object); /* the last handle is gone */
+    void (*destroy)(struct object *object);    /* releases what the object holds */
+};
+
+static const struct type_hooks hooks[OBJECT_TYPE_COUNT] = {
+    [OBJECT_TASK] = {task_no_handles, task_destroy_object},
+    [OBJECT_THREAD] = {NULL, thread_destroy_object},
+    [OBJECT_ENDPOINT] = {endpoint_no_handles, endpoint_destroy},
+    [OBJECT_SESSION] = {session_no_handles, session_destroy},
+    [OBJECT_MEMORY] = {NULL, memory_destroy},
+    [OBJECT_IMAGE] = {NULL, image_destroy},
+    [OBJECT_TIMER] = {timer_no_handles, timer_destroy},
+    [OBJECT_IRQ] = {irq_no_handles, irq_destroy},
+    [OBJECT_DEVICE] = {device_no_handles, device_destroy},
+    [OBJECT_ACCOUNT] = {NULL, account_destroy},
+    [OBJECT_CALL] = {NULL, call_destroy},
+};
+
+static uint64_t next_id = 1;
+
+status_t object_create(enum object_type type, size_t size, struct account *account, void *out) {
+    struct object *object = kmem_alloc(account, size);
+    if (object == NULL) {
+        return E_QUOTA;
+    }
+    object->type = (uint8_t)type;
+    object->size_class = (uint16_t)kmem_class(size);
+    object->references = 1;
+    object->id = next_id++;
+    object->account = account;
+    object_get(&account->object);
+    *(struct object **)out = object;
+    return OK;
+}
+
+void object_put(struct object *object) {
+    DEBUG_ASSERT(object->references > 0);
+    if (--object->references > 0) {
+        return;
+    }
+    /* The hook may take and drop references of its own. */
+    object->references = 1;
+    if (hooks[object->type].destroy != NULL) {
+        hooks[object->type].destroy(object);
+    }
+    DEBUG_ASSERT(object->references == 1 && object->handles == 0);
+    struct account *account = object->account;
+    /* A thread begins with its context, for the entry code; every other object with `object`. */
+    void *start = object->type == OBJECT_THREAD ? (void *)thread_of(object) : object;
+    kmem_free(account, start, object->size_class);
+    object_put(&account->object);
+}
+
+void object_handle_put(struct object *object) {
+    DEBUG_ASSERT(object->handles > 0);
+    if (--object->handles == 0 && hooks[object->type].no_handles != NULL) {
+        hooks[object->type].no_handles(object);
+    }
+    object_put(object);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * The system object.
+ */
+#include <arch/timer.h>
+#include <common/string.h>
+#include <counters.h>
+#include <debug.h>
+#include <frame.h>
+#include <machine.h>
+#include <sched.h>
+#include <system.h>
+#include <version.h>
+
+static struct object the_object = {.type = OBJECT_SYSTEM, .references = 1};
+struct object *system_object = &the_object;
+
+static const struct boot_info *boot;
+static uint64_t started_ns;
+
+void system_init(const struct boot_info *info) {
+    boot = info;
+    the_object.account = account_root;
+    started_ns = time_now();
+}
+
+bool system_verbose(void) {
+    return boot->verbose;
+}
+
+static void describe_system(struct system_info *out) {
+    *out = (struct system_info){
+        .version = AXOLOTL_VERSION,
+        .build = "x86-64",
+        .memory_total = boot->memory_total,
+        .memory_free = frame_free_count() * PAGE_SIZE,
+        .memory_kernel = boot->memory_kernel,
+        .boot_ns = started_ns,
+        .calls = counters.calls,
+        .commits = counters.commits,
+        .dirty_pages = counters.dirty_pages,
+        .irqs = counters.irqs,
+        .faults = counters.faults,
+        .resets = counters.resets,
+        .unknown_calls = counters.unknown_calls,
+        .cpus = cpu_count(),
+        .tsc_at_entry = clock.tsc_entry,
+        .log_head = log_head(),
+    };
+    for (uint32_t id = 0; id < cpu_count(); id++) {
+        out->switches += cpu_by_id(id)->switches;
+    }
+    out->tasks = (uint32_t)list_length(&task_all);
+}
+
+static status_t describe_task(uint32_t index, struct task_info *out) {
+    LIST_FOR_EACH(link, &task_all) {
+        if (index-- == 0) {
+            task_describe(LIST_ENTRY(link, struct task, all_link), out);
+            return OK;
+        }
+    }
+    return E_NOT_FOUND;
+}
+
+static status_t describe_cpu(uint32_t index, struct cpu_info *out) {
+    if (index >= cpu_count()) {
+        return E_NOT_FOUND;
+    }
+    const struct cpu *cpu = cpu_by_id(index);
+    uint64_t idle = cpu->arch.current == NULL ? rdtsc() - cpu->switch_ticks : 0;
+    *out = (struct cpu_info){
+        .id = index,
+        .apic_id = cpu->arch.apic_id,
+        .idle_ns = ticks_to_ns(cpu->idle_ticks + idle),
+        .switches = cpu->switches,
+        .ipis = cpu->arch.count_ipi,
+        .interrupts = cpu->arch.count_interrupt,
+    };
+    cpu_model(out->model);
+    return OK;
+}
+
+status_t system_describe(uint32_t kind, uint32_t index, union system_answer *out, size_t *size) {
+    memset(out, 0, sizeof(*out));
+    switch (kind) {
+    case INFO_SYSTEM:
+        *size = sizeof(out->system);
+        describe_system(&out->system);
+        return OK;
+    case INFO_TASK:
+        *size = sizeof(out->task);
+        return describe_task(index, &out->task);
+    case INFO_IRQ:
+        *size = sizeof(out->irq);
+        return irq_describe(index, &out->irq);
+    case INFO_CPU:
+        *size = sizeof(out->cpu);
+        return describe_cpu(index, &out->cpu);
+    default:
+        return E_INVALID;
+    }
+}
+
+/* Ports that the kernel drives itself. */
+static const struct {
+    uint16_t first, last;
+} own_ports[] = {{0x20, 0x21}, {0xa0, 0xa1}, {0x40, 0x43}, {0xcf8, 0xcff}};
+
+status_t system_ports_ok(uint64_t base, uint64_t count) {
+    if (count == 0 || base > 0xffff || count > 0x10000 - base) {
+        return E_RANGE;
+    }
+    for (unsigned i = 0; i < sizeof(own_ports) / sizeof(own_ports[0]); i++) {
+        if (base <= own_ports[i].last && base + count > own_ports[i].first) {
+            return E_RIGHTS;
+        }
+    }
+    return OK;
+}
+
+status_t system_memory_ok(uint64_t base, uint64_t size) {
+    if (((base | size) & (PAGE_SIZE - 1)) != 0 || size == 0) {
+        return E_INVALID;
+    }
+    if (base >= 1ull << 52 || size > (1ull << 52) - base) {
+        return E_RANGE;
+    }
+    return boot_memory_reserved(boot, base, size) ? E_RIGHTS : OK;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT
+ * Tasks: creation, start, reset, end. A task that has not ended is in task_all, which holds a
+ * reference.
+ */
+#include <arch/switch.h>
+#include <arch/timer.h>
+#include <common/string.h>
+#include <counters.h>
+#include <debug.h>
+#include <futex.h>
+#include <machine.h>
+#include <sched.h>
+#include <staged.h>
+#include <task.h>
+
+struct list task_all = LIST_INIT(task_all);
+struct task *task_init;
+struct memory *clock_memory;
+
+static status_t populate(struct task *task, const struct task_create *parameters,
+                         struct image *image, struct memory *arena) {
+    status_t status = mapping_create(task, clock_memory, 0, CLOCK_PAGE_VA, PAGE_SIZE, PROT_READ,
+                                     MAPPING_INITIAL | MAP_POPULATE, NULL);
+    if (status == OK && arena != NULL) {
+        status = mapping_create(task, arena, 0, ARENA_VA, arena->size, PROT_READ | PROT_WRITE,
+                                MAPPING_INITIAL, NULL);
+        if (status == OK) {
+            object_get(&arena->object);
+            task->arena = arena;
+            arena->arena->task = task;
+        }
+    }
+    if (status != OK || image == NULL) {
+        return status;
+    }
+    status = image_load(image, task);
+    if (status == OK && arena != NULL && !arena->arena->loaded) {
+        status = image_load_arena(image, arena->arena);
+        arena->arena->loaded = true;
+    }
+    if (status != OK) {
+        return status;
+    }
+    object_get(&image->object);
+    task->image = image;
+    status = thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
+                           parameters->priority, &task->main);
+    if (status == OK && parameters->affinity != 0) {
+        task->main->affinity = parameters->affinity;
+    }
+    return status;
+}
+
+status_t task_create(const struct task_create *parameters, struct account *account,
+                     struct image *image, struct memory *arena, struct task **out) {
+    if (parameters->priority >= PRIORITIES || (parameters->flags & ~TASK_ACTOR) != 0 ||
+        (parameters->affinity != 0 && !sched_mask_valid(parameters->affinity)) ||
+        (arena != NULL && (arena->kind != MEMORY_ARENA || arena->arena->task != NULL ||
+                           (image != NULL && arena->size < image->info.arena_minimum)))) {
+        return E_INVALID;
+    }
+    struct task *task;
+    status_t status = object_create(OBJECT_TASK, sizeof(*task), account, &task);
+    if (status != OK) {
+        return status;
+    }
+    memcpy(task->name, parameters->name, TASK_NAME - 1);
+    task->account = account;
+    task->priority_limit = parameters->priority;
+    task->actor = arena != NULL || (parameters->flags & TASK_ACTOR) != 0;
+    list_init(&task->mappings);
+    list_init(&task->threads);
+    list_init(&task->staged);
+    list_init(&task->accepted);
+    list_init(&task->outgoing);
+    list_init(&task->replies);
+    list_init(&task->kept_ports);
+    handle_table_init(&task->handles, account);
+    list_push_back(&task_all, &task->all_link);
+    object_get(&task->object);
+    status = arch_space_create(&task->space, account);
+    if (status == OK) {
+        status = populate(task, parameters, image, arena);
+    }
+    if (status != OK) {
+        task_kill(task, status);
+        object_put(&task->object);
+        return status;
+    }
+    *out = task;
+    return OK;
+}
+
+void task_start(struct task *task) {
+    struct thread *main = task->main;
+    if (main == NULL || main->state != THREAD_NEW || task->state == TASK_DEAD) {
+        return;
+    }
+    task->state = TASK_RUNNING;
+    task->started = true;
+    sched_wake(main);
+}
+
+/* ---- parts of reset and end ------------------------------------------------------------------ */
+
+static void quiesce(struct handle_entry *entry, void *context) {
+    (void)context;
+    if (entry->object->type == OBJECT_DEVICE && (entry->rights & RIGHT_MANAGE) != 0) {
+        device_quiesce((struct device *)entry->object);
+    } else if (entry->object->type == OBJECT_IRQ && (entry->rights & RIGHT_MANAGE) != 0) {
+        irq_quiesce((struct irq *)entry->object);
+    }
+}
+
+static void drop_calls(struct task *task) {
+    struct list *link;
+    while ((link = list_first(&task->accepted)) != NULL) {
+        call_fail(LIST_ENTRY(link, struct call, link), E_RESET);
+    }
+    while ((link = list_first(&task->outgoing)) != NULL) {
+        call_abandon(LIST_ENTRY(link, struct call, caller_link));
+    }
+}
+
+static void drop_mappings(struct task *task, uint32_t keep) {
+    LIST_FOR_EACH_SAFE(link, &task->mappings) {
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
+        if ((mapping->flags & keep) == 0) {
+            mapping_destroy(mapping);
+        }
+    }
+}
+
+static void drop_image(struct task *task) {
+    LIST_FOR_EACH_SAFE(link, &task->mappings) {
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
+        if ((mapping->flags & MAPPING_IMAGE) != 0) {
+            mapping_destroy(mapping);
+        }
+    }
+}
+
+static void unbind(struct task *task) {
+    if (task->endpoint != NULL) {
+        struct endpoint *endpoint = task->endpoint;
+        task->endpoint = NULL;
+        endpoint_unbind(endpoint);
+    }
+    if (task->notification != NULL) {
+        struct notification *notification = task->notification;
+        task->notification = NULL;
+        notification->actor = NULL;
+        object_put(&notification->object);
+    }
+}
+
+static void stop_threads(struct task *task, const struct thread *keep) {
+    LIST_FOR_EACH_SAFE(link, &task->threads) {
+        struct thread *thread = LIST_ENTRY(link, struct thread, task_link);
+        if (thread != keep) {
+            thread_kill(thread);
+        }
+    }
+}
+
+/* ---- reset ----------------------------------------------------------------------------------- */
+
+/* Puts the program back as the image has it; false: it can't be run. */
+static bool rebuild(struct task *task, struct image *image) {
+    if (image != NULL && image != task->image) {
+        drop_image(task);
+        if (image_load(image, task) == OK) {
+            object_get(&image->object);
+            object_put(&task->image->object);
+            task->image = image;
+            return true;
+        }
+        kernel_log("%s: the new program can't be loaded, the old one stays", task->name);
+        drop_image(task);
+        return image_load(task->image, task) == OK;
+    }
+    return image_restore(task->image, task) == OK;
+}
+
+static void restart_cold(struct task *task, struct memory *arena) {
+    if (task->endpoint != NULL) {
+        task->endpoint->cold_epoch++;
+    }
+    if (task->arena != NULL && arena == NULL) {
+        arena_clear(task->arena->arena);
+        if (image_load_arena(task->image, task->arena->arena) != OK) {
+            kernel_log("%s: initial arena content can't be loaded", task->name);
+        }
+    }
+}
+
+void task_reset(struct task *task, struct image *image, uint32_t flags, struct memory *arena) {
+    struct thread *main = task->main;
+    if (task->state == TASK_DEAD || main == NULL || task->image == NULL) {
+        return;
+    }
+    counters.resets++;
+    handle_table_visit(&task->handles, quiesce, NULL);
+    stop_threads(task, main);
+    thread_detach(main);
+    thread_abandon_call(main);
+    main->state = THREAD_NEW;
+    main->resume = RESUME_NONE;
+    main->interrupted = main->foreign_active = false;
+    main->upcall_entry = 0;
+    actor_undo(task, flags);
+    bool cold = task->arena == NULL || (flags & RESET_COLD) != 0;
+    if (cold) {
+        drop_calls(task);
+        handle_table_trim(&task->handles, ENTRY_INITIAL);
+        drop_mappings(task, MAPPING_INITIAL | MAPPING_IMAGE);
+    }
+    task->state = TASK_STOPPED;
+    task->incarnation++;
+    task->reset_flags = flags;
+    bool good = rebuild(task, image);
+    if (cold) {
+        restart_cold(task, arena);
+    }
+    arch_fpu_reset(&main->context, true);
+    context_init(&main->context, task->image->info.entry, STACK_TOP_VA, task->incarnation);
+    main->context.rsi = flags;
+    sched_set_priority(main, main->priority);
+    if (!good) {
+        kernel_log("%s: the program can't be restored", task->name);
+    } else if ((flags & RESET_STOP) == 0) {
+        task_start(task);
+    }
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+void task_kill(struct task *task, int32_t exit_code) {
+    if (task->state == TASK_DEAD) {
+        return;
+    }
+    task->state = TASK_DEAD;
+    task->exit_code = exit_code;
+    handle_table_visit(&task->handles, quiesce, NULL);
+    stop_threads(task, NULL);
+    actor_undo(task, RESET_COLD | RESET_DROP);
+    drop_calls(task);
+    unbind(task);
+    handle_table_destroy(&task->handles);
+    drop_mappings(task, 0);
+    arch_space_destroy(&task->space);
+    if (task->arena != NULL) {
+        object_put(&task->arena->object);
+        task->arena = NULL;
+    }
+    if (task->image != NULL) {
+        object_put(&task->image->object);
+        task->image = NULL;
+    }
+    if (task->watcher != NULL) {
+        notification_signal(task->watcher, task->watcher_bits);
+    }
+    task_supervise(task, NULL, NULL, 0);
+    list_remove(&task->all_link);
+    object_put(&task->object);
+}
+
+void task_no_handles(struct object *object) {
+    struct task *task = (struct task *)object;
+    if (!task->started) { /* nobody can start it any more */
+        task_kill(task, E_CANCELLED);
+    }
+}
+
+void task_destroy_object(struct object *object) {
+    ASSERT(((struct task *)object)->state == TASK_DEAD);
+}
+
+void task_supervise(struct task *task, struct session *session, struct notification *watcher,
+                    uint64_t bits) {
+    struct session *old_session = task->supervisor;
+    struct notification *old_watcher = task->watcher;
+    task->supervisor = session;
+    task->watcher = watcher;
+    task->watcher_bits = bits;
+    if (session != NULL) {
+        object_get(&session->object);
+    }
+    if (watcher != NULL) {
+        object_get(&watcher->object);
+    }
+    if (old_session != NULL) {
+        object_put(&old_session->object);
+    }
+    if (old_watcher != NULL) {
+        object_put(&old_watcher->object);
+    }
+}
+
+void task_describe(const struct task *task, struct task_info *out) {
+    const struct thread *main = task->main;
+    *out = (struct task_info){
+        .id = task->object.id,
+        .state = task->state,
+        .incarnation = task->incarnation,
+        .threads = task->thread_count,
+        .handles = task->handles.used,
+        .main_state = main == NULL ? THREAD_DEAD : main->state,
+        .priority = main == NULL ? 0 : main->effective,
+        .cpu_ns = ticks_to_ns(task->cpu_ticks),
+        .turn_ns = task->turn.kind == EVENT_NONE
+                       ? 0
+                       : ticks_to_ns(task->cpu_ticks - task->turn_start_ticks),
+        .commits = task->commits,
+        .switches = task->switches,
+        .memory = account_usage(task->account),
+        .memory_limit = task->account->limit,
+        .exit_code = task->exit_code,
+        .last_cpu = main == NULL ? 0 : main->cpu,
+    };
+    memcpy(out->name, task->name, TASK_NAME);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * Threads: creation, end, and taking them out of whatever they wait for.
+ */
+#include <arch/hooks.h>
+#include <arch/switch.h>
+#include <common/string.h>
+#include <debug.h>
+#include <futex.h>
+#include <kmem.h>
+#include <sched.h>
+#include <task.h>
+
+static void sleep_over(struct timer_node *node) {
+    struct thread *thread = LIST_ENTRY(node, struct thread, timer);
+    status_t status = thread->state == THREAD_SLEEPING ? OK : E_TIMEOUT;
+    thread_detach(thread);
+    context_set_status(&thread->context, status);
+    sched_wake(thread);
+}
+
+status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64_t argument,
+                       uint64_t buffer, uint32_t priority, struct thread **out) {
+    struct thread *thread = kmem_alloc(task->account, sizeof(*thread));
+    if (thread == NULL) {
+        return E_QUOTA;
+    }
+    struct object *object = &thread->object;
+    *object = (struct object){.type = OBJECT_THREAD,
+                              .size_class = (uint16_t)kmem_class(sizeof(*thread)),
+                              .references = 1,
+                              .account = task->account};
+    object_get(&task->account->object);
+    thread->context.fpu_cpu = ~0u;
+    context_init(&thread->context, entry, stack, argument);
+    thread->task = task;
+    object_get(&task->object);
+    thread->state = THREAD_NEW;
+    thread->priority = thread->effective = (uint8_t)priority;
+    thread->affinity = ~0u;
+    thread->message_buffer = buffer;
+    thread->timer.expired = sleep_over;
+    list_init(&thread->run_link);
+    list_init(&thread->futex_link);
+    list_push_back(&task->threads, &thread->task_link); /* the list's reference */
+    task->thread_count++;
+    *out = thread;
+    return OK;
+}
+
+void thread_destroy_object(struct object *object) {
+    struct thread *thread = thread_of(object);
+    if (thread->context.fpu != NULL) {
+        void *area = thread->context.fpu;
+        arch_fpu_reset(&thread->context, false);
+        kmem_free(object->account, area, arch_fpu_area_size());
+    }
+    object_put(&thread->task->object);
+}
+
+void *thread_fpu_area_alloc(struct thread *thread) {
+    return kmem_alloc(thread->task->account, arch_fpu_area_size());
+}
+
+void thread_detach(struct thread *thread) {
+    switch ((enum thread_state)thread->state) {
+    case THREAD_READY:
+    case THREAD_RUNNING:
+        sched_stop(thread, THREAD_NEW);
+        break;
+    case THREAD_RECEIVING:
+        thread->task->receiver = NULL;
+        break;
+    case THREAD_WAITING:
+        if (thread->waiting != NULL) {
+            thread->waiting->waiter = NULL;
+            object_put(&thread->waiting->object);
+            thread->waiting = NULL;
+        }
+        futex_forget(thread);
+        timer_disarm(&thread->timer);
+        break;
+    case THREAD_SLEEPING:
+        timer_disarm(&thread->timer);
+        break;
+    default:
+        break;
+    }
+}
+
+void thread_abandon_call(struct thread *thread) {
+    struct call *call = thread->call;
+    if (call == NULL || call->thread == NULL) {
+        return; /* not in use */
+    }
+    thread->call = NULL; /* a new one is made when it is needed */
+    call_abandon(call);
+}
+
+void thread_kill(struct thread *thread) {
+    if (thread->state == THREAD_DEAD) {
+        return;
+    }
+    struct task *task = thread->task;
+    if (thread == cpu_current() && cpu_here()->ended == NULL) {
+        object_get(&thread->object); /* the way out of the kernel still looks at it */
+        cpu_here()->ended = thread;
+    }
+    thread_detach(thread);
+    thread_abandon_call(thread);
+    if (thread->call != NULL) {
+        object_put(&thread->call->object);
+        thread->call = NULL;
+    }
+    thread->state = THREAD_DEAD;
+    thread->resume = RESUME_NONE;
+    if (task->worker == thread) {
+        task->worker = NULL;
+    }
+    if (task->main == thread) {
+        task->main = NULL;
+    }
+    list_remove(&thread->task_link);
+    task->thread_count--;
+    object_put(&thread->object);
+}
+
+void thread_interrupt(struct thread *thread) {
+    thread->interrupted = true;
+    switch ((enum thread_state)thread->state) {
+    case THREAD_CALLING:
+        thread->interrupted = false;
+        call_cancel(thread->call, E_INTR);
+        break;
+    case THREAD_WAITING:
+    case THREAD_SLEEPING:
+        thread->interrupted = false;
+        thread_detach(thread);
+        context_set_status(&thread->context, E_INTR);
+        sched_wake(thread);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ * Scheduler. Invariants: a thread is in a queue of CPU thread->cpu iff READY; it is RUNNING iff it
+ * is arch.current of CPU thread->cpu; `choose` is set whenever a CPU's current may be the wrong
+ * one.
+ */
+#include <arch/hooks.h>
+#include <arch/smp.h>
+#include <arch/switch.h>
+#include <arch/timer.h>
+#include <common/string.h>
+#include <counters.h>
+#include <debug.h>
+#include <sched.h>
+
+const size_t cpu_struct_size = sizeof(struct cpu);
+
+struct counters counters;
+
+void sched_init(struct cpu *cpu) {
+    for (unsigned i = 0; i < PRIORITIES; i++) {
+        list_init(&cpu->queues[i]);
+    }
+    cpu->programmed = TIMER_NEVER;
+    cpu->switch_ticks = rdtsc();
+    cpu->choose = true;
+}
+
+static struct thread *entry_thread(struct list *link) {
+    return LIST_ENTRY(link, struct thread, run_link);
+}
+
+static void enqueue(struct cpu *cpu, struct thread *thread, bool front) {
+    struct list *queue = &cpu->queues[thread->effective];
+    if (front) {
+        list_push_front(queue, &thread->run_link);
+    } else {
+        list_push_back(queue, &thread->run_link);
+    }
+    cpu->ready |= 1u << thread->effective;
+    thread->cpu = cpu->arch.id;
+    thread->state = THREAD_READY;
+}
+
+static void dequeue(struct thread *thread) {
+    struct cpu *cpu = cpu_by_id(thread->cpu);
+    list_remove(&thread->run_link);
+    if (list_empty(&cpu->queues[thread->effective])) {
+        cpu->ready &= ~(1u << thread->effective);
+    }
+}
+
+static bool allowed(const struct thread *thread, uint32_t cpu) {
+    return (thread->affinity >> cpu & 1) != 0 || cpu >= 32;
+}
+
+static int top_of(const struct cpu *cpu) {
+    return cpu->ready == 0 ? -1 : 31 - __builtin_clz(cpu->ready);
+}
+
+static int running_priority(const struct cpu *cpu) {
+    const struct thread *current = cpu->arch.current;
+    int priority = current != NULL && current->state == THREAD_RUNNING ? current->effective : -1;
+    int top = top_of(cpu);
+    return top > priority ? top : priority;
+}
+
+bool sched_mask_valid(uint32_t mask) {
+    uint32_t count = cpu_count();
+    return count >= 32 ? mask != 0 : (mask & ((1u << count) - 1)) != 0;
+}
+
+/* Where a woken thread goes: a CPU that it may run on at once if there is one. */
+static struct cpu *place(const struct thread *thread, uint32_t preferred) {
+    if (cpu_count() == 1) {
+        return cpu_here();
+    }
+    if (allowed(thread, preferred) &&
+        running_priority(cpu_by_id(preferred)) < (int)thread->effective) {
+        return cpu_by_id(preferred);
+    }
+    struct cpu *best = NULL;
+    for (uint32_t id = 0; id < cpu_count(); id++) {
+        struct cpu *cpu = cpu_by_id(id);
+        if (allowed(thread, id) &&
+            (best == NULL || running_priority(cpu) < running_priority(best))) {
+            best = cpu;
+        }
+    }
+    if (best == NULL) {
+        return cpu_by_id(0); /* no CPU of the mask is there */
+    }
+    return allowed(thread, preferred) && running_priority(best) >= (int)thread->effective
+               ? cpu_by_id(preferred)
+               : best;
+}
+
+/* The thread was queued on `cpu`: should that CPU look? */
+static void notice(struct cpu *cpu, const struct thread *thread) {
+    const struct thread *current = cpu->arch.current;
+    if (current != NULL && current->state == THREAD_RUNNING &&
+        current->effective >= thread->effective) {
+        if (current->effective == thread->effective && cpu->slice_end == 0) {
+            cpu->slice_end = time_now() + SLICE_NS; /* it has a rival now */
+            if (cpu == cpu_here()) {
+                sched_reprogram();
+            } else {
+                arch_send_reschedule(cpu->arch.id);
+            }
+        }
+        return;
+    }
+    if (!cpu->choose) {
+        cpu->choose = true;
+        if (cpu != cpu_here()) {
+            arch_send_reschedule(cpu->arch.id);
+        }
+    }
+}
+
+static void wake_on(struct thread *thread, uint32_t preferred) {
+    struct cpu *cpu = place(thread, preferred);
+    enqueue(cpu, thread, false);
+    notice(cpu, thread);
+}
+
+void sched_wake(struct thread *thread) {
+    wake_on(thread, thread->cpu);
+}
+
+void sched_wake_here(struct thread *thread) {
+    wake_on(thread, cpu_here()->arch.id);
+}
+
+void sched_block(struct thread *thread, enum thread_state state) {
+    DEBUG_ASSERT(thread == cpu_current());
+    thread->state = (uint8_t)state;
+    cpu_here()->choose = true;
+}
+
+void sched_unblock(struct thread *thread) {
+    thread->state = THREAD_RUNNING;
+}
+
+void sched_stop(struct thread *thread, enum thread_state state) {
+    if (thread->state == THREAD_READY) {
+        dequeue(thread);
+    } else if (thread->state == THREAD_RUNNING) {
+        struct cpu *cpu = cpu_by_id(thread->cpu);
+        cpu->choose = true;
+        if (cpu != cpu_here()) {
+            arch_stop_cpu(thread->cpu);
+            cpu->arch.resched_forced = 1;
+            if (cpu->taken == NULL) {
+                object_get(&thread->object);
+                cpu->taken = thread;
+            }
+        }
+    }
+    thread->state = (uint8_t)state;
+}
+
+void sched_set_priority(struct thread *thread, uint32_t effective) {
+    if (thread->effective == effective) {
+        return;
+    }
+    if (thread->state == THREAD_READY) {
+        struct cpu *cpu = cpu_by_id(thread->cpu);
+        dequeue(thread);
+        thread->effective = (uint8_t)effective;
+        enqueue(cpu, thread, false);
+        notice(cpu, thread);
+        return;
+    }
+    bool lower = effective < thread->effective;
+    thread->effective = (uint8_t)effective;
+    if (thread->state == THREAD_RUNNING && lower) {
+        struct cpu *cpu = cpu_by_id(thread->cpu);
+        if (top_of(cpu) > (int)effective && !cpu->choose) {
+            cpu->choose = true;
+            if (cpu != cpu_here()) {
+                arch_send_reschedule(cpu->arch.id);
+            }
+        }
+    }
+}
+
+void sched_rotate(struct thread *thread) {
+    struct cpu *cpu = cpu_here();
+    if (top_of(cpu) >= (int)thread->effective) {
+        enqueue(cpu, thread, false);
+        cpu->choose = true;
+    }
+}
+
+void sched_migrate(struct thread *thread) {
+    if (allowed(thread, thread->cpu)) {
+        return;
+    }
+    if (thread->state == THREAD_READY) {
+        dequeue(thread);
+        wake_on(thread, thread->cpu);
+    } else if (thread->state == THREAD_RUNNING) {
+        sched_stop(thread, THREAD_NEW);
+        wake_on(thread, thread->cpu);
+    }
+}
+
+/* Highest-priority thread queued elsewhere that may run here. */
+static struct thread *steal(struct cpu *thief) {
+    struct thread *best = NULL;
+    for (uint32_t id = 0; id < cpu_count(); id++) {
+        struct cpu *cpu = cpu_by_id(id);
+        uint32_t ready = cpu == thief ? 0 : cpu->ready;
+        while (ready != 0) {
+            uint32_t priority = 31 - (uint32_t)__builtin_clz(ready);
+            ready &= ~(1u << priority);
+            if (best != NULL && best->effective >= priority) {
+                break;
+            }
+            LIST_FOR_EACH(link, &cpu->queues[priority]) {
+                if (allowed(entry_thread(link), thief->arch.id)) {
+                    best = entry_thread(link);
+                    break;
+                }
+            }
+        }
+    }
+    return best;
+}
+
+/* Lets go of a thread that ended while it was current here. */
+static void release_ended(struct cpu *cpu) {
+    struct thread *ended = cpu->ended;
+    if (UNLIKELY(ended != NULL)) {
+        cpu->ended = NULL;
+        object_put(&ended->object);
+    }
+}
+
+static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
+    cpu->choose = false;
+    struct thread *next = NULL;
+    int top = top_of(cpu);
+    if (keep_old) {
+        if (top <= (int)old->effective) {
+            return;
+        }
+        enqueue(cpu, old, true);
+    }
+    if (top >= 0) {
+        next = entry_thread(cpu->queues[top].next);
+        if (!allowed(next, cpu->arch.id) && cpu_count() > 1) {
+            dequeue(next); /* its affinity changed while it waited */
+            wake_on(next, next->cpu);
+            cpu->choose = true;
+            choose(cpu, keep_old ? NULL : old, false);
+            return;
+        }
+    } else if (cpu_count() > 1) {
+        next = steal(cpu);
+    }
+    uint64_t now = time_now();
+    sched_account(cpu, old);
+    cpu->slice_end = 0;
+    if (next != NULL) {
+        dequeue(next);
+        next->state = THREAD_RUNNING;
+        next->cpu = cpu->arch.id;
+        next->task->switches++;
+        cpu->switches++;
+        if (!list_empty(&cpu->queues[next->effective])) {
+            cpu->slice_end = now + SLICE_NS;
+        }
+        arch_space_switch(&next->task->space);
+    } else if (cpu_count() > 1) {
+        arch_space_leave(); /* an idle CPU is not asked to shoot down */
+    }
+    arch_thread_switch(next);
+    release_ended(cpu);
+    if (cpu->slice_end != 0 || next == NULL || cpu->programmed < now) {
+        sched_reprogram();
+    }
+}
+
+void sched_reprogram(void) {
+    struct cpu *cpu = cpu_here();
+    uint64_t deadline = timer_next();
+    if (cpu->slice_end != 0 && cpu->slice_end < deadline) {
+        deadline = cpu->slice_end;
+    }
+    if (deadline != cpu->programmed) {
+        cpu->programmed = deadline;
+        timer_program(deadline);
+    }
+}
+
+void sched_exit(void) {
+    struct cpu *cpu = cpu_here();
+    for (;;) {
+        struct thread *current = cpu->arch.current;
+        if (cpu->choose) {
+            bool keep =
+                current != NULL && current->state == THREAD_RUNNING && current->cpu == cpu->arch.id;
+            choose(cpu, current, keep);
+            current = cpu->arch.current;
+        }
+        if (LIKELY(current == NULL || current->resume == RESUME_NONE)) {
+            return;
+        }
+        thread_resume_work(current);
+    }
+}
+
+/* ---- hooks of the architecture -------------------------------------------------------------- */
+
+void timer_interrupt(void) {
+    struct cpu *cpu = cpu_here();
+    uint64_t now = time_now();
+    cpu->programmed = TIMER_NEVER;
+    cpu->switch_ticks = rdtsc();
+    timer_run(now);
+    struct thread *current = cpu->arch.current;
+    if (cpu->slice_end != 0 && now >= cpu->slice_end && current != NULL &&
+        current->state == THREAD_RUNNING) {
+        cpu->slice_end = 0;
+        sched_rotate(current);
+    }
+    sched_reprogram();
+    sched_exit();
+}
+
+void reschedule_interrupt(void) {
+    sched_reprogram();
+    sched_exit();
+}
+
+void schedule_forced(void) {
+    struct cpu *cpu = cpu_here();
+    struct thread *taken = cpu->taken;
+    cpu->arch.resched_forced = 0;
+    cpu->taken = NULL;
+    choose(cpu, cpu->arch.current, false);
+    sched_exit();
+    if (taken != NULL) {
+        object_put(&taken->object);
+    }
+}

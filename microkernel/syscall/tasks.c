@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * Images, tasks and threads.
+ */
+#include <arch/timer.h>
+#include <foreign.h>
+#include <futex.h>
+#include <sched.h>
+#include <syscall.h>
+
+int64_t sys_image_create(struct thread *thread) {
+    struct account *account;
+    struct memory *memory;
+    struct image *image;
+    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
+    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ, &memory);
+    TRY(image_create(account, memory, ARG(2), &image));
+    return give_handle(thread, &image->object, RIGHT_ALL, true);
+}
+
+int64_t sys_image_info(struct thread *thread) {
+    struct image *image;
+    LOOKUP(0, OBJECT_IMAGE, 0, &image);
+    return copy_to_user(ARG(1), &image->info, sizeof(image->info));
+}
+
+int64_t sys_task_create(struct thread *thread) {
+    struct task_create parameters;
+    struct handle_table *table = &thread->task->handles;
+    struct account *account;
+    struct image *image = NULL;
+    struct memory *arena = NULL;
+    struct task *task;
+    TRY(copy_from_user(&parameters, ARG(0), sizeof(parameters)));
+    TRY(handle_lookup(table, parameters.account, OBJECT_ACCOUNT, RIGHT_CHARGE, &account));
+    if (parameters.image != HANDLE_NONE) {
+        TRY(handle_lookup(table, parameters.image, OBJECT_IMAGE, RIGHT_READ, &image));
+    }
+    if (parameters.arena != HANDLE_NONE) {
+        TRY(handle_lookup(table, parameters.arena, OBJECT_MEMORY, RIGHT_WRITE, &arena));
+    }
+    if (parameters.priority > thread->task->priority_limit) {
+        return E_INVALID;
+    }
+    TRY(task_create(&parameters, account, image, arena, &task));
+    return give_handle(thread, &task->object, RIGHT_ALL, true);
+}
+
+int64_t sys_task_start(struct thread *thread) {
+    struct task *task;
+    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+    if (task->main == NULL || task->main->state != THREAD_NEW || task->state == TASK_DEAD) {
+        return E_STATE;
+    }
+    struct staged start = {.kind = STAGED_START, .object = &task->object};
+    return effect(thread, &start);
+}
+
+int64_t sys_task_reset(struct thread *thread) {
+    struct task *task;
+    struct image *image = NULL;
+    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+    if (ARG_HANDLE(1) != HANDLE_NONE) {
+        LOOKUP(1, OBJECT_IMAGE, RIGHT_READ, &image);
+    }
+    uint64_t flags = ARG(2);
+    if ((flags & ~(uint64_t)(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0) {
+        return E_INVALID;
+    }
+    if (task->state == TASK_DEAD || task->image == NULL || task == thread->task) {
+        return E_STATE;
+    }
+    if (image != NULL) {
+        uint64_t arena = task->arena == NULL ? 0 : task->arena->size;
+        const struct account *account = task->account;
+        if (task->arena != NULL && image->info.arena_minimum > arena) {
+            return E_INVALID;
+        }
+        if (account->limit - account->used < image->info.memory) {
+            return E_QUOTA;
+        }
+    }
+    struct staged reset = {.kind = STAGED_RESET,
+                           .object = &task->object,
+                           .other = image == NULL ? NULL : &image->object,
+                           .flags = (uint32_t)flags};
+    return effect(thread, &reset);
+}
+
+int64_t sys_task_destroy(struct thread *thread) {
+    struct task *task;
+    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+    if (task == thread->task) {
+        return E_STATE;
+    }
+    struct staged destroy = {.kind = STAGED_DESTROY, .object = &task->object};
+    return effect(thread, &destroy);
+}
+
+int64_t sys_task_info(struct thread *thread) {
+    struct task *task;
+    struct task_info info;
+    LOOKUP(0, OBJECT_TASK, 0, &task);
+    task_describe(task, &info);
+    return copy_to_user(ARG(1), &info, sizeof(info));
+}
+
+int64_t sys_task_supervise(struct thread *thread) {
+    struct task *task;
+    struct session *session = NULL;
+    struct notification *watcher = NULL;
+    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+    if (ARG_HANDLE(1) != HANDLE_NONE) {
+        LOOKUP(1, OBJECT_SESSION, RIGHT_CALL, &session);
+    }
+    if (ARG_HANDLE(2) != HANDLE_NONE) {
+        LOOKUP(2, OBJECT_NOTIFICATION, RIGHT_SIGNAL, &watcher);
+    }
+    if (task->state == TASK_DEAD) {
+        return E_STATE;
+    }
+    struct staged supervise = {.kind = STAGED_SUPERVISE,
+                               .object = &task->object,
+                               .other = session == NULL ? NULL : &session->object,
+                               .third = watcher == NULL ? NULL : &watcher->object,
+                               .value = ARG(3)};
+    if ((task->object.flags & OBJECT_PROVISIONAL) != 0) {
+        staged_apply(thread->task, &supervise);
+        return OK;
+    }
+    return effect(thread, &supervise);
+}
+
+int64_t sys_task_exit(struct thread *thread) {
+    fault_send(thread, FAULT_LABEL_EXIT, 0, ARG(0), 0);
+    return SYSCALL_NO_RESULT;
+}
+
+int64_t sys_task_clone(struct thread *thread) {
+    struct account *account;
+    struct task *task;
+    char name[TASK_NAME] = "";
+    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
+    if (thread->task->actor) {
+        return E_NOT_STAGED;
+    }
+    if (ARG(1) != 0) {
+        TRY(copy_from_user(name, ARG(1), sizeof(name) - 1));
+    }
+    TRY(task_clone(account, thread, ARG(1) == 0 ? thread->task->name : name, &task));
+    int64_t handle = give_handle(thread, &task->object, RIGHT_ALL, true);
+    if (handle > 0) {
+        task_start(task);
+    }
+    return handle;
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+int64_t sys_thread_create(struct thread *thread) {
+    struct task *task = thread->task;
+    struct thread *created;
+    if (ARG_HANDLE(0) != HANDLE_NONE) {
+        LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+    }
+    if (thread->task->actor || task->actor) {
+        return E_NOT_STAGED;
+    }
+    uint64_t entry = ARG(1), stack = ARG(2), buffer = ARG(4), priority = ARG(5);
+    if (task->state == TASK_DEAD || priority > task->priority_limit || entry < USER_LOWEST ||
+        entry >= USER_HIGHEST || (buffer & 7) != 0 ||
+        !user_range_ok(buffer, sizeof(struct message_buffer))) {
+        return E_INVALID;
+    }
+    TRY(thread_create(task, entry, stack, ARG(3), buffer, (uint32_t)priority, &created));
+    int64_t handle = give_handle(thread, &created->object, RIGHT_ALL, false);
+    if (handle < 0) {
+        thread_kill(created);
+        return handle;
+    }
+    if (task->main == NULL) {
+        task->main = created;
+    }
+    task->state = TASK_RUNNING;
+    task->started = true;
+    sched_wake(created);
+    return handle;
+}
+
+int64_t sys_thread_exit(struct thread *thread) {
+    if (thread->task->thread_count == 1) {
+        fault_send(thread, FAULT_LABEL_EXIT, 0, 0, 0);
+    } else {
+        thread_kill(thread);
+    }
+    return SYSCALL_NO_RESULT;
+}
+
+int64_t sys_thread_yield(struct thread *thread) {
+    sched_rotate(thread);
+    return OK;
+}
+
+int64_t sys_thread_sleep(struct thread *thread) {
+    if (thread->task->actor) {
+        return E_NOT_STAGED;
+    }
+    if (ARG(0) <= time_now()) {
+        return OK;
+    }
+    if (thread->interrupted) {
+        thread->interrupted = false;
+        return E_INTR;
+    }
+    timer_arm(&thread->timer, ARG(0));
+    sched_block(thread, THREAD_SLEEPING);
+    return SYSCALL_NO_RESULT;
+}
+
+int64_t sys_thread_schedule(struct thread *thread) {
+    struct thread *target = thread;
+    uint64_t priority = ARG(1);
+    if (ARG_HANDLE(0) != HANDLE_NONE) {
+        struct object *object;
+        LOOKUP(0, OBJECT_NONE, RIGHT_MANAGE, &object);
+        if (object->type == OBJECT_THREAD) {
+            target = thread_of(object);
+        } else if (object->type == OBJECT_TASK) {
+            target = ((struct task *)object)->main;
+        } else {
+            return E_TYPE;
+        }
+    }
+    if (target == NULL || target->state == THREAD_DEAD || priority > target->task->priority_limit ||
+        ((uint32_t)ARG(2) != 0 && !sched_mask_valid((uint32_t)ARG(2)))) {
+        return E_INVALID;
+    }
+    target->priority = (uint8_t)priority;
+    if ((uint32_t)ARG(2) != 0) {
+        target->affinity = (uint32_t)ARG(2);
+        sched_migrate(target);
+    }
+    if (target->task->worker == target) {
+        actor_update_priority(target->task);
+    } else {
+        sched_set_priority(target, target->priority);
+    }
+    return OK;
+}
+
+int64_t sys_thread_interrupt(struct thread *thread) {
+    struct object *object;
+    LOOKUP(0, OBJECT_THREAD, RIGHT_MANAGE, &object);
+    struct staged interrupt = {.kind = STAGED_INTERRUPT, .object = object};
+    return effect(thread, &interrupt);
+}
+
+int64_t sys_thread_set_foreign(struct thread *thread) {
+    uint64_t entry = ARG(1), page = ARG(2);
+    struct thread *target = thread;
+    if (ARG_HANDLE(0) != HANDLE_NONE) {
+        struct object *object;
+        LOOKUP(0, OBJECT_THREAD, RIGHT_MANAGE, &object);
+        target = thread_of(object);
+    }
+    if (thread->task->actor) {
+        return E_NOT_STAGED;
+    }
+    if (entry != 0 && (entry < USER_LOWEST || entry >= USER_HIGHEST || (page & 7) != 0 ||
+                       !user_range_ok(page, sizeof(struct upcall_page)))) {
+        return E_INVALID;
+    }
+    target->upcall_entry = entry;
+    target->upcall_page = page;
+    target->foreign_active = entry != 0 && target == thread; /* it is our own code that asks */
+    return OK;
+}
+
+int64_t sys_upcall_return(struct thread *thread) {
+    status_t status = foreign_return(thread);
+    return status == OK ? SYSCALL_NO_RESULT : status;
+}
+
+int64_t sys_thread_set_base(struct thread *thread) {
+    switch (ARG(0)) {
+    case 0:
+        return context_set_fs_base(&thread->context, ARG(1));
+    case 1:
+        return context_set_gs_base(&thread->context, ARG(1));
+    default:
+        return E_INVALID;
+    }
+}
+
+int64_t sys_futex_wait(struct thread *thread) {
+    if (thread->task->actor) {
+        return E_NOT_STAGED;
+    }
+    if (thread->interrupted) {
+        thread->interrupted = false;
+        return E_INTR;
+    }
+    status_t status = futex_wait(thread, ARG(0), (uint32_t)ARG(1), ARG(2));
+    return status == E_BUSY ? SYSCALL_NO_RESULT : status;
+}
+
+int64_t sys_futex_wake(struct thread *thread) {
+    if (thread->task->actor) {
+        return E_NOT_STAGED;
+    }
+    return futex_wake(thread->task, ARG(0), (uint32_t)ARG(1));
+}

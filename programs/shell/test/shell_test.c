@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * The shell's tokenizer, paths and number formats.
+ */
+#include <check.h>
+
+#include "../path.h"
+#include "../text.h"
+#include "../tokens.h"
+#include "../url.h"
+
+static struct tokens tokens;
+
+/* The words joined by |, then >FILE or >>FILE; or "error: …". */
+static const char *split(const char *line) {
+    static char text[TOKENS_TEXT * 2];
+    const char *error = tokens_split(&tokens, line, 3);
+    if (error != NULL) {
+        snprintf(text, sizeof(text), "error: %s", error);
+        return text;
+    }
+    text[0] = 0;
+    for (int i = 0; i < tokens.argc; i++) {
+        strcat(text, i != 0 ? "|" : "");
+        strcat(text, tokens.argv[i]);
+    }
+    CHECK(tokens.argv[tokens.argc] == NULL);
+    if (tokens.redirect != NULL) {
+        strcat(text, tokens.append ? ">>" : ">");
+        strcat(text, tokens.redirect);
+    }
+    return text;
+}
+
+TEST(words) {
+    CHECK_STR(split(""), "");
+    CHECK_STR(split("  \t "), "");
+    CHECK_STR(split("ls"), "ls");
+    CHECK_STR(split("  ls \t -l   /tmp "), "ls|-l|/tmp");
+    CHECK_STR(split("ls # all of them"), "ls");
+    CHECK_STR(split("a#b"), "a#b");
+}
+
+TEST(quotes) {
+    CHECK_STR(split("echo 'a  b' \"c  d\""), "echo|a  b|c  d");
+    CHECK_STR(split("echo ''"), "echo|");
+    CHECK_STR(split("a'b'\"c\"d"), "abcd");
+    CHECK_STR(split("echo \"say \\\"hi\\\" \\n\" 'it\\'"), "echo|say \"hi\" \\n|it\\");
+    CHECK_STR(split("a\\ b \\> \\\\"), "a b|>|\\");
+    CHECK_STR(split("echo 'open"), "error: quote without an end");
+    CHECK_STR(split("echo \"open"), "error: quote without an end");
+    CHECK_STR(split("echo '>' \"#\""), "echo|>|#");
+}
+
+TEST(redirection) {
+    CHECK_STR(split("echo hi > /tmp/a"), "echo|hi>/tmp/a");
+    CHECK_STR(split("echo hi>>/tmp/a"), "echo|hi>>/tmp/a");
+    CHECK_STR(split(">'a b' echo hi"), "echo|hi>a b");
+    CHECK_STR(split("echo >"), "error: no file after >");
+    CHECK_STR(split("echo > a > b"), "error: output redirected twice");
+}
+
+TEST(last_status) {
+    CHECK_STR(split("echo $? \"$?\" '$?' $x $"), "echo|3|3|$?|$x|$");
+}
+
+TEST(limits) {
+    static char line[3 * TOKENS_TEXT];
+    memset(line, 'x', sizeof(line) - 1);
+    CHECK_STR(split(line), "error: line too long");
+    for (size_t i = 1; i < sizeof(line) - 1; i += 2) {
+        line[i] = ' ';
+    }
+    CHECK_STR(split(line), "error: too many words");
+    for (int round = 0; round < 50000; round++) {
+        char text[64];
+        for (size_t i = 0; i < sizeof(text) - 1; i++) {
+            text[i] = " '\"\\>#$?ab"[check_random_below(10)];
+        }
+        text[sizeof(text) - 1] = 0;
+        split(text);
+    }
+}
+
+static const char *join(const char *directory, const char *path) {
+    static char to[32];
+    return path_join(to, sizeof(to), directory, path) ? to : "too long";
+}
+
+TEST(paths) {
+    CHECK_STR(join("/", "tmp"), "/tmp");
+    CHECK_STR(join("/a/b", "../c/./d//e/"), "/a/c/d/e");
+    CHECK_STR(join("/a", "/x"), "/x");
+    CHECK_STR(join("/", ".."), "/");
+    CHECK_STR(join("/a/b", "../../../.."), "/");
+    CHECK_STR(join("/a", "..b/..."), "/a/..b/...");
+    CHECK_STR(join("/a", "."), "/a");
+    CHECK_STR(join("/", "0123456789012345678901234567890"), "too long");
+    CHECK_STR(join("/", "012345678901234567890123456789"), "/012345678901234567890123456789");
+    CHECK_STR(join("/0123456789", "01234567890123456789"), "too long");
+    CHECK_STR(path_name("/a/b"), "b");
+    CHECK_STR(path_name("/"), "/");
+    CHECK_STR(path_name("b"), "b");
+}
+
+TEST(numbers) {
+    char text[TEXT_SIZE];
+    CHECK_STR(text_bytes(text, 0), "0 B");
+    CHECK_STR(text_bytes(text, 1023), "1023 B");
+    CHECK_STR(text_bytes(text, 1024), "1.0 KiB");
+    CHECK_STR(text_bytes(text, 1536), "1.5 KiB");
+    CHECK_STR(text_bytes(text, 1048575), "1023.9 KiB");
+    CHECK_STR(text_bytes(text, 33554432), "32.0 MiB");
+    CHECK_STR(text_bytes(text, UINT64_MAX), "15.9 EiB");
+    CHECK_STR(text_bytes_short(text, 1000), "1000");
+    CHECK_STR(text_bytes_short(text, 1048576), "1.0M");
+    CHECK_STR(text_bytes_short(text, 1048575), "1023.9K");
+    CHECK_STR(text_duration(text, 1500000), "0.001s");
+    CHECK_STR(text_duration(text, 59999999999), "59.999s");
+    CHECK_STR(text_duration(text, 65000000000), "1m05s");
+    CHECK_STR(text_duration(text, 3725000000000), "1h02m05s");
+    CHECK_STR(text_duration(text, 97325000000000), "1d03h02m");
+    CHECK_STR(text_ip(text, 0x0a00020f), "10.0.2.15");
+    CHECK_STR(text_mac(text, (const uint8_t[6]){0x52, 0x54, 0, 0x12, 0x34, 0x56}),
+              "52:54:00:12:34:56");
+}
+
+TEST(escapes) {
+    char text[] = "a\\nb\\e[1m\\\\n\\q\\";
+    text_unescape(text);
+    CHECK_STR(text, "a\nb\033[1m\\n\\q\\");
+}
+
+TEST(addresses) {
+    struct url url;
+    REQUIRE(url_parse("http://10.0.2.2:8080/a/b?c", &url));
+    CHECK_STR(url.host, "10.0.2.2");
+    CHECK_EQ(url.port, 8080);
+    CHECK_STR(url.path, "/a/b?c");
+    REQUIRE(url_parse("host.example", &url));
+    CHECK_EQ(url.port, 80);
+    CHECK_STR(url.path, "/");
+    REQUIRE(url_parse("host/x://y", &url));
+    CHECK_STR(url.path, "/x://y");
+    CHECK(!url_parse("https://host/", &url));
+    CHECK(!url_parse("", &url));
+    CHECK(!url_parse("http:///x", &url));
+    CHECK(!url_parse("host:0/", &url));
+    CHECK(!url_parse("host:70000/", &url));
+    CHECK(!url_parse("host:x/", &url));
+}
+
+static struct http_head head;
+
+static size_t feed(const char *text) {
+    size_t at = 0;
+    memset(&head, 0, sizeof(head));
+    while (text[at] != 0 && !http_head_feed(&head, text[at++])) {
+    }
+    return at;
+}
+
+TEST(answers) {
+    const char *good = "HTTP/1.1 200 OK\r\nServer: x\r\nCONTENT-Length:  12 \r\n\r\nbody";
+    CHECK_EQ(feed(good), strlen(good) - 4);
+    CHECK(head.complete && head.length_known);
+    CHECK_EQ(head.status, 200);
+    CHECK_EQ(head.length, 12);
+    feed("HTTP/1.0 404 Not Found\n\n");
+    CHECK_EQ(head.status, 404);
+    CHECK(head.complete && !head.length_known);
+    feed("SSH-2.0\r\n\r\n");
+    CHECK(head.complete);
+    CHECK_EQ(head.status, 0);
+    feed("HTTP/1.1\r\n\r\n");
+    CHECK_EQ(head.status, 0);
+    feed("HTTP/1.1 200\r\nContent-Length: -1\r\nContent-Length: x\r\n\r\n");
+    CHECK(!head.length_known);
+}

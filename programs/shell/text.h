@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Numbers for people.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEXT_SIZE 24
+
+/* Bytes as "512 B", "1.5 KiB", "32.0 MiB"; returns `to`. */
+char *text_bytes(char to[TEXT_SIZE], uint64_t bytes);
+
+/* The same in at most 7 characters: "512", "1.5K", "32.0M"; returns `to`. */
+char *text_bytes_short(char to[TEXT_SIZE], uint64_t bytes);
+
+/* A duration as "12.345s", "2m05s", "3h02m05s", "1d03h02m"; returns `to`. */
+char *text_duration(char to[TEXT_SIZE], uint64_t ns);
+
+/* "10.0.2.15"; returns `to`. */
+char *text_ip(char to[TEXT_SIZE], uint32_t ip);
+
+/* "52:54:00:12:34:56"; returns `to`. */
+char *text_mac(char to[TEXT_SIZE], const uint8_t mac[6]);
+
+/* Replaces \n, \t, \r, \b, \a, \e and \\ by what they stand for, in place. */
+void text_unescape(char *text);

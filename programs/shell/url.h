@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * Addresses of HTTP and the head of an answer. Free of IPC.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define URL_HOST 128
+#define URL_PATH 512
+
+struct url {
+    char host[URL_HOST];
+    char path[URL_PATH]; /* with the query */
+    uint32_t port;
+};
+
+/* "[http://]HOST[:PORT][/PATH]". False: malformed, another scheme, too long. */
+bool url_parse(const char *text, struct url *url);
+
+/* Reads an HTTP answer's head byte by byte. */
+struct http_head {
+    uint32_t status; /* 0: the first line is no HTTP */
+    uint64_t length; /* Content-Length, if known */
+    bool length_known;
+    bool complete;
+    uint32_t line_number;
+    size_t line_length;
+    char line[256]; /* longer lines are cut */
+};
+
+/* Takes a byte; true when the head ended with it. */
+bool http_head_feed(struct http_head *head, char byte);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * Terminal protocol: decoding, parked calls, answers. What a terminal does with text and keys is
+ * in terminal.c.
+ */
+#include <common/string.h>
+#include <ipc/dispatch.h>
+#include <ipc/time.h>
+
+#include "console.h"
+
+#define TERMINAL_BITS 0xffu
+#define RAW_PIECE 512
+
+#define OP(number, NAME, name, request, reply) DISPATCH_DECLARE(handle_##name, request, reply)
+TTY_PROTOCOL(OP)
+#undef OP
+
+static struct terminal *terminal_of(uint64_t badge) {
+    uint64_t number = badge & TERMINAL_BITS;
+    return number < CONSOLE_TERMINALS ? &console.terminals[number] : NULL;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------ */
+
+/* Shows as much of a text as there is room for. Negative: the lent memory can't be read. */
+static status_t writer_advance(struct terminal *terminal, struct terminal_writer *writer) {
+    while (writer->done < writer->length) {
+        char buffer[TERMINAL_WRITE_PIECE];
+        const char *text = writer->text + writer->done;
+        uint32_t length = writer->length - writer->done;
+        length = length < sizeof(buffer) ? length : (uint32_t)sizeof(buffer);
+        if (!terminal_has_room(terminal, length)) {
+            return OK;
+        }
+        if (writer->leased) {
+            status_t status = lease_read(writer->token, 0, writer->done, buffer, length);
+            if (status != OK) {
+                return status;
+            }
+            text = buffer;
+        }
+        terminal_write(terminal, text, length);
+        writer->done += length;
+    }
+    return OK;
+}
+
+static void writer_answer(const struct terminal_writer *writer, status_t status) {
+    struct tty_io_reply answer = {.length = writer->done};
+    reply(writer->token, status, &answer, sizeof(answer));
+}
+
+static void writer_remove(struct terminal *terminal, uint32_t index) {
+    terminal->writer_count--;
+    memmove(&terminal->writers[index], &terminal->writers[index + 1],
+            (terminal->writer_count - index) * sizeof(terminal->writers[0]));
+}
+
+static void terminal_pump_writers(struct terminal *terminal) {
+    while (terminal->writer_count != 0) {
+        struct terminal_writer *writer = &terminal->writers[0];
+        status_t status = writer_advance(terminal, writer);
+        if (status == OK && writer->done < writer->length) {
+            return;
+        }
+        writer_answer(writer, status);
+        writer_remove(terminal, 0);
+    }
+}
+
+status_t handle_write(struct event *event, const struct tty_io_request *request,
+                      struct tty_io_reply *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    bool leased = event->lease_count != 0;
+    uint64_t limit = leased ? event->leases[0].length : TTY_INLINE;
+    if (terminal == NULL || request->length > limit) {
+        return E_INVALID;
+    }
+    if (leased && (event->leases[0].access & LEASE_READ) == 0) {
+        return E_RIGHTS;
+    }
+    if (terminal->writer_count == TERMINAL_WRITERS) {
+        return E_BUSY;
+    }
+    (void)answer;
+    struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];
+    writer->token = event->token;
+    writer->length = (uint32_t)(request->length < TTY_WRITE_MAX ? request->length : TTY_WRITE_MAX);
+    writer->done = 0;
+    writer->leased = leased;
+    if (!leased) {
+        memcpy(writer->text, request->text, writer->length);
+    }
+    return DISPATCH_PARKED; /* the pump answers, in this turn if there is room */
+}
+
+status_t handle_clear(struct event *event, const struct tty_empty *request,
+                      struct tty_empty *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    (void)request;
+    (void)answer;
+    if (terminal == NULL) {
+        return E_INVALID;
+    }
+    terminal_clear(terminal);
+    return OK;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------ */
+
+static status_t reader_check(const struct event *event, const struct tty_read_request *request,
+                             struct terminal *terminal) {
+    if (terminal == NULL || event->lease_count == 0 ||
+        !dispatch_text_valid(request->prompt, sizeof(request->prompt))) {
+        return E_INVALID;
+    }
+    if ((event->leases[0].access & LEASE_WRITE) == 0) {
+        return E_RIGHTS;
+    }
+    if (terminal->reader != READER_NONE) {
+        return E_BUSY;
+    }
+    terminal->reader_token = event->token;
+    terminal->reader_size = event->leases[0].length;
+    return OK;
+}
+
+status_t handle_read_line(struct event *event, const struct tty_read_request *request,
+                          struct tty_io_reply *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    status_t status = reader_check(event, request, terminal);
+    (void)answer;
+    if (status != OK) {
+        return status;
+    }
+    console_show_log(terminal);
+    terminal_read_line(terminal, request->prompt, (uint32_t)request->flags);
+    return DISPATCH_PARKED;
+}
+
+status_t handle_read(struct event *event, const struct tty_read_request *request,
+                     struct tty_io_reply *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    status_t status = reader_check(event, request, terminal);
+    (void)answer;
+    if (status != OK) {
+        return status;
+    }
+    terminal->reader = READER_RAW;
+    return DISPATCH_PARKED;
+}
+
+/* Gives the reader its bytes. A reader that is gone loses nothing that others could want. */
+static void reader_answer(struct terminal *terminal, const char *text, uint64_t length) {
+    struct tty_io_reply answer = {.length = length};
+    status_t status = OK;
+    if (length != 0) {
+        status = lease_write(terminal->reader_token, 0, 0, text, length);
+    }
+    reply(terminal->reader_token, status, &answer, sizeof(answer));
+    terminal->reader = READER_NONE;
+}
+
+static void interrupt_tell(struct terminal *terminal) {
+    if (terminal->interrupt_pending && terminal->interrupt_waiter != TOKEN_NONE) {
+        reply_status(terminal->interrupt_waiter, OK);
+        terminal->interrupt_waiter = TOKEN_NONE;
+        terminal->interrupt_pending = false;
+    }
+}
+
+static void outcome_deliver(struct terminal *terminal, enum terminal_outcome outcome) {
+    struct line *line = &terminal->line;
+    uint64_t size = terminal->reader_size;
+    switch (outcome) {
+    case OUTCOME_LINE:
+        reader_answer(terminal, line->text, line->length < size ? line->length : size);
+        line_start(line, &terminal->history);
+        break;
+    case OUTCOME_END:
+        reply_status(terminal->reader_token, E_CLOSED);
+        break;
+    case OUTCOME_INTERRUPTED:
+        reply_status(terminal->reader_token, E_INTR);
+        break;
+    case OUTCOME_BREAK:
+        interrupt_tell(terminal);
+        break;
+    default:
+        break;
+    }
+}
+
+void dispatch_typed(struct terminal *terminal, uint8_t byte) {
+    outcome_deliver(terminal, terminal_receive(terminal, byte, time_now_ns()));
+}
+
+status_t handle_wait_interrupt(struct event *event, const struct tty_empty *request,
+                               struct tty_empty *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    (void)request;
+    (void)answer;
+    if (terminal == NULL) {
+        return E_INVALID;
+    }
+    if (terminal->interrupt_waiter != TOKEN_NONE) {
+        return E_BUSY;
+    }
+    terminal->interrupt_waiter = event->token;
+    interrupt_tell(terminal);
+    return DISPATCH_PARKED;
+}
+
+status_t handle_poll_interrupt(struct event *event, const struct tty_empty *request,
+                               struct tty_interrupts *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    (void)request;
+    if (terminal == NULL) {
+        return E_INVALID;
+    }
+    answer->count = terminal->interrupts;
+    return OK;
+}
+
+/* ---- The rest ----------------------------------------------------------------------------- */
+
+status_t handle_size(struct event *event, const struct tty_empty *request,
+                     struct tty_size *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    (void)request;
+    if (terminal == NULL) {
+        return E_INVALID;
+    }
+    answer->columns = terminal->screen.columns;
+    answer->rows = terminal->screen.rows;
+    answer->terminal = event->badge & TERMINAL_BITS;
+    return OK;
+}
+
+status_t handle_history(struct event *event, const struct tty_history_request *request,
+                        struct tty_history_reply *answer) {
+    struct terminal *terminal = terminal_of(event->badge);
+    if (terminal == NULL) {
+        return E_INVALID;
+    }
+    const struct history *history = &terminal->history;
+    const char *line =
+        request->index < history->count ? history_line(history, (uint32_t)request->index) : NULL;
+    if (line == NULL) {
+        return E_NOT_FOUND;
+    }
+    answer->number = history->first + request->index;
+    strlcpy(answer->line, line, sizeof(answer->line));
+    return OK;
+}
+
+void dispatch_call(struct event *event) {
+    switch (event->label) {
+#define OP(number, NAME, name, request, reply) DISPATCH_CASE(number, handle_##name, request, reply)
+        TTY_PROTOCOL(OP)
+#undef OP
+    default:
+        reply_status(event->token, E_UNSUPPORTED);
+    }
+}
+
+/* A caller wants its parked call back, or is dead. A line being typed is kept. */
+void dispatch_cancel(struct event *event) {
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        struct terminal *terminal = &console.terminals[i];
+        if (terminal->reader != READER_NONE && terminal->reader_token == event->token) {
+            terminal_stop_reading(terminal);
+        }
+        if (terminal->interrupt_waiter == event->token) {
+            terminal->interrupt_waiter = TOKEN_NONE;
+        }
+        for (uint32_t j = 0; j < terminal->writer_count; j++) {
+            if (terminal->writers[j].token == event->token) {
+                writer_remove(terminal, j);
+                break;
+            }
+        }
+    }
+    reply_status(event->token, E_CANCELLED);
+}
+
+static void terminal_pump(struct terminal *terminal) {
+    terminal_pump_writers(terminal);
+    outcome_deliver(terminal, terminal_step(terminal));
+    if (terminal->reader == READER_RAW && byte_queue_length(&terminal->input) != 0) {
+        char bytes[RAW_PIECE];
+        uint64_t size = terminal->reader_size < RAW_PIECE ? terminal->reader_size : RAW_PIECE;
+        reader_answer(terminal, bytes, terminal_take(terminal, bytes, size));
+    }
+}
+
+void dispatch_pump(void) {
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_pump(&console.terminals[i]);
+    }
+}

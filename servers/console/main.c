@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * The console server: set-up and event loop. Every turn ends with console_settle, which carries
+ * the terminals on, feeds the UART and repaints.
+ */
+#include <common/parse.h>
+#include <common/string.h>
+#include <ipc/actor.h>
+#include <ipc/log.h>
+#include <ipc/machine.h>
+#include <ipc/memory.h>
+#include <ipc/object.h>
+#include <ipc/startup.h>
+#include <ipc/time.h>
+
+#include "console.h"
+
+#define PAINT_INTERVAL (16 * NS_PER_MS)
+#define LOG_PIECE 256
+
+ARENA struct console console;
+
+/* The screen is repainted at once when it was quiet, else at most every PAINT_INTERVAL: a flood of
+ * text must not cost a repaint for each piece. */
+static void console_paint(void) {
+    if (!display_stale()) {
+        return;
+    }
+    uint64_t now = time_now_ns();
+    if (now - console.paint_time >= PAINT_INTERVAL || console.timer == HANDLE_NONE) {
+        display_refresh();
+        console.paint_time = now;
+    } else if (!console.timer_armed) {
+        timer_set(console.timer, console.paint_time + PAINT_INTERVAL);
+        console.timer_armed = true;
+    }
+}
+
+static void console_settle(void) {
+    dispatch_pump();
+    serial_flush();
+    console_paint();
+}
+
+/* The kernel log up to now goes to a terminal's screen and, if it is mirrored, the serial line. */
+void console_show_log(struct terminal *terminal) {
+    if (console.log_shown || terminal != &console.terminals[0]) {
+        return;
+    }
+    char text[LOG_PIECE];
+    while (terminal_has_room(terminal, LOG_PIECE)) {
+        int64_t length =
+            system_log_read(startup_handle("log"), &console.log_position, text, sizeof(text));
+        if (length <= 0) {
+            break;
+        }
+        console.log_position += (uint64_t)length;
+        terminal_write(terminal, text, (size_t)length);
+    }
+    console.log_shown = true;
+}
+
+/* The word "verbose" on the kernel's command line: the kernel prints its log on COM1 for ever. */
+static bool console_verbose(void) {
+    char line[BOOT_COMMAND_LINE] = "";
+    handle_t boot = startup_handle("boot");
+    if (boot == HANDLE_NONE ||
+        memory_read(boot, offsetof(struct boot_page, command_line), line, sizeof(line) - 1) != OK) {
+        return false;
+    }
+    const char *cursor = line;
+    const char *word;
+    size_t length;
+    while ((length = parse_word(&cursor, line + strlen(line), &word)) != 0) {
+        if (parse_equal(word, length, "verbose")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the kernel has printed on COM1 by itself is put on the screen too. It stops with the first
+ * write to COM1, which this turn stages; console_show_log goes on from here. */
+static void console_adopt_log(void) {
+    char text[LOG_PIECE];
+    int64_t length;
+    console.log_shown = console_verbose();
+    while ((length = system_log_read(startup_handle("log"), &console.log_position, text,
+                                     sizeof(text))) > 0) {
+        console.log_position += (uint64_t)length;
+        screen_write(&console.terminals[0].screen, text, (size_t)length);
+    }
+}
+
+static status_t console_create(void) {
+    display_start();
+    if (!display_present()) {
+        log_line("no screen: the console is on COM1 only");
+    }
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_init(&console.terminals[i], display_columns(), display_rows(),
+                      i == 0 ? &console.serial_queue : NULL);
+    }
+    serial_create();
+    i8042_create();
+    if (!console.serial_present) {
+        console.terminals[0].serial = NULL;
+    }
+    console_adopt_log();
+    status_t status = timer_create(startup_handle("account"), startup_handle("notification"),
+                                   CONSOLE_BIT_TIMER, &console.timer);
+    if (status != OK) {
+        log_line("no timer (%d)", status);
+    }
+    return OK;
+}
+
+static void console_start(void) {
+    if (actor_incarnation() != 0) {
+        display_start();
+    }
+    serial_start();
+    i8042_start();
+    serial_service();
+    i8042_service();
+    console_settle();
+}
+
+static void console_call(struct event *event) {
+    dispatch_call(event);
+    console_settle();
+}
+
+static void console_cancel(struct event *event) {
+    dispatch_cancel(event);
+    console_settle();
+}
+
+static void console_notify(struct event *event) {
+    if (event->bits & CONSOLE_BIT_TIMER) {
+        console.timer_armed = false;
+    }
+    if (event->bits & CONSOLE_BIT_SERIAL) {
+        serial_service();
+    }
+    if (event->bits & CONSOLE_BIT_SETUP) {
+        i8042_step();
+    }
+    if (event->bits & CONSOLE_BIT_KEYBOARD) {
+        i8042_service();
+    }
+    console_settle();
+}
+
+int main(void) {
+    static const struct actor actor = {
+        .create = console_create,
+        .start = console_start,
+        .call = console_call,
+        .notify = console_notify,
+        .cancel = console_cancel,
+    };
+    actor_run(&actor);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * Device manager: enumerates PCI once and hands devices to their drivers. README.md has the handles
+ * and invariants.
+ */
+#include "manager.h"
+
+#include <ipc/actor.h>
+#include <ipc/log.h>
+#include <ipc/machine.h>
+#include <ipc/startup.h>
+
+#define ARGUMENTS 32
+
+ACTOR_IMAGE("devmgr", 2, 1);
+
+ARENA struct manager manager;
+struct claim_rules manager_rules;
+
+static uint32_t read_config(void *context, uint32_t address, uint32_t width) {
+    (void)context;
+    uint32_t value = UINT32_MAX;
+    (void)system_pci_read(startup_handle("system"), address, width, &value);
+    return value;
+}
+
+const struct pci_config manager_config = {.read = read_config, .context = NULL};
+
+static status_t create(void) {
+    pci_enumerate(&manager.table, &manager_config);
+    if (manager.table.count == 0) {
+        log_line("no PCI devices");
+    }
+    if (manager.table.dropped != 0) {
+        log_line("%u PCI devices beyond the first %u are ignored", manager.table.dropped,
+                 PCI_FUNCTIONS);
+    }
+    return OK;
+}
+
+/* The rules come from the arguments, not from the arena: a changed manifest takes effect. */
+static void start(void) {
+    const char *arguments[ARGUMENTS];
+    int count = 0;
+    while (count < startup_argc() && count < ARGUMENTS) {
+        arguments[count] = startup_argv(count);
+        count++;
+    }
+    int wrong = claim_parse(&manager_rules, count, arguments);
+    if (wrong >= 0) {
+        log_line("argument %d: expected grant CLIENT VENDOR:DEVICE,...; the rest is ignored",
+                 wrong + 1);
+    }
+}
+
+int main(void) {
+    static const struct actor actor = {.create = create, .start = start, .call = dispatch};
+    actor_run(&actor);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The network server: set-up and turns. README.md has the handles and invariants. */
+#include <common/string.h>
+
+#include <ipc/log.h>
+#include <ipc/object.h>
+#include <ipc/startup.h>
+
+#include "server.h"
+
+/* Layout 0: the arena holds lwIP's callbacks, which are addresses of this very program. */
+ACTOR_IMAGE("net", 0, 1);
+
+#define BIT_TIMER 1u
+#define TIMER_NEVER UINT64_MAX
+
+ARENA static struct {
+    handle_t timer;
+    uint64_t at; /* what the timer is set to; TIMER_NEVER: not set */
+} wake;
+
+static bool has_argument(const char *word) {
+    for (int i = 0; i < startup_argc(); i++) {
+        if (strcmp(startup_argv(i), word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* dhcp [fallback=NETWORK] or address=NETWORK, and gateway=, dns= for either. */
+static void read_settings(struct settings *settings) {
+    const char *network = startup_option("address", NULL);
+    settings->dhcp = has_argument("dhcp") || network == NULL;
+    if (settings->dhcp) {
+        network = startup_option("fallback", NULL);
+    }
+    if (network != NULL && !interface_parse(network, startup_option("gateway", NULL),
+                                            startup_option("dns", NULL), &settings->fixed)) {
+        log_line("arguments: bad address in %s", network);
+    }
+}
+
+static void finish_turn(void) {
+    uint64_t at = net_settle();
+    if (at != wake.at) {
+        wake.at = at;
+        (void)timer_set(wake.timer, at == TIMER_NEVER ? 0 : at);
+    }
+}
+
+static status_t on_create(void) {
+    struct settings settings = {0};
+    status_t status = pools_create();
+    if (status != OK) {
+        return status;
+    }
+    wake.at = TIMER_NEVER;
+    status = timer_create(startup_handle("account"), startup_handle("notification"), BIT_TIMER,
+                          &wake.timer);
+    if (status != OK) {
+        return status;
+    }
+    read_settings(&settings);
+    net_init(&settings);
+    finish_turn();
+    return OK;
+}
+
+static void on_call(struct event *event) {
+    if (is_driver(event->badge)) {
+        driver_call(event);
+    } else {
+        dispatch_call(event);
+    }
+    finish_turn();
+}
+
+static void on_notify(struct event *event) {
+    if ((event->bits & BIT_TIMER) != 0) {
+        wake.at = TIMER_NEVER;
+    }
+    finish_turn();
+}
+
+static void on_closed(struct event *event) {
+    struct socket *socket = socket_find(event->badge);
+    if (is_driver(event->badge)) {
+        driver_closed(event->badge);
+    } else if (socket != NULL) {
+        socket_closed(socket);
+    }
+    finish_turn();
+}
+
+static void on_cancel(struct event *event) {
+    net_cancel(event->badge, event->token);
+    finish_turn();
+}
+
+int main(void) {
+    static const struct actor actor = {
+        .create = on_create,
+        .call = on_call,
+        .notify = on_notify,
+        .closed = on_closed,
+        .cancel = on_cancel,
+    };
+    actor_run(&actor);
+}

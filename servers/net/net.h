@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * State of the network server: one `struct net`, in the arena, like lwIP's own variables and every
+ * object that either of them allocates. Only packet payload lies beside the arena, in two pools of
+ * blocks. Free of system calls: see port.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <common/list.h>
+#include <ipc/blocks.h>
+#include <proto/net.h>
+#include <proto/netif.h>
+
+#include "port.h"
+
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+
+#define NET_SOCKETS 4096         /* in all */
+#define NET_ACCOUNTS 64          /* accounts with sockets at one time */
+#define NET_ACCOUNT_SOCKETS 1024 /* of one account */
+#define NET_INTERFACES 4
+#define NET_BUFFERS 512 /* of one driver: transmit buffers used at most */
+#define NET_PINGS 64
+#define NET_RESOLVES 64
+#define NET_CYCLIC_TIMERS 8
+
+#define RECEIVE_BLOCK 2048u
+#define TRANSMIT_BLOCK 4096u
+
+/* ---- Accounts: how much each may use ----------------------------------------------------- */
+
+struct account {
+    uint32_t id;
+    uint32_t sockets; /* 0: the entry is free */
+};
+
+/* ---- Sockets ------------------------------------------------------------------------------ */
+
+/* A call that waits: parked until its socket can serve it. */
+struct request {
+    struct list link;
+    token_t token;
+    uint64_t length; /* SEND, RECEIVE */
+    uint64_t events; /* POLL */
+    struct net_address address;
+    uint32_t operation;
+};
+#define SOCKET_REQUESTS 16 /* parked at one socket */
+
+/* Payload on its way to the peer: lwIP's segments point into the block until it is acknowledged. */
+struct chunk {
+    struct chunk *next;
+    uint32_t block;
+    uint32_t used; /* bytes filled */
+};
+
+/* A received datagram. */
+struct datagram {
+    struct datagram *next;
+    struct pbuf *packet;
+    uint32_t ip, port;
+};
+
+struct tcp_pcb;
+struct udp_pcb;
+
+struct socket {
+    uint64_t badge;
+    uint32_t account;
+    uint32_t kind; /* enum net_kind */
+    struct tcp_pcb *tcp;
+    struct udp_pcb *udp;
+    status_t error; /* why the connection ended; OK while it lives */
+
+    bool listening, connecting, connected;
+    bool end_of_stream;             /* the peer has closed */
+    bool read_closed, write_closed; /* SHUTDOWN */
+    bool orphan;                    /* no session: lives until its data is acknowledged */
+    bool starved;                   /* a SEND waits for payload blocks */
+    uint32_t request_count;
+    struct list requests; /* of struct request, oldest first */
+
+    struct pbuf *receive_first, *receive_last; /* TCP: packets, linked by next */
+    uint32_t receive_bytes;
+    struct datagram *datagram_first, *datagram_last;
+    uint32_t datagram_count;
+
+    struct chunk *chunk_first, *chunk_last;
+    uint32_t acknowledged;   /* bytes of the first chunk that the peer has */
+    uint32_t transmit_bytes; /* in chunks, unacknowledged */
+
+    struct socket *listener; /* waiting in its queue to be accepted */
+    struct list accept_link;
+    struct list accept_queue;
+
+    struct list dirty; /* in net.dirty: something happened, see sockets_settle */
+};
+
+/* ---- Interfaces --------------------------------------------------------------------------- */
+
+/* The driver's side of an interface; forgotten at each HELLO. */
+struct nic {
+    uint64_t generation; /* 0: no driver */
+    uint8_t *buffers;
+    uint32_t receive_count, transmit_count;
+    token_t wait_token; /* parked TRANSMIT_WAIT */
+    uint32_t free_count, queue_count;
+    uint16_t free[NET_BUFFERS];  /* transmit buffers that net may fill, as a stack */
+    uint32_t queue[NET_BUFFERS]; /* NETIF_FRAME of those filled, not yet handed over */
+    uint8_t state[NET_BUFFERS];  /* enum nic_buffer_state */
+};
+
+enum nic_buffer_state { NIC_FREE = 0, NIC_QUEUED = 1, NIC_SENT = 2 };
+
+struct interface {
+    bool used;
+    bool dhcp;
+    bool gave_up;  /* no DHCP server has answered in time */
+    char label[8]; /* "eth0" */
+    char driver[16];
+    struct netif netif;
+    struct nic nic;
+    uint64_t generations;
+    uint32_t speed;
+    uint64_t give_up_ms;  /* when DHCP has had its time */
+    uint32_t reported_ip; /* last address in the log */
+    uint64_t receive_packets, receive_bytes, receive_dropped;
+    uint64_t transmit_packets, transmit_bytes, transmit_dropped;
+};
+
+/* Addresses in host order; mask 0: none. */
+struct address_settings {
+    uint32_t ip, mask, gateway, dns;
+};
+
+struct settings {
+    bool dhcp;
+    struct address_settings fixed; /* without DHCP, or when none answers (fallback) */
+};
+
+/* ---- Questions ---------------------------------------------------------------------------- */
+
+struct ping {
+    struct list link;
+    token_t token;
+    uint64_t sent_ns;
+    uint64_t due_ms;
+    uint32_t ip;
+    uint16_t id, sequence;
+    uint64_t size;
+};
+
+struct resolve {
+    struct list link;
+    token_t token; /* TOKEN_NONE: cancelled, the resolver's answer is still to come */
+    uint64_t start_ms;
+};
+
+struct raw_pcb;
+
+struct net {
+    struct account accounts[NET_ACCOUNTS];
+    struct socket *sockets[NET_SOCKETS];
+    uint32_t socket_count, socket_hint;
+    uint64_t badge_count; /* of sockets made: makes badges unique */
+    struct list dirty;
+    uint32_t starved_count;
+
+    struct blocks receive_blocks, transmit_blocks;
+
+    struct interface interfaces[NET_INTERFACES];
+    struct settings settings;
+
+    struct raw_pcb *ping_pcb;
+    struct list pings, resolves;
+    uint32_t ping_count, resolve_count;
+    uint16_t ping_id;
+
+    struct list deferred;
+    uint32_t deferred_count;
+    uint64_t start_ms;
+
+    uint64_t cyclic_due_ms[NET_CYCLIC_TIMERS]; /* of lwip_cyclic_timers */
+
+    uint32_t sequence_secret[4];
+};
+
+extern struct net net;
+
+/* Once, before anything else; the two pools are prepared already. */
+void net_init(const struct settings *settings);
+
+/* Ends every turn: carries on what became possible. Returns the time (absolute, ns) at which
+ * net_settle wants to be called again. */
+uint64_t net_settle(void);
+
+/* Cancels a parked call, answering it. */
+void net_cancel(uint64_t badge, token_t token);
+
+/* ---- timers.c */
+#define TIMERS_NEVER UINT64_MAX
+uint64_t timers_now_ms(void);
+/* Does what is due. */
+void timers_run(void);
+/* When there is more to do. */
+uint64_t timers_next_ms(void);
+
+/* ---- account.c */
+MUST_CHECK status_t account_charge_socket(uint32_t id);
+void account_release_socket(uint32_t id);
+
+/* ---- payload.c: packets whose payload lies in blocks */
+/* A packet with a copy of the frame; NULL without memory. */
+struct pbuf *payload_packet(const uint8_t *frame, uint32_t length);
+/* Adds up to `length` bytes of the call's lease to the socket's chunks, contiguous in memory. *at
+ * and *done tell where they are. E_NO_SPACE without blocks. */
+MUST_CHECK status_t payload_append(struct socket *socket, token_t token, uint64_t offset,
+                                   uint32_t length, void **at, uint32_t *done);
+/* Takes the last `length` bytes back: lwIP did not want them. */
+void payload_retract(struct socket *socket, uint32_t length);
+void payload_acknowledge(struct socket *socket, uint32_t length);
+void payload_release(struct socket *socket);
+
+/* ---- tcp_socket.c */
+/* Memory is short: forgets the older half of the connections that are over but for their last
+ * waiting time. False when there is none. */
+bool tcp_socket_relieve(void);
+/* Looks at a frame before lwIP does: a peer may open a connection anew while the old one waits in
+ * TIME_WAIT (RFC 1122, 4.2.2.13), which lwIP refuses. */
+void tcp_socket_before(const struct pbuf *frame);
+
+/* ---- interface.c */
+/* enum of net_interface.dhcp */
+enum { INTERFACE_STATIC = 0, INTERFACE_ASKING = 1, INTERFACE_BOUND = 2 };
+/* The driver has come (again): mac and so on of the hello. */
+MUST_CHECK status_t interface_hello(struct interface *interface, const struct netif_hello *hello,
+                                    uint8_t *buffers);
+void interface_link(struct interface *interface, const struct netif_link *link);
+MUST_CHECK status_t interface_configure(struct interface *interface,
+                                        const struct net_configure_request *request);
+MUST_CHECK status_t interface_report(uint64_t index, struct net_interface *report);
+/* Texts such as "10.0.2.15/24", "10.0.2.2", "10.0.2.3"; the last two may be NULL. */
+bool interface_parse(const char *network, const char *gateway, const char *dns,
+                     struct address_settings *settings);
+void interface_tick(uint64_t now_ms);
+uint64_t interface_deadline(void);
+
+/* ---- nic.c */
+void nic_bind(struct nic *nic, const struct netif_hello *hello, uint8_t *buffers,
+              uint64_t generation);
+/* The driver is gone; its parked call is answered with `status`. */
+void nic_forget(struct nic *nic, status_t status);
+MUST_CHECK status_t nic_receive(struct interface *interface, const struct netif_batch *batch);
+/* Takes buffers back and parks the call. */
+MUST_CHECK status_t nic_transmit_wait(struct interface *interface, token_t token,
+                                      const struct netif_batch *batch);
+/* Queues a frame. */
+err_t nic_output(struct interface *interface, const struct pbuf *packet);
+/* Answers the parked call if there are frames. */
+void nic_settle(struct nic *nic);
+
+/* ---- query.c: ping, names, lists */
+MUST_CHECK status_t query_ping(token_t token, const struct net_ping_request *request);
+/* OK: *address is the answer; DISPATCH_PARKED: it will be. */
+MUST_CHECK status_t query_resolve(token_t token, const struct net_resolve_request *request,
+                                  struct net_address *address);
+bool query_cancel(token_t token);
+void query_tick(uint64_t now_ms);
+uint64_t query_deadline(void);
+MUST_CHECK status_t query_arp(uint64_t index, struct net_arp_entry *entry);
+MUST_CHECK status_t query_connection(uint64_t index, struct net_connection *connection);
+void query_counters(struct net_counters *counters);
+void query_init(void);
+
+/* ---- defer.c: what waits for the network to come up */
+void defer_init(void);
+/* Whether an operation on this address should wait. */
+bool defer_wanted(uint32_t ip);
+MUST_CHECK status_t defer_connect(uint64_t badge, token_t token, const struct net_address *address);
+MUST_CHECK status_t defer_ping(token_t token, const struct net_ping_request *ping);
+MUST_CHECK status_t defer_resolve(token_t token, const struct net_resolve_request *resolve);
+void defer_settle(void);
+uint64_t defer_deadline(void);
+bool defer_cancel(token_t token);

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of sockets, and what TCP and UDP have in common: parked calls, readiness, closing.
+ * Calls of one kind are served in the order in which they came.
+ */
+#include "socket.h"
+
+#include <common/string.h>
+#include <ipc/dispatch.h>
+
+#include <lwip/tcp.h>
+#include <lwip/udp.h>
+
+#define INDEX_MASK 0xffffu
+_Static_assert(NET_SOCKETS <= INDEX_MASK + 1, "an index fits into a badge");
+
+struct socket *socket_find(uint64_t badge) {
+    uint64_t index = badge & INDEX_MASK;
+    if (index >= NET_SOCKETS || net.sockets[index] == NULL || net.sockets[index]->badge != badge) {
+        return NULL;
+    }
+    return net.sockets[index];
+}
+
+static struct socket *socket_allocate(uint32_t account, uint32_t kind) {
+    uint32_t index = net.socket_hint;
+    while (net.sockets[index] != NULL) {
+        index = (index + 1) % NET_SOCKETS;
+    }
+    struct socket *socket = port_allocate_zeroed(1, sizeof *socket);
+    if (socket == NULL) {
+        return NULL;
+    }
+    net.sockets[index] = socket;
+    net.socket_hint = (index + 1) % NET_SOCKETS;
+    net.socket_count++;
+    socket->badge = ++net.badge_count << 16 | index;
+    socket->account = account;
+    socket->kind = kind;
+    list_init(&socket->requests);
+    list_init(&socket->accept_link);
+    list_init(&socket->accept_queue);
+    list_init(&socket->dirty);
+    return socket;
+}
+
+status_t socket_create(uint32_t account, uint32_t kind, struct socket **result) {
+    if (kind != NET_TCP && kind != NET_UDP) {
+        return E_INVALID;
+    }
+    if (net.socket_count == NET_SOCKETS) {
+        return E_QUOTA;
+    }
+    status_t status = account_charge_socket(account);
+    if (status != OK) {
+        return status;
+    }
+    struct socket *socket = socket_allocate(account, kind);
+    if (socket == NULL) {
+        account_release_socket(account);
+        return E_QUOTA;
+    }
+    *result = socket;
+    return OK;
+}
+
+static void drop_received(struct socket *socket) {
+    while (socket->receive_first != NULL) {
+        struct pbuf *packet = socket->receive_first;
+        socket->receive_first = packet->next;
+        packet->next = NULL;
+        pbuf_free(packet);
+    }
+    socket->receive_last = NULL;
+    socket->receive_bytes = 0;
+    while (socket->datagram_first != NULL) {
+        struct datagram *datagram = socket->datagram_first;
+        socket->datagram_first = datagram->next;
+        pbuf_free(datagram->packet);
+        port_free(datagram);
+    }
+    socket->datagram_last = NULL;
+    socket->datagram_count = 0;
+}
+
+static void starved_set(struct socket *socket, bool starved) {
+    if (socket->starved != starved) {
+        socket->starved = starved;
+        net.starved_count = starved ? net.starved_count + 1 : net.starved_count - 1;
+    }
+}
+
+static void request_finish(struct socket *socket, struct request *request) {
+    list_remove(&request->link);
+    socket->request_count--;
+    port_free(request);
+}
+
+static void answer_all(struct socket *socket, status_t status) {
+    while (!list_empty(&socket->requests)) {
+        struct request *request = LIST_ENTRY(socket->requests.next, struct request, link);
+        port_answer(request->token, status, NULL, 0);
+        request_finish(socket, request);
+    }
+}
+
+void socket_destroy(struct socket *socket) {
+    if (socket->tcp != NULL || socket->udp != NULL) {
+        port_abort("a socket is freed that is in use");
+    }
+    answer_all(socket, E_CLOSED);
+    starved_set(socket, false);
+    drop_received(socket);
+    payload_release(socket);
+    list_remove(&socket->dirty);
+    list_remove(&socket->accept_link);
+    account_release_socket(socket->account);
+    net.sockets[socket->badge & INDEX_MASK] = NULL;
+    net.socket_count--;
+    port_free(socket);
+}
+
+void socket_closed(struct socket *socket) {
+    answer_all(socket, E_CLOSED);
+    starved_set(socket, false);
+    socket->orphan = true;
+    if (socket->kind == NET_UDP) {
+        udp_socket_close(socket);
+        socket_destroy(socket);
+        return;
+    }
+    while (!list_empty(&socket->accept_queue)) {
+        struct socket *waiting = LIST_ENTRY(socket->accept_queue.next, struct socket, accept_link);
+        tcp_socket_abort(waiting, E_CONN_ABORTED);
+        socket_destroy(waiting);
+    }
+    tcp_socket_close(socket);
+    drop_received(socket);
+    if (socket->tcp == NULL) {
+        socket_destroy(socket);
+    }
+}
+
+void socket_mark(struct socket *socket) {
+    if (list_unlinked(&socket->dirty)) {
+        list_push_back(&net.dirty, &socket->dirty);
+    }
+}
+
+/* ---- Serving ------------------------------------------------------------------------------ */
+
+static uint64_t socket_ready(const struct socket *socket) {
+    return socket->kind == NET_TCP ? tcp_socket_ready(socket) : udp_socket_ready(socket);
+}
+
+static status_t take_connection(struct socket *socket, token_t token) {
+    if (!socket->listening) {
+        return E_STATE;
+    }
+    if (list_empty(&socket->accept_queue)) {
+        return E_WOULD_BLOCK;
+    }
+    struct socket *connection = LIST_ENTRY(socket->accept_queue.next, struct socket, accept_link);
+    struct net_address peer = {0};
+    status_t status = socket_peer(connection, &peer);
+    if (status == OK || status == E_NOT_CONNECTED) {
+        status = port_answer_session(token, connection->badge, &peer, sizeof peer);
+    }
+    if (status != OK) {
+        return status;
+    }
+    list_remove(&connection->accept_link);
+    tcp_socket_accepted(connection);
+    return DISPATCH_PARKED; /* answered */
+}
+
+static status_t send_once(struct socket *socket, const struct request *request, bool parked,
+                          struct net_io_reply *reply) {
+    if (socket->kind == NET_TCP) {
+        return tcp_socket_send(socket, request->token, request->length, parked, reply);
+    }
+    struct net_io_request io = {.length = request->length, .address = request->address};
+    return udp_socket_send(socket, request->token, &io, reply);
+}
+
+static status_t receive_once(struct socket *socket, const struct request *request,
+                             struct net_io_reply *reply) {
+    return socket->kind == NET_TCP
+               ? tcp_socket_receive(socket, request->token, request->length, reply)
+               : udp_socket_receive(socket, request->token, request->length, reply);
+}
+
+/* Tries to serve a call that may wait. E_WOULD_BLOCK: not yet; DISPATCH_PARKED: it is answered;
+ * else the status and `reply` are the answer. */
+static status_t serve(struct socket *socket, const struct request *request, bool parked,
+                      struct net_io_reply *reply) {
+    switch (request->operation) {
+    case NET_ACCEPT:
+        return take_connection(socket, request->token);
+    case NET_CONNECT:
+        return tcp_socket_connected(socket);
+    case NET_SEND:
+        return send_once(socket, request, parked, reply);
+    case NET_RECEIVE:
+        return receive_once(socket, request, reply);
+    case NET_POLL:
+        reply->length = socket_ready(socket) & request->events;
+        return reply->length != 0 ? OK : E_WOULD_BLOCK;
+    default:
+        return E_UNSUPPORTED;
+    }
+}
+
+static bool waits(const struct socket *socket, uint32_t operation) {
+    for (const struct list *link = socket->requests.next; link != &socket->requests;
+         link = link->next) {
+        if (LIST_ENTRY(link, const struct request, link)->operation == operation) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status_t park(struct socket *socket, const struct request *request) {
+    if (socket->request_count >= SOCKET_REQUESTS) {
+        return E_BUSY;
+    }
+    struct request *parked = port_allocate(sizeof *parked);
+    if (parked == NULL) {
+        return E_QUOTA;
+    }
+    *parked = *request;
+    list_push_back(&socket->requests, &parked->link);
+    socket->request_count++;
+    return DISPATCH_PARKED;
+}
+
+/* A call that may wait: serve it or park it behind others of its kind. */
+static status_t serve_or_park(struct socket *socket, const struct request *request, bool wait,
+                              struct net_io_reply *reply) {
+    status_t status = E_WOULD_BLOCK;
+    if (request->operation == NET_POLL || !waits(socket, request->operation)) {
+        status = serve(socket, request, false, reply);
+    }
+    if (status == E_NO_SPACE) {
+        starved_set(socket, wait);
+        status = E_WOULD_BLOCK;
+    }
+    return status == E_WOULD_BLOCK && wait ? park(socket, request) : status;
+}
+
+/* Serves what can be served; false when the socket waits for payload blocks. */
+static void socket_progress(struct socket *socket) {
+    uint32_t blocked = 0; /* operations of which an older call still waits */
+    struct list *link = socket->requests.next;
+    starved_set(socket, false);
+    while (link != &socket->requests) {
+        struct request *request = LIST_ENTRY(link, struct request, link);
+        link = link->next;
+        struct net_io_reply reply = {0};
+        if ((blocked & 1u << request->operation) != 0) {
+            continue;
+        }
+        status_t status = serve(socket, request, true, &reply);
+        if (status == E_NO_SPACE) {
+            starved_set(socket, true);
+        }
+        if (status == E_WOULD_BLOCK || status == E_NO_SPACE) {
+            blocked |= request->operation != NET_POLL ? 1u << request->operation : 0;
+            continue;
+        }
+        if (status != DISPATCH_PARKED) {
+            port_answer(request->token, status, &reply, sizeof reply);
+        }
+        request_finish(socket, request);
+    }
+}
+
+static void socket_settle(struct socket *socket) {
+    if (socket->orphan) {
+        if (socket->tcp == NULL && socket->udp == NULL) {
+            socket_destroy(socket);
+        }
+        return;
+    }
+    if (socket->listener != NULL && socket->tcp == NULL && socket->receive_bytes == 0) {
+        socket_destroy(socket); /* it died before anyone accepted it */
+        return;
+    }
+    socket_progress(socket);
+}
+
+void sockets_settle(void) {
+    while (!list_empty(&net.dirty)) {
+        struct socket *socket = LIST_ENTRY(net.dirty.next, struct socket, dirty);
+        list_remove(&socket->dirty);
+        socket_settle(socket);
+    }
+}
+
+/* ---- Operations --------------------------------------------------------------------------- */
+
+status_t socket_bind(struct socket *socket, const struct net_address *address) {
+    if (address->port > 0xffff) {
+        return E_INVALID;
+    }
+    if (!address_is_local(address->ip)) {
+        return E_ADDRESS;
+    }
+    return socket->kind == NET_TCP ? tcp_socket_bind(socket, address)
+                                   : udp_socket_bind(socket, address);
+}
+
+status_t socket_listen(struct socket *socket, uint64_t backlog) {
+    return socket->kind == NET_TCP ? tcp_socket_listen(socket, backlog) : E_UNSUPPORTED;
+}
+
+status_t socket_accept(struct socket *socket, token_t token) {
+    struct request request = {.token = token, .operation = NET_ACCEPT};
+    struct net_io_reply unused = {0};
+    return serve_or_park(socket, &request, true, &unused);
+}
+
+status_t socket_connect(struct socket *socket, token_t token, const struct net_address *address) {
+    if (address->port == 0 || address->port > 0xffff || address->ip == 0) {
+        return E_ADDRESS;
+    }
+    if (socket->kind == NET_UDP) {
+        return udp_socket_connect(socket, address);
+    }
+    if (defer_wanted(address->ip)) {
+        return defer_connect(socket->badge, token, address);
+    }
+    status_t status = tcp_socket_connect(socket, address);
+    if (status != OK) {
+        return status;
+    }
+    struct request request = {.token = token, .operation = NET_CONNECT};
+    struct net_io_reply unused = {0};
+    return serve_or_park(socket, &request, true, &unused);
+}
+
+status_t socket_send(struct socket *socket, token_t token, const struct net_io_request *request,
+                     struct net_io_reply *reply) {
+    struct request waiting = {.token = token,
+                              .operation = NET_SEND,
+                              .length = request->length,
+                              .address = request->address};
+    if (request->length > NET_IO_MAX) {
+        return E_MESSAGE_SIZE;
+    }
+    return serve_or_park(socket, &waiting, (request->flags & NET_IO_NO_WAIT) == 0, reply);
+}
+
+status_t socket_receive(struct socket *socket, token_t token, const struct net_io_request *request,
+                        struct net_io_reply *reply) {
+    struct request waiting = {.token = token, .operation = NET_RECEIVE, .length = request->length};
+    if (waiting.length > NET_IO_MAX) {
+        waiting.length = NET_IO_MAX;
+    }
+    return serve_or_park(socket, &waiting, (request->flags & NET_IO_NO_WAIT) == 0, reply);
+}
+
+status_t socket_shutdown(struct socket *socket, uint64_t how) {
+    if (how == 0 || (how & ~(uint64_t)(NET_SHUTDOWN_READ | NET_SHUTDOWN_WRITE)) != 0) {
+        return E_INVALID;
+    }
+    if (socket->kind != NET_TCP) {
+        return E_UNSUPPORTED;
+    }
+    status_t status = tcp_socket_shutdown(socket, how);
+    if (socket->read_closed) {
+        drop_received(socket);
+    }
+    socket_mark(socket);
+    return status;
+}
+
+status_t socket_local(const struct socket *socket, struct net_address *address) {
+    if (socket->tcp != NULL) {
+        address->ip = lwip_ntohl(socket->tcp->local_ip.addr);
+        address->port = socket->tcp->local_port;
+    } else if (socket->udp != NULL) {
+        address->ip = lwip_ntohl(socket->udp->local_ip.addr);
+        address->port = socket->udp->local_port;
+    } else {
+        return E_NOT_CONNECTED;
+    }
+    return OK;
+}
+
+status_t socket_peer(const struct socket *socket, struct net_address *address) {
+    if (!socket->connected) {
+        return E_NOT_CONNECTED;
+    }
+    if (socket->tcp != NULL) {
+        address->ip = lwip_ntohl(socket->tcp->remote_ip.addr);
+        address->port = socket->tcp->remote_port;
+    } else if (socket->udp != NULL) {
+        address->ip = lwip_ntohl(socket->udp->remote_ip.addr);
+        address->port = socket->udp->remote_port;
+    } else {
+        return E_NOT_CONNECTED;
+    }
+    return OK;
+}
+
+status_t socket_option(struct socket *socket, const struct net_option_request *request,
+                       uint64_t *value) {
+    return socket->kind == NET_TCP ? tcp_socket_option(socket, request, value) : E_UNSUPPORTED;
+}
+
+status_t socket_poll(struct socket *socket, token_t token, uint64_t events, uint64_t *ready) {
+    struct request request = {.token = token, .operation = NET_POLL, .events = events};
+    struct net_io_reply reply = {0};
+    if (events == 0 ||
+        (events & ~(uint64_t)(NET_POLL_READ | NET_POLL_WRITE | NET_POLL_CLOSED)) != 0) {
+        return E_INVALID;
+    }
+    status_t status = serve_or_park(socket, &request, true, &reply);
+    *ready = reply.length;
+    return status;
+}
+
+bool socket_cancel(struct socket *socket, token_t token) {
+    for (struct list *link = socket->requests.next; link != &socket->requests; link = link->next) {
+        struct request *request = LIST_ENTRY(link, struct request, link);
+        if (request->token == token) {
+            uint32_t operation = request->operation;
+            port_answer(token, E_CANCELLED, NULL, 0);
+            request_finish(socket, request);
+            if (operation == NET_CONNECT) {
+                tcp_socket_abort(socket, E_CANCELLED);
+            }
+            socket_mark(socket);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Answers every call with its next COMMIT_RECEIVE; the label says how many arena pages it changes
+ * in the turn.
+ */
+#include <ipc/actor.h>
+#include <ipc/startup.h>
+
+#include "bench.h"
+
+ARENA static volatile uint64_t pages[BENCH_PAGES_MAX][PAGE_SIZE / sizeof(uint64_t)];
+
+int main(void) {
+    if (actor_bind(startup_handle("endpoint"), HANDLE_NONE) != OK) {
+        return 1;
+    }
+    uint64_t token = TOKEN_NONE;
+    for (;;) {
+        uint64_t tag = TAG(OK, 2, 0, 0);
+        uint64_t mask = RECEIVE_ALL;
+        int64_t kind = bench_message(SYS_COMMIT_RECEIVE, &token, &tag, &mask);
+        for (uint64_t i = 0; kind == EVENT_CALL && i < TAG_LABEL(tag) % (BENCH_PAGES_MAX + 1);
+             i++) {
+            pages[i][0]++;
+        }
+        token = kind == EVENT_CALL ? mask : TOKEN_NONE;
+    }
+}

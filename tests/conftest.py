@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of all system tests. `machine(...)` boots; what it started ends with the test."""
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tools")]
+
+from harness.guest import Guest  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the long campaigns too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long tests are deselected, not skipped: a skip would look like a result."""
+    if config.getoption("--long"):
+        return
+    kept = [item for item in items if "long" not in item.keywords]
+    config.hook.pytest_deselected(items=[item for item in items if "long" in item.keywords])
+    items[:] = kept
+
+
+@pytest.fixture
+def machine(tmp_path, request):
+    """A function that starts a machine with harness.guest.Guest's options."""
+    guests = []
+
+    def start(**options):
+        guest = Guest(str(tmp_path / f"guest{len(guests)}"), **options)
+        guests.append(guest)
+        return guest.start()
+
+    yield start
+    for guest in guests:
+        guest.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of each console."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for guest in Guest.living:
+            report.sections.append((f"console of {guest.name}", guest.console_text()[-6000:]))

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ * Handles, accounts, notifications, timers, and what every call says to a bad handle.
+ */
+#include "guest.h"
+
+/* Calls whose first argument must be a handle of one type with one right. */
+static const struct {
+    uint32_t op, type, right;
+} handle_calls[] = {
+    {SYS_CALL, OBJECT_SESSION, RIGHT_CALL},
+    {SYS_HANDLE_CLOSE, 0, 0},
+    {SYS_HANDLE_COPY, 0, RIGHT_COPY},
+    {SYS_HANDLE_REVOKE, 0, RIGHT_REVOKE},
+    {SYS_HANDLE_INFO, 0, 0},
+    {SYS_HANDLE_GRANT, OBJECT_TASK, RIGHT_MANAGE},
+    {SYS_ENDPOINT_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_SESSION_CREATE, OBJECT_ENDPOINT, RIGHT_MINT},
+    {SYS_NOTIFICATION_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_NOTIFICATION_SIGNAL, OBJECT_NOTIFICATION, RIGHT_SIGNAL},
+    {SYS_NOTIFICATION_WAIT, OBJECT_NOTIFICATION, RIGHT_WAIT},
+    {SYS_TIMER_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_TIMER_SET, OBJECT_TIMER, RIGHT_MANAGE},
+    {SYS_ACCOUNT_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_ACCOUNT_INFO, OBJECT_ACCOUNT, 0},
+    {SYS_IMAGE_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_IMAGE_INFO, OBJECT_IMAGE, 0},
+    {SYS_TASK_START, OBJECT_TASK, RIGHT_MANAGE},
+    {SYS_TASK_RESET, OBJECT_TASK, RIGHT_MANAGE},
+    {SYS_TASK_DESTROY, OBJECT_TASK, RIGHT_MANAGE},
+    {SYS_TASK_INFO, OBJECT_TASK, 0},
+    {SYS_TASK_SUPERVISE, OBJECT_TASK, RIGHT_MANAGE},
+    {SYS_TASK_CLONE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_THREAD_INTERRUPT, OBJECT_THREAD, RIGHT_MANAGE},
+    {SYS_MEMORY_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_MEMORY_CLONE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_MEMORY_READ, OBJECT_MEMORY, RIGHT_READ},
+    {SYS_MEMORY_WRITE, OBJECT_MEMORY, RIGHT_WRITE},
+    {SYS_MEMORY_INFO, OBJECT_MEMORY, 0},
+    {SYS_ARENA_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
+    {SYS_IRQ_BIND, OBJECT_IRQ, RIGHT_MANAGE},
+    {SYS_IRQ_ACK, OBJECT_IRQ, 0},
+    {SYS_PORT_READ, OBJECT_IOPORT, RIGHT_READ},
+    {SYS_PORT_WRITE, OBJECT_IOPORT, RIGHT_WRITE},
+    {SYS_PORT_DRAIN, OBJECT_IOPORT, 0},
+    {SYS_PORT_FILL, OBJECT_IOPORT, RIGHT_WRITE},
+    {SYS_DEVICE_CONFIG, OBJECT_DEVICE, 0},
+    {SYS_DEVICE_BAR, OBJECT_DEVICE, 0},
+    {SYS_DEVICE_IRQ, OBJECT_DEVICE, 0},
+    {SYS_DEVICE_DMA, OBJECT_DEVICE, 0},
+    {SYS_DEVICE_ENABLE, OBJECT_DEVICE, 0},
+    {SYS_SYSTEM_INFO, OBJECT_SYSTEM, RIGHT_READ},
+    {SYS_SYSTEM_PCI_READ, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_SYSTEM_IOPORT, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_SYSTEM_IRQ, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_SYSTEM_DEVICE, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_SYSTEM_MEMORY, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_LOG_WRITE, OBJECT_SYSTEM, RIGHT_WRITE},
+    {SYS_LOG_READ, OBJECT_SYSTEM, RIGHT_READ},
+};
+enum { HANDLE_CALLS = sizeof handle_calls / sizeof handle_calls[0] };
+
+/* Says which call failed: the line alone does not. */
+static void expect(int64_t result, status_t wanted, uint32_t op) {
+    if (result != wanted) {
+        check_failed(__FILE__, __LINE__, "system call (number, result)", op, result);
+    }
+}
+
+static void no_such_call(void) {
+    CHECK_EQ(syscall_2(SYS_NULL, 0, 0), 0);
+    static const uint32_t gaps[] = {9, 15, 23, 36, 51, 66, 83, SYS_COUNT, 1000, 0x7fffffff};
+    for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+        expect(syscall_2(gaps[i], 0, 0), E_NO_SYSCALL, gaps[i]);
+    }
+}
+
+static void bad_handles(void) {
+    static const handle_t bad[] = {HANDLE_NONE, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (int i = 0; i < HANDLE_CALLS; i++) {
+        for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+            expect(syscall_2(handle_calls[i].op, bad[b], 0), E_HANDLE, handle_calls[i].op);
+        }
+    }
+}
+
+static void wrong_types(void) {
+    handle_t notification = HANDLE_NONE;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    for (int i = 0; i < HANDLE_CALLS; i++) {
+        uint32_t type = handle_calls[i].type;
+        if (type != 0) {
+            handle_t other = type == OBJECT_NOTIFICATION ? test_account : notification;
+            expect(syscall_2(handle_calls[i].op, other, 0), E_TYPE, handle_calls[i].op);
+        }
+    }
+    handle_close(notification);
+}
+
+/* A handle of the type with every right but the one that the call needs. */
+static void missing_rights(void) {
+    handle_t objects[OBJECT_TYPE_COUNT] = {
+        [OBJECT_ACCOUNT] = test_account, [OBJECT_SYSTEM] = test_system};
+    struct child child;
+    REQUIRE(child_program(&child, NULL, "sleep", 30, 0));
+    objects[OBJECT_TASK] = child.task;
+    CHECK_EQ(notification_create(test_account, &objects[OBJECT_NOTIFICATION]), OK);
+    CHECK_EQ(endpoint_create(test_account, &objects[OBJECT_ENDPOINT]), OK);
+    CHECK_EQ(session_create(objects[OBJECT_ENDPOINT], 1, &objects[OBJECT_SESSION]), OK);
+    CHECK_EQ(memory_create(test_account, PAGE_SIZE, &objects[OBJECT_MEMORY]), OK);
+    CHECK_EQ(timer_create(test_account, objects[OBJECT_NOTIFICATION], 1, &objects[OBJECT_TIMER]),
+             OK);
+    for (int i = 0; i < HANDLE_CALLS; i++) {
+        handle_t object = objects[handle_calls[i].type], weak;
+        if (handle_calls[i].right == 0 || object == HANDLE_NONE) {
+            continue;
+        }
+        if (handle_copy(object, RIGHT_ALL & ~handle_calls[i].right, &weak) == OK) {
+            expect(syscall_2(handle_calls[i].op, weak, 0), E_RIGHTS, handle_calls[i].op);
+            handle_close(weak);
+        }
+    }
+    for (int type = 0; type < OBJECT_TYPE_COUNT; type++) {
+        if (type != OBJECT_ACCOUNT && type != OBJECT_SYSTEM && type != OBJECT_TASK) {
+            handle_close(objects[type]);
+        }
+    }
+    child_end(&child);
+}
+
+static void copies(void) {
+    handle_t notification = HANDLE_NONE, copy = HANDLE_NONE, weak = HANDLE_NONE, none = HANDLE_NONE;
+    struct handle_information first = {0}, second = {0};
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    CHECK_EQ(handle_copy(notification, RIGHT_SIGNAL | RIGHT_COPY, &copy), OK);
+    CHECK_EQ(handle_info(notification, &first), OK);
+    CHECK_EQ(handle_info(copy, &second), OK);
+    CHECK_EQ(first.type, OBJECT_NOTIFICATION);
+    CHECK_EQ(second.rights, RIGHT_SIGNAL | RIGHT_COPY);
+    CHECK(first.id == second.id && first.id != 0);
+    CHECK_EQ(handle_copy(copy, RIGHT_ALL, &weak), OK);
+    CHECK_EQ(handle_info(weak, &second), OK);
+    CHECK_EQ(second.rights, RIGHT_SIGNAL | RIGHT_COPY);
+    handle_close(weak);
+    CHECK_EQ(handle_copy(copy, RIGHT_SIGNAL, &weak), OK);
+    CHECK_EQ(handle_copy(weak, RIGHT_SIGNAL, &none), E_RIGHTS);
+    CHECK_EQ(handle_close(notification), OK);
+    CHECK_EQ(syscall_2(SYS_HANDLE_CLOSE, notification, 0), E_HANDLE);
+    CHECK_EQ(notification_signal(copy, 1), OK);
+    handle_close(weak);
+    handle_close(copy);
+    CHECK_EQ(notification_signal(copy, 1), E_HANDLE);
+}
+
+static void revocation(void) {
+    handle_t notification = HANDLE_NONE, copy = HANDLE_NONE, after = HANDLE_NONE;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    CHECK_EQ(handle_copy(notification, RIGHT_ALL, &copy), OK);
+    CHECK_EQ(handle_revoke(notification), OK);
+    CHECK_EQ(notification_signal(copy, 1), E_REVOKED);
+    CHECK_EQ(notification_signal(notification, 1), OK);
+    CHECK_EQ(handle_copy(notification, RIGHT_SIGNAL, &after), OK);
+    CHECK_EQ(notification_signal(after, 1), OK);
+    handle_close(after);
+    CHECK_EQ(handle_close(copy), OK);
+    handle_close(notification);
+}
+
+static void a_full_table(void) {
+    static handle_t handles[TEST_HANDLES_MAX];
+    handle_t notification = HANDLE_NONE;
+    uint32_t count = 0;
+    status_t status = OK;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    while (count < TEST_HANDLES_MAX &&
+           (status = handle_copy(notification, 0, &handles[count])) == OK) {
+        count++;
+    }
+    CHECK(status == E_NO_HANDLES || status == E_QUOTA);
+    CHECK(count >= 200);
+    for (uint32_t i = 0; i < count; i++) {
+        handle_close(handles[i]);
+    }
+    handle_close(notification);
+}
+
+static void account_limits(void) {
+    handle_t account = HANDLE_NONE, inner = HANDLE_NONE, memory = HANDLE_NONE, other = HANDLE_NONE;
+    struct account_information outer = {0}, information = {0};
+    CHECK_EQ(account_create(test_account, UINT64_MAX, &account), E_QUOTA);
+    REQUIRE(account_create(test_account, 256 << 10, &account) == OK);
+    CHECK_EQ(account_info(account, &information), OK);
+    CHECK_EQ(information.limit, 256 << 10);
+    CHECK_EQ(account_info(test_account, &outer), OK);
+    CHECK(information.id != outer.id);
+    CHECK_EQ(account_create(account, 1 << 20, &inner), E_QUOTA);
+    CHECK_EQ(account_create(account, 100 << 10, &inner), OK);
+    CHECK_EQ(account_info(account, &information), OK);
+    CHECK(information.used >= 100 << 10);
+    handle_close(inner);
+    CHECK_EQ(arena_create(account, 200 << 10, &memory), E_QUOTA);
+    status_t status = OK;
+    uint32_t count = 0;
+    static handle_t made[8192];
+    while (count < 8192 && (status = notification_create(account, &made[count])) == OK) {
+        count++;
+    }
+    CHECK_EQ(status, E_QUOTA);
+    CHECK_EQ(endpoint_create(account, &other), E_QUOTA);
+    CHECK_EQ(endpoint_create(test_account, &other), OK);
+    handle_close(other);
+    for (uint32_t i = 0; i < count; i++) {
+        handle_close(made[i]);
+    }
+    CHECK_EQ(endpoint_create(account, &other), OK);
+    handle_close(other);
+    handle_close(account);
+}
+
+static void notifications(void) {
+    handle_t notification = HANDLE_NONE;
+    uint64_t bits = 0;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, 0, &bits), E_TIMEOUT);
+    CHECK_EQ(notification_signal(notification, 5), OK);
+    CHECK_EQ(notification_signal(notification, 8), OK);
+    CHECK_EQ(notification_wait(notification, 4, 0, &bits), OK);
+    CHECK_EQ(bits, 4);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, 0, &bits), OK);
+    CHECK_EQ(bits, 9);
+    uint64_t before = time_now_ns();
+    CHECK_EQ(notification_wait(notification, 1, before + 20 * NS_PER_MS, &bits), E_TIMEOUT);
+    CHECK(time_now_ns() >= before + 20 * NS_PER_MS);
+    handle_close(notification);
+}
+
+static void timers(void) {
+    handle_t notification = HANDLE_NONE, timer = HANDLE_NONE;
+    uint64_t bits = 0;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    CHECK_EQ(timer_create(test_account, test_account, 1, &timer), E_TYPE);
+    REQUIRE(timer_create(test_account, notification, 0x100, &timer) == OK);
+    uint64_t start = time_now_ns();
+    CHECK_EQ(timer_set(timer, start + 30 * NS_PER_MS), OK);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, start + 10 * NS_PER_S, &bits), OK);
+    CHECK_EQ(bits, 0x100);
+    CHECK(time_now_ns() >= start + 30 * NS_PER_MS);
+    CHECK_EQ(timer_set(timer, 1), OK); /* the past */
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, time_now_ns() + NS_PER_S, &bits), OK);
+    CHECK_EQ(timer_set(timer, time_now_ns() + 20 * NS_PER_MS), OK);
+    CHECK_EQ(timer_set(timer, 0), OK);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, time_now_ns() + 60 * NS_PER_MS, &bits),
+             E_TIMEOUT);
+    CHECK_EQ(timer_set(timer, time_now_ns() + 20 * NS_PER_MS), OK);
+    handle_close(timer);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, time_now_ns() + 60 * NS_PER_MS, &bits),
+             E_TIMEOUT);
+    handle_close(notification);
+}
+
+const struct guest_test handle_tests[] = {
+    {"unknown system calls", no_such_call},
+    {"bad handles", bad_handles},
+    {"handles of the wrong type", wrong_types},
+    {"handles without the right", missing_rights},
+    {"copies of handles", copies},
+    {"revocation", revocation},
+    {"a full handle table", a_full_table},
+    {"account limits", account_limits},
+    {"notifications", notifications},
+    {"timers", timers},
+    {NULL, NULL},
+};

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Peers on the host, and what tshark finds in a capture."""
+import functools
+import http.server
+import socket
+import struct
+import subprocess
+import threading
+
+GUEST_MAC = "52:54:00:12:34:56"
+BAD_FRAMES = " || ".join([
+    "_ws.malformed", "ip.checksum.status == 0", "tcp.checksum.status == 0",
+    "udp.checksum.status == 0", "icmp.checksum.status == 0",
+    "arp.duplicate-address-detected", "ip.bogus_header_length"])
+AGAIN = "tcp.analysis.retransmission || tcp.analysis.duplicate_ack || tcp.analysis.zero_window"
+
+
+def tshark(capture: str, display_filter: str) -> list[str]:
+    """Frames that match, one line each."""
+    # Not HTTP: it takes random bytes of a file, in segments sent again, for a header.
+    words = ["tshark", "-r", capture, "-Y", display_filter, "--disable-protocol", "http"]
+    for layer in ("ip", "tcp", "udp"):
+        words += ["-o", f"{layer}.check_checksum:TRUE"]
+    done = subprocess.run(words, check=True, text=True, capture_output=True)
+    return done.stdout.splitlines()
+
+
+def assert_clean(capture: str) -> None:
+    """Frames of the guest, and none of them bad or needless."""
+    mine = f"eth.src == {GUEST_MAC}"
+    assert len(tshark(capture, mine)) > 10
+    assert tshark(capture, f"{mine} && ({BAD_FRAMES})") == []
+    assert tshark(capture, f"{mine} && ({AGAIN})") == []
+
+
+class WebServer:
+    """Serves a folder on the host's loopback, which the guest sees as 10.0.2.2."""
+
+    def __init__(self, folder: str) -> None:
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            """Without a line for each request."""
+
+            def log_message(self, *_args) -> None:
+                pass
+
+        handler = functools.partial(Handler, directory=folder)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class NameServer:
+    """Answers A queries on the host's port 53 from a dictionary; NXDOMAIN for other names."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+        self.asked: list[str] = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 53))
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                query, sender = self.socket.recvfrom(512)
+                self.socket.sendto(self._answer(query), sender)
+            except OSError:
+                return
+
+    def _answer(self, query: bytes) -> bytes:
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        question = query[12:at + 5]
+        name = ".".join(labels)
+        self.asked.append(name)
+        address = self.names.get(name)
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if address else 3), 1,
+                                       1 if address else 0, 0, 0)
+        if not address:
+            return head + question
+        return (head + question + b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4)
+                + socket.inet_aton(address))
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self.socket.close()

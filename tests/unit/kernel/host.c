@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * Boots the portable kernel on the host and plays its user programs.
+ */
+#include "host.h"
+
+#include <arch/boot.h>
+#include <arch/hooks.h>
+#include <arch/timer.h>
+#include <debug.h>
+#include <frame.h>
+#include <stdlib.h>
+#include <string.h>
+#include <system.h>
+
+static struct boot_info boot;
+static uint64_t clean_used, clean_free;
+
+void host_boot(void) {
+    static bool booted;
+    if (booted) {
+        return;
+    }
+    booted = true;
+    host_ram = aligned_alloc(PAGE_SIZE, HOST_RAM);
+    memset(host_ram, 0xa5, HOST_RAM); /* nothing may count on zeroes */
+    boot.range_count = 1;
+    boot.ranges[0] = (struct boot_range){PAGE_SIZE, HOST_RAM};
+    boot.memory_end = HOST_RAM;
+    sched_init(cpu_here());
+    frame_init(&boot);
+    account_init((frame_total() - 16) * PAGE_SIZE);
+    system_init(&boot);
+    ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
+    phys_t frame;
+    ASSERT(memory_page(clock_memory, 0, true, &frame) == OK);
+    struct call *call; /* the slot table keeps its first page for good */
+    ASSERT(call_create(account_root, &call) == OK);
+    object_put(&call->object);
+    clean_used = account_root->used;
+    clean_free = frame_free_count();
+}
+
+void host_check_clean(void) {
+    for (struct list *link; (link = list_first(&task_all)) != NULL;) {
+        task_kill(LIST_ENTRY(link, struct task, all_link), 0);
+    }
+    sched_exit();
+    ASSERT(cpu_here()->arch.current == NULL && cpu_here()->ready == 0);
+    ASSERT(account_root->used == clean_used);
+    ASSERT(frame_free_count() == clean_free);
+}
+
+struct task *host_task(const char *name, uint64_t limit, uint64_t arena_size, uint32_t priority) {
+    struct account *account;
+    struct memory *arena = NULL, *scratch;
+    struct task *task;
+    struct task_create parameters = {.priority = priority, .flags = arena_size != 0};
+    strcpy(parameters.name, name);
+    ASSERT(account_create(account_root, limit, &account) == OK);
+    if (arena_size != 0) {
+        ASSERT(arena_create(account, arena_size, &arena) == OK);
+    }
+    ASSERT(task_create(&parameters, account, NULL, arena, &task) == OK);
+    ASSERT(memory_create(account, 16 * PAGE_SIZE, MEMORY_ANONYMOUS, &scratch) == OK);
+    ASSERT(mapping_create(task, scratch, 0, HOST_SCRATCH, 16 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                          MAPPING_INITIAL, NULL) == OK);
+    ASSERT(thread_create(task, 0x400000, 0x600000, 0, HOST_SCRATCH, priority, &task->main) == OK);
+    object_put(&scratch->object);
+    object_put(&account->object);
+    if (arena != NULL) {
+        object_put(&arena->object);
+    }
+    task_start(task);
+    sched_exit();
+    object_put(&task->object); /* task_all holds it */
+    return task;
+}
+
+/* Makes the task's thread the current one. */
+static void make_current(struct thread *thread) {
+    struct cpu *cpu = cpu_here();
+    sched_exit();
+    struct thread *current = cpu->arch.current;
+    if (current == thread) {
+        return;
+    }
+    ASSERT(thread->state == THREAD_READY);
+    if (current != NULL) {
+        sched_stop(current, THREAD_NEW);
+        sched_wake(current);
+    }
+    sched_stop(thread, THREAD_NEW);
+    thread->state = THREAD_RUNNING;
+    cpu->arch.current = thread;
+    cpu->arch.space = &thread->task->space;
+    cpu->choose = false;
+    if (thread->resume != RESUME_NONE) {
+        thread_resume_work(thread);
+    }
+}
+
+int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, unsigned count) {
+    struct thread *thread = task->main;
+    make_current(thread);
+    struct arch_context *context = &thread->context;
+    for (unsigned i = 0; i < count; i++) {
+        context_set_argument(context, i, arguments[i]);
+    }
+    context->rax = SYSCALL_NATIVE | op;
+    object_get(&thread->object);
+    syscall_dispatch(thread);
+    bool dead = thread->state == THREAD_DEAD;
+    bool blocked = thread->state != THREAD_READY && thread->state != THREAD_RUNNING;
+    int64_t result = (int64_t)context->rax;
+    object_put(&thread->object);
+    if (dead || blocked) {
+        return HOST_BLOCKED;
+    }
+    make_current(thread);
+    return result;
+}
+
+bool host_returned(struct task *task) {
+    struct thread *thread = task->main;
+    if (thread->state != THREAD_READY && thread->state != THREAD_RUNNING) {
+        return false;
+    }
+    make_current(thread);
+    return true;
+}
+
+struct arch_context *host_context(struct task *task) {
+    return &task->main->context;
+}
+
+static bool touch(struct task *task, uint64_t address, void *buffer, size_t size, bool store) {
+    make_current(task->main);
+    uint8_t *bytes = buffer;
+    for (size_t i = 0; i < size; i++) {
+        struct page_info info;
+        if (!arch_query(&task->space, address + i, &info) ||
+            (info.flags & (store ? PAGE_WRITE : PAGE_READ)) == 0) {
+            page_fault_handle(task->main, address + i,
+                              PAGE_FAULT_USER | (store ? PAGE_FAULT_WRITE : 0));
+            if (task->state == TASK_DEAD || task->main->state == THREAD_FAULTED) {
+                return false;
+            }
+            make_current(task->main);
+        }
+        uint64_t *entry = arch_entry(&task->space, address + i);
+        uint8_t *byte =
+            (uint8_t *)phys_to_virt(*entry & ~(PAGE_SIZE - 1)) + (address + i) % PAGE_SIZE;
+        if (store) {
+            *byte = bytes[i];
+            *entry |= ARCH_ENTRY_DIRTY;
+        } else {
+            bytes[i] = *byte;
+        }
+    }
+    return true;
+}
+
+bool host_store(struct task *task, uint64_t address, const void *from, size_t size) {
+    return touch(task, address, (void *)(uintptr_t)from, size, true);
+}
+
+bool host_load(struct task *task, uint64_t address, void *to, size_t size) {
+    return touch(task, address, to, size, false);
+}
+
+handle_t host_grant(struct task *task, struct object *object) {
+    handle_t handle;
+    ASSERT(handle_install(&task->handles, object, RIGHT_ALL, ENTRY_INITIAL, &handle) == OK);
+    return handle;
+}
+
+void host_advance(uint64_t ns) {
+    host_ticks += ns;
+    timer_interrupt();
+}
+
+/* ---- an ELF file
+ * --------------------------------------------------------------------------------- */
+
+struct elf64 {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+    struct {
+        uint32_t type, flags;
+        uint64_t offset, vaddr, paddr, filesz, memsz, align;
+    } ph[2];
+    uint64_t arena_content;
+    uint8_t text[64];
+};
+
+size_t host_elf(unsigned char *to, bool arena) {
+    struct elf64 elf = {
+        .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
+        .type = 2,
+        .machine = 62,
+        .version = 1,
+        .entry = 0x400000 + offsetof(struct elf64, text),
+        .phoff = offsetof(struct elf64, ph),
+        .phentsize = sizeof(elf.ph[0]),
+        .phnum = arena ? 2 : 1,
+        .ph = {{1, 5, 0, 0x400000, 0, sizeof(elf), sizeof(elf), PAGE_SIZE},
+               {1, 6, offsetof(struct elf64, arena_content), ARENA_VA, 0, 8, 16, PAGE_SIZE}},
+        .arena_content = 0x1122334455667788,
+    };
+    memset(elf.text, 0x90, sizeof(elf.text));
+    memcpy(to, &elf, sizeof(elf));
+    return sizeof(elf);
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The part of ./run after the build: starts the AI bridge and QEMU. The options are in ./run."""
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import select
+import subprocess
+import sys
+import tempfile
+
+import machine
+
+BRIDGE = os.path.join(machine.ROOT, "tools", "aibridge")
+# The prompt, and lines of a verbose log that came after it: they share COM1 with the console.
+PROMPT = re.compile(rb"axolotl:/[^\r\n]*?[$#] (\[ *\d+\.\d{6}\] [^\r\n]*\r?\n)*$")
+POWEROFF_SECONDS = 30  # from the prompt after poweroff to the end
+ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run", add_help=False)
+    machine.add_options(parser)
+    parser.add_argument("--ai", default="echo", metavar="BACKEND")
+    parser.add_argument("--ai-option", action="append", default=[])
+    parser.add_argument("--timeout", type=float, default=120)
+    parser.add_argument("--build-only", action="store_true")
+    args = parser.parse_args()
+    if not 1 <= args.smp <= 8:
+        parser.error("--smp must be 1 to 8")
+    least = 64 if args.uefi else 32
+    if args.mem < least:
+        parser.error(f"--mem must be at least {least}")
+    return args
+
+
+def start_bridge(args: argparse.Namespace, path: str) -> subprocess.Popen | None:
+    """The bridge connects to QEMU's socket as soon as it is there and after every loss."""
+    if args.ai == "none":
+        return None
+    if not os.path.exists(BRIDGE):
+        print("run: tools/aibridge is not there: no AI on COM2", file=sys.stderr)
+        return None
+    with open(os.path.join(machine.BUILD, "aibridge.log"), "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, BRIDGE, "--socket", path, "--backend", args.ai] + args.ai_option,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=machine.end_with_parent)
+
+
+class Typist:
+    """Types lines at the prompt of a machine whose COM1 is a socket; copies what it prints."""
+
+    def __init__(self, com1: machine.Socket, process: subprocess.Popen, timeout: float) -> None:
+        self.timeout = timeout
+        self.tail = self.cut = b""
+        self.socket = com1.accept(process)
+
+    def until_prompt(self) -> bool:
+        """Copies output until the prompt stands at the end of it; False: the machine is gone."""
+        while True:
+            ready, _, _ = select.select([self.socket], [], [], self.timeout)
+            if not ready:
+                raise TimeoutError(f"nothing printed for {self.timeout:g} s")
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:  # it went with unread input of ours
+                data = b""
+            if not data:
+                return False
+            self.show(data)
+            self.tail = (self.tail + data)[-4096:]
+            if PROMPT.search(ESCAPES.sub(b"", self.tail)) and self.quiet():
+                self.tail = b""
+                return True
+
+    def until_end(self) -> None:
+        """Copies output until the machine is gone."""
+        while self.until_prompt():
+            self.timeout = min(self.timeout, POWEROFF_SECONDS)
+
+    def show(self, data: bytes) -> None:
+        """Copies to standard output; to a file or pipe without escape sequences."""
+        if not sys.stdout.isatty():
+            data, self.cut = self.cut + data, b""
+            rest = data.rfind(b"\x1b")
+            if rest >= 0 and not ESCAPES.match(data, rest) and len(data) - rest < 16:
+                data, self.cut = data[:rest], data[rest:]
+            data = ESCAPES.sub(b"", data).replace(b"\r", b"")
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def quiet(self) -> bool:
+        """A prompt that is being redrawn is followed by more at once."""
+        ready, _, _ = select.select([self.socket], [], [], 0.1)
+        return not ready
+
+    def type(self, line: str) -> None:
+        """Types a line and Enter."""
+        self.socket.sendall(line.encode() + b"\r")
+
+
+def run_script(config: machine.Config, work: str, timeout: float) -> int:
+    """Types the lines of standard input, then poweroff."""
+    com1 = machine.Socket(os.path.join(work, "com1"))
+    config.com1 = com1.backend
+    process = subprocess.Popen(machine.command(config, work), stdin=subprocess.DEVNULL,
+                               preexec_fn=machine.end_with_parent)
+    try:
+        typist = Typist(com1, process, timeout)
+        lines = [line.rstrip("\r\n") for line in sys.stdin] + ["poweroff"]
+        for line in lines:
+            if not typist.until_prompt():
+                break
+            typist.type(line)
+        typist.until_end()
+        sys.stdout.buffer.write(b"\n")
+        return process.wait(timeout=30)
+    except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+        print(f"\nrun: {error}; stopping the machine", file=sys.stderr)
+        return 1
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def main() -> int:
+    args = parse()
+    if not os.path.exists(machine.ISO):
+        print(f"run: {machine.ISO} was not built", file=sys.stderr)
+        return 1
+    if args.build_only:
+        print(f"built {os.path.relpath(machine.ISO)}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="axolotl-run-") as work:
+        config = machine.from_options(args)
+        config.iso = machine.make_variant(os.path.join(work, "axolotl.iso"), append=args.append,
+                                          timeout=1 if args.display else 0)
+        ai = os.path.join(work, "com2")
+        bridge = start_bridge(args, ai)
+        if args.ai != "none":
+            config.com2 = f"unix:{ai},server=on,wait=off"
+        try:
+            if sys.stdin.isatty():
+                print("run: Ctrl-A X leaves QEMU", file=sys.stderr)
+                return subprocess.run(machine.command(config, work), check=False,
+                                      preexec_fn=machine.end_with_parent).returncode
+            return run_script(config, work, args.timeout)
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            if bridge:
+                bridge.terminate()
+                bridge.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
