@@ -317,7 +317,7 @@ void timer_interrupt(void) {
     struct cpu *cpu = cpu_here();
     uint64_t now = time_now();
     cpu->programmed = TIMER_NEVER;
-    cpu->switch_ticks = rdtsc();
+    sched_account(cpu, cpu->arch.current);
     timer_run(now);
     struct thread *current = cpu->arch.current;
     if (cpu->slice_end != 0 && now >= cpu->slice_end && current != NULL &&
