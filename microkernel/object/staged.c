@@ -105,7 +105,7 @@ void staged_apply(struct task *task, struct staged *s) {
         task_start((struct task *)s->object);
         break;
     case STAGED_RESET:
-        task_reset((struct task *)s->object, (struct image *)s->other, s->flags,
+        task_reset((struct task *)s->object, (struct image *)s->other, s->value,
                    (struct memory *)s->third);
         break;
     case STAGED_DESTROY:
