@@ -291,11 +291,12 @@ int64_t sys_upcall_return(struct thread *thread) {
 }
 
 int64_t sys_thread_set_base(struct thread *thread) {
+    struct arch_context *context = &thread->context;
     switch (ARG(0)) {
     case 0:
-        return context_set_fs_base(&thread->context, ARG(1));
+        return context_set_bases(context, ARG(1), context->gs_base);
     case 1:
-        return context_set_gs_base(&thread->context, ARG(1));
+        return context_set_bases(context, context->fs_base, ARG(1));
     default:
         return E_INVALID;
     }
