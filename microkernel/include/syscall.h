@@ -17,14 +17,6 @@ typedef int64_t (*syscall_handler)(struct thread *thread);
 #define ARG(n) context_argument(&thread->context, (n))
 #define ARG_HANDLE(n) ((handle_t)ARG(n))
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        status_t try_status = (expression);                                                        \
-        if (try_status != OK) {                                                                    \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 /* Looks up argument n as an object of a type with rights. */
 #define LOOKUP(n, type, rights, out)                                                               \
     TRY(handle_lookup(&thread->task->handles, ARG_HANDLE(n), type, rights, out))

@@ -58,21 +58,27 @@ int64_t sys_task_start(struct thread *thread) {
 int64_t sys_task_reset(struct thread *thread) {
     struct task *task;
     struct image *image = NULL;
+    struct memory *arena = NULL;
     LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
     if (ARG_HANDLE(1) != HANDLE_NONE) {
         LOOKUP(1, OBJECT_IMAGE, RIGHT_READ, &image);
     }
-    uint64_t flags = ARG(2);
-    if ((flags & ~(uint64_t)(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0) {
+    if (ARG_HANDLE(3) != HANDLE_NONE) {
+        LOOKUP(3, OBJECT_MEMORY, RIGHT_WRITE, &arena);
+    }
+    uint32_t flags = (uint32_t)ARG(2);
+    if ((flags & ~(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0 ||
+        (arena != NULL && (image == NULL || task->arena == NULL || arena->kind != MEMORY_ARENA ||
+                           arena->arena->task != NULL))) {
         return E_INVALID;
     }
     if (task->state == TASK_DEAD || task->image == NULL || task == thread->task) {
         return E_STATE;
     }
     if (image != NULL) {
-        uint64_t arena = task->arena == NULL ? 0 : task->arena->size;
+        const struct memory *future = arena != NULL ? arena : task->arena;
         const struct account *account = task->account;
-        if (task->arena != NULL && image->info.arena_minimum > arena) {
+        if (future != NULL && image->info.arena_minimum > future->size) {
             return E_INVALID;
         }
         if (account->limit - account->used < image->info.memory) {
@@ -82,7 +88,8 @@ int64_t sys_task_reset(struct thread *thread) {
     struct staged reset = {.kind = STAGED_RESET,
                            .object = &task->object,
                            .other = image == NULL ? NULL : &image->object,
-                           .flags = (uint32_t)flags};
+                           .third = arena == NULL ? NULL : &arena->object,
+                           .value = ARG(2)};
     return effect(thread, &reset);
 }
 
@@ -249,7 +256,10 @@ int64_t sys_thread_schedule(struct thread *thread) {
 
 int64_t sys_thread_interrupt(struct thread *thread) {
     struct object *object;
-    LOOKUP(0, OBJECT_THREAD, RIGHT_MANAGE, &object);
+    LOOKUP(0, OBJECT_NONE, RIGHT_MANAGE, &object);
+    if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
+        return E_TYPE;
+    }
     struct staged interrupt = {.kind = STAGED_INTERRUPT, .object = object};
     return effect(thread, &interrupt);
 }
@@ -281,11 +291,12 @@ int64_t sys_upcall_return(struct thread *thread) {
 }
 
 int64_t sys_thread_set_base(struct thread *thread) {
+    struct arch_context *context = &thread->context;
     switch (ARG(0)) {
     case 0:
-        return context_set_fs_base(&thread->context, ARG(1));
+        return context_set_bases(context, ARG(1), context->gs_base);
     case 1:
-        return context_set_gs_base(&thread->context, ARG(1));
+        return context_set_bases(context, context->fs_base, ARG(1));
     default:
         return E_INVALID;
     }
