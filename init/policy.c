@@ -17,8 +17,8 @@ static void count(struct policy *policy, const struct death *death) {
     bool rapid = death->life < POLICY_RAPID_NS && death->turns < POLICY_RAPID_COMMITS;
     bool stuck = policy->stuck != 0 && same_event(&policy->last, death) &&
                  (death->event == EVENT_CALL || rapid);
-    bool same = policy->same != 0 && same_event(&policy->last, death) &&
-                same_fault(&policy->last, death);
+    bool same =
+        policy->same != 0 && same_event(&policy->last, death) && same_fault(&policy->last, death);
     policy->stuck = stuck ? policy->stuck + 1 : 1;
     policy->same = same ? policy->same + 1 : 1;
     policy->rapid = rapid ? policy->rapid + 1 : 1;

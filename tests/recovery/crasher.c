@@ -108,7 +108,6 @@ static void start(void) {
 }
 
 int main(void) {
-    static const struct actor actor = {
-        .start = start, .call = call_event, .notify = notify_event};
+    static const struct actor actor = {.start = start, .call = call_event, .notify = notify_event};
     actor_run(&actor);
 }

@@ -86,8 +86,7 @@ static void park(void *session) {
 
 static uint32_t wait_word(uint32_t *word) {
     uint64_t end = time_now_ns() + 60 * NS_PER_S;
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 &&
-           futex_wait(word, 0, end) != E_TIMEOUT) {
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && futex_wait(word, 0, end) != E_TIMEOUT) {
     }
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
