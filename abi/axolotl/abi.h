@@ -203,7 +203,7 @@ struct startup {
 _Static_assert(sizeof(struct startup) == PAGE_SIZE, "ABI");
 
 /* A task made from an image starts at its entry with rdi = incarnation (0 for the first start)
- * and rsi = RESET flags of the last reset. */
+ * and rsi = RESET flags and word of the last reset. */
 
 /* ---- Memory ------------------------------------------------------------------------------ */
 

@@ -16,7 +16,7 @@ enum staged_kind {
     STAGED_SIGNAL,          /* object = notification, value = bits */
     STAGED_TIMER,           /* object = timer, value = deadline */
     STAGED_START,           /* object = task */
-    STAGED_RESET,           /* object = task, other = image, third = arena, flags */
+    STAGED_RESET,           /* object = task, other = image, third = arena, value = flags */
     STAGED_DESTROY,         /* object = task */
     STAGED_SUPERVISE,       /* object = task, other = session, third = notification, value = bits */
     STAGED_INTERRUPT,       /* object = thread */

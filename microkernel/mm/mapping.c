@@ -11,49 +11,45 @@
 #include <kmem.h>
 #include <task.h>
 
-struct mapping *mapping_find(struct task *task, uint64_t address) {
-    struct mapping *last = task->last_mapping;
-    if (last != NULL && address - last->address < last->length) {
-        return last;
-    }
+struct mapping *mapping_next(struct task *task, uint64_t address) {
     LIST_FOR_EACH(link, &task->mappings) {
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if (address < mapping->address) {
-            break;
-        }
-        if (address - mapping->address < mapping->length) {
-            task->last_mapping = mapping;
+        if (mapping->address + mapping->length > address) {
             return mapping;
         }
     }
     return NULL;
 }
 
+struct mapping *mapping_find(struct task *task, uint64_t address) {
+    struct mapping *mapping = task->last_mapping;
+    if (mapping == NULL || address - mapping->address >= mapping->length) {
+        mapping = mapping_next(task, address);
+        if (mapping == NULL || address < mapping->address) {
+            return NULL;
+        }
+        task->last_mapping = mapping;
+    }
+    return mapping;
+}
+
 static bool prot_ok(uint32_t prot) {
-    return prot != 0 && (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) == 0 &&
+    return (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) == 0 &&
            (prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC);
 }
 
 status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
                         uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
-    if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || !prot_ok(prot) ||
-        !user_range_ok(address, length)) {
+    if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || prot == 0 ||
+        !prot_ok(prot) || !user_range_ok(address, length)) {
         return E_INVALID;
     }
     if (offset > memory->size || length > memory->size - offset) {
         return E_RANGE;
     }
-    struct list *position = &task->mappings;
-    LIST_FOR_EACH(link, &task->mappings) {
-        struct mapping *other = LIST_ENTRY(link, struct mapping, task_link);
-        if (other->address + other->length <= address) {
-            continue;
-        }
-        if (other->address < address + length) {
-            return E_EXISTS;
-        }
-        position = link;
-        break;
+    struct mapping *next = mapping_next(task, address);
+    if (next != NULL && next->address < address + length) {
+        return E_EXISTS;
     }
     struct mapping *mapping = kmem_alloc(task->account, sizeof(*mapping));
     if (mapping == NULL) {
@@ -67,7 +63,7 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
                                 .prot = prot,
                                 .flags = flags};
     object_get(&memory->object);
-    list_insert_before(position, &mapping->task_link);
+    list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
     list_push_back(&memory->mappings, &mapping->memory_link);
     if ((flags & MAP_POPULATE) != 0) {
         status_t status = mapping_populate(mapping);
@@ -145,6 +141,27 @@ status_t mapping_populate(struct mapping *mapping) {
     for (uint64_t at = 0; at < mapping->length; at += PAGE_SIZE) {
         TRY(fault_page(mapping, mapping->address + at, false));
     }
+    return OK;
+}
+
+status_t mapping_cut(struct task *task, uint64_t address) {
+    struct mapping *mapping = mapping_find(task, address);
+    if (mapping == NULL || mapping->address == address) {
+        return OK;
+    }
+    struct mapping *rest = kmem_alloc(task->account, sizeof(*rest));
+    if (rest == NULL) {
+        return E_QUOTA;
+    }
+    uint64_t head = address - mapping->address;
+    *rest = *mapping;
+    rest->address += head;
+    rest->offset += head;
+    rest->length -= head;
+    mapping->length = head;
+    object_get(&rest->memory->object);
+    list_insert_before(mapping->task_link.next, &rest->task_link);
+    list_push_back(&rest->memory->mappings, &rest->memory_link);
     return OK;
 }
 

@@ -140,7 +140,7 @@ void staged_apply(struct task *task, const struct staged *s) {
         task_start((struct task *)s->object);
         break;
     case STAGED_RESET:
-        task_reset((struct task *)s->object, (struct image *)s->other, s->flags,
+        task_reset((struct task *)s->object, (struct image *)s->other, s->value,
                    (struct memory *)s->third);
         break;
     case STAGED_DESTROY:
@@ -150,9 +150,14 @@ void staged_apply(struct task *task, const struct staged *s) {
         task_supervise((struct task *)s->object, (struct session *)s->other,
                        (struct notification *)s->third, s->value);
         break;
-    case STAGED_INTERRUPT:
-        thread_interrupt(thread_of(s->object));
+    case STAGED_INTERRUPT: {
+        struct thread *thread = s->object->type == OBJECT_TASK ? ((struct task *)s->object)->main
+                                                               : thread_of(s->object);
+        if (thread != NULL) {
+            thread_interrupt(thread);
+        }
         break;
+    }
     case STAGED_SUPPLY: {
         struct call *call = call_find(s->value, task);
         if (call != NULL) {

@@ -46,15 +46,19 @@ int64_t sys_task_start(struct thread *thread, struct task *task) {
     return effect(thread, &(struct staged){.kind = STAGED_START, .object = &task->object});
 }
 
-int64_t sys_task_reset(struct thread *thread, struct task *task, struct image *image) {
-    uint64_t flags = ARG(2);
-    if ((flags & ~(uint64_t)(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0) {
+int64_t sys_task_reset(struct thread *thread, struct task *task, struct image *image,
+                       struct memory *arena) {
+    uint32_t flags = (uint32_t)ARG(2);
+    if ((flags & ~(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0 ||
+        (arena != NULL && (image == NULL || task->arena == NULL || arena->kind != MEMORY_ARENA ||
+                           arena->arena->task != NULL))) {
         return E_INVALID;
     }
     if (task->state == TASK_DEAD || task->image == NULL || task == thread->task) {
         return E_STATE;
     }
-    if (image != NULL && task->arena != NULL && image->info.arena_minimum > task->arena->size) {
+    const struct memory *future = arena != NULL ? arena : task->arena;
+    if (image != NULL && future != NULL && image->info.arena_minimum > future->size) {
         return E_INVALID;
     }
     if (image != NULL && task->account->limit - task->account->used < image->info.memory) {
@@ -63,7 +67,8 @@ int64_t sys_task_reset(struct thread *thread, struct task *task, struct image *i
     return effect(thread, &(struct staged){.kind = STAGED_RESET,
                                            .object = &task->object,
                                            .other = image == NULL ? NULL : &image->object,
-                                           .flags = (uint32_t)flags});
+                                           .third = arena == NULL ? NULL : &arena->object,
+                                           .value = ARG(2)});
 }
 
 int64_t sys_task_destroy(struct thread *thread, struct task *task) {
@@ -198,6 +203,9 @@ int64_t sys_thread_schedule(struct thread *thread, struct object *object) {
 }
 
 int64_t sys_thread_interrupt(struct thread *thread, struct object *object) {
+    if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
+        return E_TYPE;
+    }
     return effect(thread, &(struct staged){.kind = STAGED_INTERRUPT, .object = object});
 }
 
@@ -220,11 +228,12 @@ int64_t sys_upcall_return(struct thread *thread) {
 }
 
 int64_t sys_thread_set_base(struct thread *thread) {
+    struct arch_context *context = &thread->context;
     switch (ARG(0)) {
     case 0:
-        return context_set_fs_base(&thread->context, ARG(1));
+        return context_set_bases(context, ARG(1), context->gs_base);
     case 1:
-        return context_set_gs_base(&thread->context, ARG(1));
+        return context_set_bases(context, context->fs_base, ARG(1));
     default:
         return E_INVALID;
     }

@@ -15,7 +15,6 @@
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
-#define MSR_CSTAR 0xc0000083u
 #define MSR_SFMASK 0xc0000084u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
@@ -60,20 +59,8 @@ static inline void cr0_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
 }
 
-static inline uint64_t cr3_read(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value;
-}
-
 static inline void cr3_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
-}
-
-static inline uint64_t cr4_read(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
 }
 
 static inline void cr4_write(uint64_t value) {
@@ -103,11 +90,11 @@ static inline void cr4_write(uint64_t value) {
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
+#define VECTOR_FIRST_INTERRUPT 32u
 #define VECTOR_LEGACY 0x20u /* 8259, only where there is no I/O APIC; else masked and unused */
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_RESCHEDULE 0xf1u
-#define VECTOR_STOP 0xf2u
-#define VECTOR_SHOOTDOWN 0xf3u /* entry.asm repeats it */
+#define VECTOR_ENTER 0xf2u /* come and wait for the lock: to be stopped, or to shoot down */
 #define VECTOR_SPURIOUS 0xffu
 
 /* What entry.asm pushes for an exception in the kernel. */
@@ -126,7 +113,7 @@ const struct boot_info *arch_start(uint32_t magic, phys_t information, phys_t im
 /* ---- cpu.c ----------------------------------------------------------------------------------- */
 
 struct cpu_features {
-    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, x2apic, rdrand;
+    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, rdrand;
     uint32_t fpu_size; /* bytes of a save area */
     uint64_t fpu_mask; /* XCR0 */
 };
@@ -195,9 +182,14 @@ void timer_expired(void);
 void kernel_lock_wait(void);
 void ap_start(struct cpu *self);
 void timer_cpu_init(void);
-void time_delay(uint64_t microseconds);
 void smp_start(void);
 
-void shootdown_interrupt(void);
+void trap_user(uint32_t vector, uint64_t error, uint64_t address);
+void trap_kernel(struct exception_frame *frame, uint64_t address);
+
+/* debug/dump.c: panic with the registers of the frame. */
+__attribute__((noreturn)) void panic_exception(const struct exception_frame *frame,
+                                               uint64_t address);
+
 extern volatile uint8_t smp_active;
 extern uint64_t boot_tsc;

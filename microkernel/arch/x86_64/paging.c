@@ -251,7 +251,6 @@ void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
     cpu->space->cpus &= ~bit;
     space->cpus |= bit;
     cpu->space = space;
-    cpu->count_cr3++;
     cr3_write(space->root);
 }
 

@@ -212,7 +212,6 @@ static uint64_t scale(uint64_t value, uint64_t mult) {
 
 static void deadline_arm(uint64_t deadline) {
     if (cpu_features.tsc_deadline) {
-        arch_cpu_self()->count_msr++;
         msr_write(MSR_TSC_DEADLINE,
                   deadline == TIMER_NEVER ? 0 : clock.tsc_base + scale(deadline, tsc_per_ns) + 1);
         return;
@@ -243,11 +242,4 @@ void timer_expired(void) {
     }
     *deadline = TIMER_NEVER;
     timer_interrupt();
-}
-
-void time_delay(uint64_t microseconds) {
-    uint64_t end = time_now() + microseconds * 1000;
-    while (time_now() < end) {
-        cpu_relax();
-    }
 }

@@ -247,14 +247,13 @@ void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, 
     *context = (struct arch_context){.rip = entry, .rsp = stack, .rdi = argument, .fpu = fpu};
 }
 
-status_t context_set_fs_base(struct arch_context *context, uint64_t base) {
-    context->fs_base = base;
-    return base < USER_HIGHEST ? OK : E_INVALID;
-}
-
-status_t context_set_gs_base(struct arch_context *context, uint64_t base) {
-    context->gs_base = base;
-    return base < USER_HIGHEST ? OK : E_INVALID;
+status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint64_t gs_base) {
+    if (fs_base >= USER_HIGHEST || gs_base >= USER_HIGHEST) {
+        return E_INVALID;
+    }
+    context->fs_base = fs_base;
+    context->gs_base = gs_base;
+    return OK;
 }
 
 void arch_fpu_leave(struct arch_cpu *cpu) {
