@@ -12,9 +12,14 @@
 #include <task.h>
 
 struct mapping *mapping_next(struct task *task, uint64_t address) {
+    struct mapping *last = task->last_mapping;
+    if (last != NULL && address - last->address < last->length) {
+        return last;
+    }
     LIST_FOR_EACH(link, &task->mappings) {
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
         if (mapping->address + mapping->length > address) {
+            task->last_mapping = mapping;
             return mapping;
         }
     }
@@ -22,15 +27,8 @@ struct mapping *mapping_next(struct task *task, uint64_t address) {
 }
 
 struct mapping *mapping_find(struct task *task, uint64_t address) {
-    struct mapping *mapping = task->last_mapping;
-    if (mapping == NULL || address - mapping->address >= mapping->length) {
-        mapping = mapping_next(task, address);
-        if (mapping == NULL || address < mapping->address) {
-            return NULL;
-        }
-        task->last_mapping = mapping;
-    }
-    return mapping;
+    struct mapping *mapping = mapping_next(task, address);
+    return mapping != NULL && mapping->address <= address ? mapping : NULL;
 }
 
 static bool prot_ok(uint32_t prot) {
@@ -62,6 +60,7 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
                                 .offset = offset,
                                 .prot = prot,
                                 .flags = flags};
+    task->last_mapping = mapping;
     object_get(&memory->object);
     list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
     list_push_back(&memory->mappings, &mapping->memory_link);
@@ -144,12 +143,16 @@ status_t mapping_populate(struct mapping *mapping) {
     return OK;
 }
 
-status_t mapping_cut(struct task *task, uint64_t address) {
-    struct mapping *mapping = mapping_find(task, address);
-    if (mapping == NULL || mapping->address == address) {
+struct mapping *mapping_after(const struct mapping *mapping) {
+    struct list *link = mapping->task_link.next;
+    return link == &mapping->task->mappings ? NULL : LIST_ENTRY(link, struct mapping, task_link);
+}
+
+status_t mapping_cut(struct mapping *mapping, uint64_t address) {
+    if (address <= mapping->address || address - mapping->address >= mapping->length) {
         return OK;
     }
-    struct mapping *rest = kmem_alloc(task->account, sizeof(*rest));
+    struct mapping *rest = kmem_alloc(mapping->task->account, sizeof(*rest));
     if (rest == NULL) {
         return E_QUOTA;
     }

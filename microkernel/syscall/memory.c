@@ -146,28 +146,28 @@ int64_t sys_map(struct thread *thread, struct task *task) {
 
 /* The first mapping of the range that arguments 1 and 2 name, which is cut at both ends. */
 static status_t find_range(struct thread *thread, struct task *task, struct mapping **out) {
-    uint64_t address = ARG(1), length = ARG(2);
-    struct mapping *first = mapping_next(task, address);
+    uint64_t address = ARG(1), length = ARG(2), end = address + length;
+    struct mapping *first = mapping_next(task, address), *last = first;
     if (task->state == TASK_DEAD) {
         return E_STATE;
     }
     if (((address | length) & (PAGE_SIZE - 1)) != 0 || !user_range_ok(address, length)) {
         return E_INVALID;
     }
-    if (first == NULL || first->address >= address + length ||
+    if (first == NULL || first->address >= end ||
         (thread->task->actor && (first->address != address || first->length != length))) {
         return E_NOT_FOUND;
     }
-    for (struct mapping *at = first; at != NULL && at->address < address + length;
-         at = mapping_next(task, at->address + at->length)) {
+    for (struct mapping *at = first; at != NULL && at->address < end; at = mapping_after(at)) {
         if ((at->flags & (MAPPING_IMAGE | MAPPING_GOING)) != 0 ||
             at->memory->kind == MEMORY_ARENA) {
             return E_NOT_FOUND;
         }
+        last = at;
     }
-    TRY(mapping_cut(task, address));
-    TRY(mapping_cut(task, address + length));
-    *out = mapping_next(task, address);
+    TRY(mapping_cut(last, end));
+    TRY(mapping_cut(first, address));
+    *out = first->address < address ? mapping_after(first) : first;
     return OK;
 }
 
@@ -183,7 +183,8 @@ int64_t sys_unmap(struct thread *thread, struct task *task) {
         return OK;
     }
     uint64_t end = ARG(1) + ARG(2);
-    for (; mapping != NULL && mapping->address < end; mapping = mapping_next(task, ARG(1))) {
+    for (struct mapping *next; mapping != NULL && mapping->address < end; mapping = next) {
+        next = mapping_after(mapping);
         mapping_destroy(mapping);
     }
     return OK;
@@ -193,8 +194,7 @@ int64_t sys_protect(struct thread *thread, struct task *task) {
     struct mapping *mapping;
     TRY(find_range(thread, task, &mapping));
     uint64_t end = ARG(1) + ARG(2);
-    for (; mapping != NULL && mapping->address < end;
-         mapping = mapping_next(task, mapping->address + mapping->length)) {
+    for (; mapping != NULL && mapping->address < end; mapping = mapping_after(mapping)) {
         TRY(mapping_protect(mapping, (uint32_t)ARG(3)));
     }
     return OK;
