@@ -46,7 +46,6 @@ enum {
 
 #define LINES (IRQ_VECTOR_END - IRQ_VECTOR_FIRST)
 #define GSI_NONE (~0u)
-#define PIC_LINES 16u
 
 struct line {
     bool used, level;
@@ -206,12 +205,7 @@ static void redirection_write(const struct line *line, uint32_t flags) {
 }
 
 void irq_isa_line(uint32_t isa, struct irq_line *line) {
-    *line = (struct irq_line){.gsi = isa};
-    if (isa < 16 && acpi.isa[isa].present && io_apic_count != 0) {
-        line->gsi = acpi.isa[isa].gsi;
-        line->level = acpi.isa[isa].level;
-        line->active_low = acpi.isa[isa].active_low;
-    }
+    *line = isa < ISA_LINES && io_apic_count != 0 ? acpi.isa[isa] : (struct irq_line){.gsi = isa};
 }
 
 static bool gsi_in_use(uint32_t gsi) {
@@ -224,7 +218,7 @@ static bool gsi_in_use(uint32_t gsi) {
 }
 
 static struct line *line_alloc(void) {
-    for (uint32_t i = io_apic_count == 0 ? PIC_LINES : 0; i < LINES; i++) {
+    for (uint32_t i = io_apic_count == 0 ? ISA_LINES : 0; i < LINES; i++) {
         if (!lines[i].used) {
             return &lines[i];
         }
@@ -238,7 +232,7 @@ static inline uint32_t line_vector(const struct line *line) {
 
 status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     const struct io_apic *apic = io_apic_of(wanted->gsi);
-    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= PIC_LINES)) {
+    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= ISA_LINES)) {
         return E_NOT_FOUND;
     }
     if (gsi_in_use(wanted->gsi)) {
@@ -327,7 +321,7 @@ void irq_interrupt(uint32_t vector) {
     if (line->level) {
         line_mask(line, true); /* before the EOI, or it would come again at once */
     }
-    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + PIC_LINES) {
+    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + ISA_LINES) {
         if (!pic_acknowledge(vector - IRQ_VECTOR_FIRST)) {
             return;
         }
