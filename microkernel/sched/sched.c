@@ -273,7 +273,7 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         }
         arch_space_switch(&next->task->space);
     } else if (cpu_count() > 1) {
-        arch_space_leave(); /* an idle CPU is not asked to shoot down */
+        arch_space_switch(&kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(next);
     release_ended(cpu);

@@ -106,11 +106,10 @@ static void fadt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
     if (size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
         info->pm_timer_port = (uint16_t)read32(table + 76);
     }
-    if (size >= 129 && (read32(table + 112) & 1u << 10) != 0) { /* RESET_REG_SUP */
-        info->reset.space = table[116];
-        info->reset.width = table[117];
-        info->reset.address = read64(table + 120);
-        info->reset.value = table[128];
+    bool supported = size >= 129 && (read32(table + 112) & 1u << 10) != 0; /* RESET_REG_SUP */
+    if (supported && table[116] == 1 && table[117] != 0) {                 /* I/O space, width */
+        info->reset_port = (uint16_t)read64(table + 120);
+        info->reset_value = table[128];
     }
 }
 
@@ -129,10 +128,9 @@ static void table_read(struct acpi_info *info, phys_t address) {
     } else if (memcmp(table, "MCFG", 4) == 0) {
         for (uint32_t at = 44; at + 16 <= size; at += 16) {
             const uint8_t *entry = table + at;
-            if ((read32(entry + 8) & 0xffff) == 0 && entry[11] >= entry[10]) {
+            if ((read32(entry + 8) & 0xffff) == 0) {
                 info->ecam = read64(entry);
-                info->ecam_bus_first = entry[10];
-                info->ecam_bus_last = entry[11];
+                info->ecam_size = (entry[11] + 1ull) << 20;
                 break;
             }
         }
