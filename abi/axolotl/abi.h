@@ -277,13 +277,15 @@ struct task_info {
     uint32_t main_state; /* enum thread_state of the main thread */
     uint32_t priority;   /* effective, of the main thread */
     uint64_t cpu_ns;     /* all incarnations */
-    uint64_t turn_ns;    /* CPU time since the last event was received */
+    uint64_t turn_ns;    /* CPU time of the present turn; 0 while it waits for an event */
     uint64_t commits;
     uint64_t switches;     /* times a thread of it was switched to */
     uint64_t memory;       /* bytes charged to its account */
     uint64_t memory_limit; /* of its account */
     int32_t exit_code;
     uint32_t last_cpu;
+    uint64_t event; /* enum event_kind of the present turn */
+    token_t token;  /* its call, if it is one */
 };
 
 /* TASK_CREATE: one structure, read from the caller's memory. */

@@ -113,7 +113,8 @@ uint32_t arena_commit(struct arena *arena) {
     uint32_t dirty = 0;
     for (uint32_t i = 0; i < arena->hot_count; i++) {
         struct arena_hot *hot = arena_hot_at(arena, i);
-        if (arena_hot_dirty(hot) && arch_test_and_clear_dirty(space, address_of(hot->page))) {
+        if (arena_hot_dirty(hot)) {
+            arch_entry_clean(hot->entry);
             arch_shootdown(space, address_of(hot->page), 1);
             copy_committed(arena, hot->page);
             hot->idle = 0;
@@ -126,11 +127,11 @@ uint32_t arena_commit(struct arena *arena) {
 }
 
 void arena_rollback(struct arena *arena) {
-    struct arch_space *space = &arena->task->space;
     while (arena->hot_count > 0) {
-        uint64_t page = arena_hot_at(arena, arena->hot_count - 1)->page;
-        if (arch_test_and_clear_dirty(space, address_of(page))) {
-            copy_working(arena, page);
+        const struct arena_hot *hot = arena_hot_at(arena, arena->hot_count - 1);
+        if (hot->entry != NULL && arena_hot_dirty(hot)) {
+            arch_entry_clean(hot->entry);
+            copy_working(arena, hot->page);
         }
         cool(arena, arena->hot_count - 1);
     }

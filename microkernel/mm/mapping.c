@@ -83,7 +83,7 @@ static void unmap_pages(struct mapping *mapping) {
     bool any = false;
     for (uint64_t at = mapping->address; (at = arch_next_mapped(space, at, end)) < end;
          at += PAGE_SIZE) {
-        any |= arch_unmap(space, at, NULL);
+        any |= arch_unmap(space, at);
     }
     if (any) {
         arch_shootdown(space, mapping->address, mapping->length / PAGE_SIZE);
@@ -128,8 +128,7 @@ static status_t fault_page(struct mapping *mapping, uint64_t address, bool write
     } else if (memory->pages != NULL && frame_shares(frame) > 1) {
         prot &= ~PROT_WRITE;
     }
-    status_t status =
-        arch_remap(&mapping->task->space, address, frame, prot | cache_flags(mapping));
+    status_t status = arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
     if (write && memory->kind == MEMORY_ARENA) {
         arena_touched(memory->arena);
     }

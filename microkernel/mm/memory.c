@@ -93,7 +93,7 @@ static void break_share(struct memory *memory, uint64_t index, uint64_t *entry) 
         uint64_t offset = index * PAGE_SIZE;
         if (offset >= mapping->offset && offset - mapping->offset < mapping->length) {
             uint64_t address = mapping->address + offset - mapping->offset;
-            if (arch_unmap(&mapping->task->space, address, NULL)) {
+            if (arch_unmap(&mapping->task->space, address)) {
                 arch_shootdown(&mapping->task->space, address, 1);
             }
         }

@@ -179,6 +179,7 @@ int64_t sys_commit_receive(struct thread *thread) {
         }
     }
     task->worker = thread;
+    sched_account(cpu_here(), thread); /* the next turn starts at 0 */
     actor_commit(task);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
@@ -189,6 +190,7 @@ int64_t sys_commit_receive(struct thread *thread) {
     }
     if (!actor_deliver(task, thread, mask)) {
         if ((mask & RECEIVE_POLL) != 0) {
+            task->turn_start_ticks = task->cpu_ticks;
             return EVENT_NONE;
         }
         task->receiver = thread;
