@@ -44,6 +44,7 @@ setup_packages_test=(
     "bochs|/usr/bin/bochs|tests: the second PC emulator"
     "bochs-x|/usr/lib/bochs/plugins/libbx_x_gui.so|tests: the second PC emulator"
     "bochsbios|/usr/share/bochs/BIOS-bochs-latest|tests: the second PC emulator"
+    "vgabios|/usr/share/vgabios/vgabios.bin|tests: the second PC emulator"
     "xvfb|Xvfb|tests: a screen for it"
     "git|git|tests: list of the tree's files"
 )

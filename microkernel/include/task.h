@@ -30,7 +30,6 @@ struct task {
     bool started;  /* has been started once */
     bool dying;
     uint32_t incarnation;
-    uint32_t reset_flags;
     uint32_t priority_limit; /* of its threads and of the tasks it creates */
     int32_t exit_code;
     struct account *account;
@@ -89,7 +88,7 @@ struct thread {
     uint64_t upcall_entry, upcall_page; /* foreign threads */
 };
 
-enum thread_resume { RESUME_NONE = 0, RESUME_EVENT, RESUME_ANSWER };
+enum thread_resume { RESUME_NONE = 0, RESUME_EVENT, RESUME_ANSWER, RESUME_INTERRUPT };
 
 #define THREAD_OF_CONTEXT(c) ((struct thread *)(c))
 static inline struct thread *thread_of(struct object *object) {
@@ -105,7 +104,8 @@ extern struct memory *clock_memory;
 MUST_CHECK status_t task_create(const struct task_create *parameters, struct account *account,
                                 struct image *image, struct memory *arena, struct task **out);
 void task_start(struct task *task);
-void task_reset(struct task *task, struct image *image, uint32_t flags, struct memory *arena);
+/* As TASK_RESET; image and arena may be NULL: as they are. */
+void task_reset(struct task *task, struct image *image, uint64_t flags, struct memory *arena);
 /* Ends the task for good. */
 void task_kill(struct task *task, int32_t exit_code);
 void task_supervise(struct task *task, struct session *session, struct notification *watcher,

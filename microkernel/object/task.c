@@ -17,34 +17,35 @@ struct list task_all = LIST_INIT(task_all);
 struct task *task_init;
 struct memory *clock_memory;
 
-static status_t populate(struct task *task, const struct task_create *parameters,
-                         struct image *image, struct memory *arena) {
-    status_t status = mapping_create(task, clock_memory, 0, CLOCK_PAGE_VA, PAGE_SIZE, PROT_READ,
-                                     MAPPING_INITIAL | MAP_POPULATE, NULL);
-    if (status == OK && arena != NULL) {
-        status = mapping_create(task, arena, 0, ARENA_VA, arena->size, PROT_READ | PROT_WRITE,
-                                MAPPING_INITIAL, NULL);
-        if (status == OK) {
-            object_get(&arena->object);
-            task->arena = arena;
-            arena->arena->task = task;
-        }
-    }
-    if (status != OK || image == NULL) {
-        return status;
-    }
-    status = image_load(image, task);
-    if (status == OK && arena != NULL && !arena->arena->loaded) {
-        status = image_load_arena(image, arena->arena);
+/* Maps the arena; one that was never used gets the image's initial content. */
+static status_t arena_attach(struct task *task, struct memory *arena, struct image *image) {
+    TRY(mapping_create(task, arena, 0, ARENA_VA, arena->size, PROT_READ | PROT_WRITE,
+                       MAPPING_INITIAL, NULL));
+    object_get(&arena->object);
+    task->arena = arena;
+    arena->arena->task = task;
+    if (image != NULL && !arena->arena->loaded) {
+        TRY(image_load_arena(image, arena->arena));
         arena->arena->loaded = true;
     }
-    if (status != OK) {
-        return status;
+    return OK;
+}
+
+static status_t populate(struct task *task, const struct task_create *parameters,
+                         struct image *image, struct memory *arena) {
+    TRY(mapping_create(task, clock_memory, 0, CLOCK_PAGE_VA, PAGE_SIZE, PROT_READ,
+                       MAPPING_INITIAL | MAP_POPULATE, NULL));
+    if (arena != NULL) {
+        TRY(arena_attach(task, arena, image));
     }
+    if (image == NULL) {
+        return OK;
+    }
+    TRY(image_load(image, task));
     object_get(&image->object);
     task->image = image;
-    status = thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
-                           parameters->priority, &task->main);
+    status_t status = thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
+                                    parameters->priority, &task->main);
     if (status == OK && parameters->affinity != 0) {
         task->main->affinity = parameters->affinity;
     }
@@ -182,11 +183,11 @@ static bool rebuild(struct task *task, struct image *image) {
     return image_restore(task->image, task) == OK;
 }
 
-static void restart_cold(struct task *task, struct memory *arena) {
+static void restart_cold(struct task *task) {
     if (task->endpoint != NULL) {
-        task->endpoint->cold_epoch++;
+        endpoint_forget(task->endpoint);
     }
-    if (task->arena != NULL && arena == NULL) {
+    if (task->arena != NULL) {
         arena_clear(task->arena->arena);
         if (image_load_arena(task->image, task->arena->arena) != OK) {
             kernel_log("%s: initial arena content can't be loaded", task->name);
@@ -194,7 +195,19 @@ static void restart_cold(struct task *task, struct memory *arena) {
     }
 }
 
-void task_reset(struct task *task, struct image *image, uint32_t flags, struct memory *arena) {
+/* Another arena in place of the present one, which keeps its committed image. */
+static status_t change_arena(struct task *task, struct memory *arena) {
+    struct memory *old = task->arena;
+    if (arena->arena->task != NULL) { /* taken since the reset was staged */
+        return E_INVALID;
+    }
+    mapping_destroy(mapping_find(task, ARENA_VA));
+    task->arena = NULL;
+    object_put(&old->object);
+    return arena_attach(task, arena, task->image);
+}
+
+void task_reset(struct task *task, struct image *image, uint64_t flags, struct memory *arena) {
     struct thread *main = task->main;
     if (task->state == TASK_DEAD || main == NULL || task->image == NULL) {
         return;
@@ -208,7 +221,7 @@ void task_reset(struct task *task, struct image *image, uint32_t flags, struct m
     main->resume = RESUME_NONE;
     main->interrupted = main->foreign_active = false;
     main->upcall_entry = 0;
-    actor_undo(task, flags);
+    actor_undo(task, (uint32_t)flags);
     bool cold = task->arena == NULL || (flags & RESET_COLD) != 0;
     if (cold) {
         drop_calls(task);
@@ -217,10 +230,13 @@ void task_reset(struct task *task, struct image *image, uint32_t flags, struct m
     }
     task->state = TASK_STOPPED;
     task->incarnation++;
-    task->reset_flags = flags;
+    task->turn_start_ticks = task->cpu_ticks;
     bool good = rebuild(task, image);
+    if (arena != NULL && task->image == image) {
+        good = good && change_arena(task, arena) == OK;
+    }
     if (cold) {
-        restart_cold(task, arena);
+        restart_cold(task);
     }
     arch_fpu_reset(&main->context, true);
     context_init(&main->context, task->image->info.entry, STACK_TOP_VA, task->incarnation);
@@ -299,6 +315,12 @@ void task_supervise(struct task *task, struct session *session, struct notificat
 
 void task_describe(const struct task *task, struct task_info *out) {
     const struct thread *main = task->main;
+    const struct call *call = task->turn.kind == EVENT_CALL ? task->turn.call : NULL;
+    uint64_t cpu_ticks = task->cpu_ticks;
+    if (main != NULL && main->state == THREAD_RUNNING) { /* since it was switched to */
+        uint64_t now = rdtsc(), since = cpu_by_id(main->cpu)->switch_ticks;
+        cpu_ticks += now > since ? now - since : 0;
+    }
     *out = (struct task_info){
         .id = task->object.id,
         .state = task->state,
@@ -307,16 +329,18 @@ void task_describe(const struct task *task, struct task_info *out) {
         .handles = task->handles.used,
         .main_state = main == NULL ? THREAD_DEAD : main->state,
         .priority = main == NULL ? 0 : main->effective,
-        .cpu_ns = ticks_to_ns(task->cpu_ticks),
-        .turn_ns = task->turn.kind == EVENT_NONE
+        .cpu_ns = ticks_to_ns(cpu_ticks),
+        .turn_ns = main == NULL || main->state == THREAD_RECEIVING
                        ? 0
-                       : ticks_to_ns(task->cpu_ticks - task->turn_start_ticks),
+                       : ticks_to_ns(cpu_ticks - task->turn_start_ticks),
         .commits = task->commits,
         .switches = task->switches,
         .memory = account_usage(task->account),
         .memory_limit = task->account->limit,
         .exit_code = task->exit_code,
         .last_cpu = main == NULL ? 0 : main->cpu,
+        .event = task->turn.kind,
+        .token = call == NULL ? TOKEN_NONE : call_token(call),
     };
     memcpy(out->name, task->name, TASK_NAME);
 }

@@ -23,7 +23,7 @@ static int run_services(struct shell *shell, int argc, char **argv) {
     }
     struct init_info_reply info;
     status_t status;
-    print(shell, "%-9s %-7s %3s %8s %7s %8s %14s  %s\n", "NAME", "STATE", "GEN", "RESTARTS",
+    print(shell, "%-10s %-7s %3s %8s %7s %8s %14s  %s\n", "NAME", "STATE", "GEN", "RESTARTS",
           "CRASHES", "UPTIME", "MEMORY/LIMIT", "LAST DEATH");
     for (uint64_t i = 0; (status = init_info(shell->init, i, &info)) == OK; i++) {
         char uptime[TEXT_SIZE] = "-";
@@ -38,7 +38,7 @@ static int run_services(struct shell *shell, int argc, char **argv) {
             format(memory, sizeof(memory), "%s/%s", text_bytes_short(used, info.memory),
                    text_bytes_short(limit, info.memory_limit));
         }
-        print(shell, "%-9s %-7s %3u %8u %7u %8s %14s  %s\n", info.name, state_name(info.state),
+        print(shell, "%-10s %-7s %3u %8u %7u %8s %14s  %s\n", info.name, state_name(info.state),
               info.generation, info.restarts, info.crashes, uptime, memory,
               info.reason[0] != 0 ? info.reason : "-");
     }

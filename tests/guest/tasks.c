@@ -372,6 +372,36 @@ static void cold_start(void) {
     child_end(&child);
 }
 
+/* To another arena and back: each has what was committed in it, the task keeps all else. */
+static void another_arena(void) {
+    struct child child;
+    struct image_info information = {0};
+    handle_t second = HANDLE_NONE, small = HANDLE_NONE;
+    uint64_t sum = 0;
+    REQUIRE(child_actor(&child, NULL));
+    CHECK_EQ(image_info(child_image(), &information), OK);
+    CHECK_EQ(arena_create(child.account, information.arena_minimum + PAGE_SIZE, &second), OK);
+    CHECK_EQ(arena_create(child.account, PAGE_SIZE, &small), OK);
+    CHECK_EQ(probe(&child, PROBE_ADD, 5, 0, NULL), OK);
+    CHECK_EQ(task_reset_arena(child.task, child_image(), 0, small, 0), E_INVALID);
+    CHECK_EQ(task_reset_arena(child.task, child_image(), 0, child.arena, 0), E_INVALID);
+    CHECK_EQ(task_reset_arena(child.task, HANDLE_NONE, 0, second, 0), E_INVALID);
+    CHECK_EQ(task_reset_arena(child.task, child_image(), 0, child.account, 0), E_TYPE);
+    for (uint64_t round = 1; round <= 3; round++) {
+        CHECK_EQ(task_reset_arena(child.task, child_image(), 0, second, 7), OK);
+        CHECK_EQ(probe(&child, PROBE_ADD, 1, 0, &sum), OK);
+        CHECK_EQ(sum, round);
+        CHECK_EQ(task_reset_arena(child.task, child_image(), RESET_STOP, child.arena, 0), OK);
+        CHECK_EQ(task_reset(child.task, HANDLE_NONE, 0), OK);
+        CHECK_EQ(probe(&child, PROBE_ADD, 1, 0, &sum), OK);
+        CHECK_EQ(sum, 5 + round);
+    }
+    CHECK_EQ(probe_state(&child).incarnation, 9);
+    handle_close(second);
+    handle_close(small);
+    child_end(&child);
+}
+
 /* What an actor must not do in the middle of a turn, and what it may. */
 static void staged_rules(void) {
     struct child child;
@@ -444,6 +474,7 @@ const struct guest_test task_tests[] = {
     {"crashes in a turn are invisible", crashes_are_invisible},
     {"a poisoned call", poisoned_call},
     {"cold start and stop", cold_start},
+    {"another arena", another_arena},
     {"what actors may not do", staged_rules},
     {"notifications of an actor", notifications_of_actors},
     {NULL, NULL},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+import threading
 import tty
 
 from harness.guest import Console, Guest
@@ -50,7 +51,7 @@ class Bochs(Guest):
         with open(os.path.join(self.work, "debugger"), "w", encoding="ascii") as file:
             file.write("c\n")
         reader, writer = os.pipe()
-        log = open(os.path.join(self.work, "emulator.log"), "wb")
+        log = open(self.machine_log, "wb")
         self.screen_server = subprocess.Popen(
             ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
             pass_fds=[writer], stdout=log, stderr=log, preexec_fn=machine.end_with_parent)
@@ -64,7 +65,8 @@ class Bochs(Guest):
             stdout=log, stderr=log, cwd=self.work, preexec_fn=machine.end_with_parent)
         log.close()
         Guest.living.append(self)
-        self.terminal = (ours, theirs)
+        self.terminal = ours
+        threading.Thread(target=self.hang_up, args=(theirs,), daemon=True).start()
         self.log = open(self.log_path, "w", encoding="utf-8", errors="replace")
         self.console = Console(ours, timeout=120, encoding="utf-8", codec_errors="replace")
         self.console.logfile_read = self.log
@@ -72,7 +74,12 @@ class Bochs(Guest):
 
     def send(self, text: str) -> None:
         """Types on COM1."""
-        os.write(self.terminal[0], text.encode())
+        os.write(self.terminal, text.encode())
+
+    def hang_up(self, terminal: int) -> None:
+        """Closes Bochs's end of COM1 when Bochs has ended, so that readers see an end."""
+        self.process.wait()
+        os.close(terminal)
 
     def stop(self) -> None:
         """Ends Bochs, then the screen."""
@@ -80,8 +87,7 @@ class Bochs(Guest):
             self.process.kill()
         if self.console:
             self.process.wait()
-            for descriptor in self.terminal:
-                os.close(descriptor)
+            os.close(self.terminal)
             self.log.close()
             self.console = None
         if self.screen_server:

@@ -79,6 +79,7 @@ class Guest:
         self.config = machine.Config(ports=[(h, g) for g, h in self.port.items()], **options)
         self.com2_path = os.path.join(work, "com2") if ai or com2 else ""
         self.log_path = os.path.join(work, "console.log")
+        self.machine_log = os.path.join(work, "machine.log")  # what the emulator itself says
 
     # ---- Life -------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Guest:
         if self.com2_path:
             self.config.com2 = f"unix:{self.com2_path},server=on,wait=off"
         words = machine.command(self.config, self.work)
-        with open(os.path.join(self.work, "qemu.log"), "wb") as log:
+        with open(self.machine_log, "wb") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             preexec_fn=machine.end_with_parent)
         Guest.living.append(self)
@@ -168,9 +169,7 @@ class Guest:
             try:
                 self.console.expect(PROMPT, timeout=timeout)
             except (pexpect.TIMEOUT, pexpect.EOF) as error:
-                what = "the machine ended" if isinstance(error, pexpect.EOF) else "no prompt"
-                raise AssertionError(
-                    f"{what}; the console ends with:\n{self.console_text()[-3000:]}") from None
+                raise AssertionError(self.missing("prompt", error)) from None
             before += self.console.before
             shown = self.console.after
             self.directory = self.console.match.group(1)
@@ -179,12 +178,20 @@ class Guest:
                     self.console.expect(r".", timeout=0.1)
                 except pexpect.TIMEOUT:
                     return plain(before)
-                except pexpect.EOF:
-                    raise AssertionError("the machine ended at its prompt") from None
+                except pexpect.EOF as error:
+                    raise AssertionError(self.missing("quiet prompt", error)) from None
                 self.console.buffer = self.console.after + self.console.buffer
                 if not self.skip_log_line():
                     break
             before += shown
+
+    def missing(self, what: str, error: Exception) -> str:
+        """Why something did not come on COM1: the ends of the console and of a dead machine's log."""
+        text = f"no {what}; the console ends with:\n{self.console_text()[-3000:]}"
+        if isinstance(error, pexpect.EOF):
+            with open(self.machine_log, encoding="utf-8", errors="replace") as file:
+                text = f"the machine ended: {text}\nThe emulator said:\n{file.read()[-3000:]}"
+        return text
 
     def skip_log_line(self) -> bool:
         """Takes a line of a verbose log off the front of the output, if one is there."""
@@ -208,9 +215,8 @@ class Guest:
         """Waits for a regular expression on COM1."""
         try:
             self.console.expect(pattern, timeout=timeout)
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            raise AssertionError(f"no {pattern!r}; the console ends with:\n"
-                                 f"{self.console_text()[-3000:]}") from None
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError(self.missing(repr(pattern), error)) from None
         return self.console.match
 
     def cmd(self, line: str, timeout: float = COMMAND_SECONDS) -> str:

@@ -112,6 +112,13 @@ static inline status_t task_reset(handle_t task, handle_t image, uint32_t flags)
     return (status_t)syscall_4(SYS_TASK_RESET, task, image, flags, 0);
 }
 
+/* The same with another arena, of the size that `image` wants or more, that no task has. The old
+ * one keeps its last committed content. `word` comes to the program with the flags. */
+static inline status_t task_reset_arena(handle_t task, handle_t image, uint32_t flags,
+                                        handle_t arena, uint32_t word) {
+    return (status_t)syscall_4(SYS_TASK_RESET, task, image, flags | (uint64_t)word << 32, arena);
+}
+
 /* Ends the task for good; calls that it took are answered E_RESET. Staged in an actor. */
 static inline status_t task_destroy(handle_t task) {
     return (status_t)syscall_2(SYS_TASK_DESTROY, task, 0);

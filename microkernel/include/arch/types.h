@@ -14,6 +14,15 @@ typedef uint64_t phys_t; /* physical address; 0 says "none" */
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* Returns the status of a failed step to the caller. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        status_t try_status = (expression);                                                        \
+        if (try_status != OK) {                                                                    \
+            return try_status;                                                                     \
+        }                                                                                          \
+    } while (0)
+
 #define CPU_MAX 64 /* processors that are started; a set of them is a uint64_t */
 
 struct account;
