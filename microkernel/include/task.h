@@ -28,7 +28,6 @@ struct task {
     uint8_t state; /* enum task_state */
     bool actor;    /* made with an arena, possibly empty */
     bool started;  /* has been started once */
-    bool dying;
     uint32_t incarnation;
     uint32_t priority_limit; /* of its threads and of the tasks it creates */
     int32_t exit_code;
@@ -136,6 +135,9 @@ void actor_commit(struct task *task);
 void actor_undo(struct task *task, uint32_t flags);
 /* Recomputes the receiver's effective priority. */
 void actor_update_priority(struct task *task);
+/* Puts a message into the thread's registers; what they can't carry follows as `resume` says. */
+void message_deliver(struct thread *thread, const struct message *message,
+                     enum thread_resume resume);
 /* Copies what registers can't carry (words 6…, leases, handles) to the thread's message buffer; its
  * address space is current. */
 void thread_resume_work(struct thread *thread);

@@ -2,15 +2,11 @@
  * Endpoints and sessions.
  */
 #include <call.h>
-#include <debug.h>
 #include <task.h>
 
 status_t endpoint_create(struct account *account, struct endpoint **out) {
     struct endpoint *endpoint;
-    status_t status = object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint));
     for (unsigned i = 0; i < PRIORITIES; i++) {
         list_init(&endpoint->queues[i]);
     }
@@ -44,19 +40,10 @@ void endpoint_unbind(struct endpoint *endpoint) {
     object_put(&endpoint->object);
 }
 
-void endpoint_destroy(struct object *object) {
-    struct endpoint *endpoint = (struct endpoint *)object;
-    ASSERT(endpoint->server == NULL && endpoint->ready == 0 && list_empty(&endpoint->cancels));
-    ASSERT(list_empty(&endpoint->closed)); /* a session in it refers to the endpoint */
-}
-
 status_t session_create(struct account *account, struct endpoint *endpoint, uint64_t badge,
                         struct session **out) {
     struct session *session;
-    status_t status = object_create(OBJECT_SESSION, sizeof(*session), account, &session);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_SESSION, sizeof(*session), account, &session));
     session->endpoint = endpoint;
     object_get(&endpoint->object);
     session->badge = badge;
@@ -69,9 +56,8 @@ status_t session_create(struct account *account, struct endpoint *endpoint, uint
 void session_no_handles(struct object *object) {
     struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
-    bool lost = session->cold_epoch != endpoint->cold_epoch && (session->badge & BADGE_ROOT) == 0;
     /* A session made in a turn that is being undone never existed for its server. */
-    if (endpoint->dead || lost || (object->flags & OBJECT_PROVISIONAL) != 0 ||
+    if (endpoint->dead || session_lost(session) || (object->flags & OBJECT_PROVISIONAL) != 0 ||
         !list_unlinked(&session->closed_link)) {
         return;
     }

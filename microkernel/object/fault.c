@@ -10,9 +10,14 @@
 #include <sched.h>
 #include <task.h>
 
+/* The general registers of a fault message are those of a context, in the same order. */
+#define REGISTERS offsetof(struct arch_context, fs_base)
+_Static_assert(REGISTERS == offsetof(struct fault_message, event) -
+                                offsetof(struct fault_message, rax),
+               "same registers");
+
 static void describe(const struct thread *thread, struct fault_message *out, uint64_t vector,
                      uint64_t error, uint64_t address) {
-    const struct arch_context *c = &thread->context;
     const struct task *task = thread->task;
     const struct turn *turn = &task->turn;
     *out = (struct fault_message){
@@ -20,27 +25,10 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
         .vector = vector,
         .error = error,
         .address = address,
-        .rip = c->rip,
-        .rsp = c->rsp,
-        .rflags = c->rflags,
-        .rax = c->rax,
-        .rbx = c->rbx,
-        .rcx = c->rcx,
-        .rdx = c->rdx,
-        .rsi = c->rsi,
-        .rdi = c->rdi,
-        .rbp = c->rbp,
-        .r8 = c->r8,
-        .r9 = c->r9,
-        .r10 = c->r10,
-        .r11 = c->r11,
-        .r12 = c->r12,
-        .r13 = c->r13,
-        .r14 = c->r14,
-        .r15 = c->r15,
         .event = turn->kind,
         .incarnation = task->incarnation,
     };
+    memcpy(&out->rax, &thread->context, REGISTERS);
     if (turn->kind == EVENT_NOTIFY) {
         out->badge = turn->bits;
     } else if (turn->kind == EVENT_CLOSED) {
@@ -66,19 +54,13 @@ static void restart_init(struct thread *thread) {
     if (streak > 8) {
         panic("init faults at every start");
     }
-    task_reset(task, NULL,
-               streak >= 6   ? RESET_COLD | RESET_DROP
-               : streak >= 3 ? RESET_POISON | RESET_DROP
-                             : 0,
-               NULL);
+    static const uint32_t ladder[] = {0, RESET_POISON | RESET_DROP, RESET_COLD | RESET_DROP};
+    task_reset(task, NULL, ladder[streak / 3], NULL);
 }
 
 status_t fault_slot(struct thread *thread, struct call **out) {
     if (thread->call == NULL) {
-        status_t status = call_create(thread->task->account, &thread->call);
-        if (status != OK) {
-            return status;
-        }
+        TRY(call_create(thread->task->account, &thread->call));
     }
     ASSERT(thread->call->thread == NULL);
     *out = thread->call;
@@ -106,10 +88,7 @@ static status_t send(struct thread *thread, uint32_t label, const struct fault_m
     if (thread->task->supervisor == NULL) {
         return E_NOT_FOUND;
     }
-    status_t status = fault_slot(thread, &call);
-    if (status != OK) {
-        return status;
-    }
+    TRY(fault_slot(thread, &call));
     memcpy(call->request.words, message, sizeof(*message));
     return fault_call(thread, thread->task->supervisor, TAG(label, sizeof(*message) / 8, 0, 0));
 }

@@ -15,10 +15,7 @@ status_t pager_request(struct thread *thread, uint64_t address, bool write) {
     if (memory->pager == NULL) {
         return E_FAULT;
     }
-    status_t status = fault_slot(thread, &call);
-    if (status != OK) {
-        return status;
-    }
+    TRY(fault_slot(thread, &call));
     uint64_t offset = (mapping->offset + (address - mapping->address)) & ~(PAGE_SIZE - 1);
     call->request.words[0] = memory->object.id;
     call->request.words[1] = offset;
@@ -27,7 +24,7 @@ status_t pager_request(struct thread *thread, uint64_t address, bool write) {
     call->page_index = offset / PAGE_SIZE;
     object_get(&memory->object);
     sched_stop(thread, THREAD_FAULTED);
-    status = fault_call(thread, memory->pager, TAG(FAULT_LABEL_PAGE, 3, 0, 0));
+    status_t status = fault_call(thread, memory->pager, TAG(FAULT_LABEL_PAGE, 3, 0, 0));
     if (status != OK) {
         call->page_memory = NULL;
         object_put(&memory->object);

@@ -33,9 +33,6 @@ void host_boot(void) {
     ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
     phys_t frame;
     ASSERT(memory_page(clock_memory, 0, true, &frame) == OK);
-    struct call *call; /* the slot table keeps its first page for good */
-    ASSERT(call_create(account_root, &call) == OK);
-    object_put(&call->object);
     clean_used = account_root->used;
     clean_free = frame_free_count();
 }
