@@ -69,11 +69,16 @@ MUST_CHECK status_t memory_copy_out(struct memory *memory, uint64_t offset, void
 
 /* ---- mappings ---- */
 struct mapping *mapping_find(struct task *task, uint64_t address);
+/* The one at the address, else the first beyond; NULL: none. */
+struct mapping *mapping_next(struct task *task, uint64_t address);
+/* Cuts the mapping that contains the address in two there, if one does. E_QUOTA. */
+MUST_CHECK status_t mapping_cut(struct task *task, uint64_t address);
 MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
                                    uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
                                    struct mapping **out);
 void mapping_destroy(struct mapping *mapping);
 MUST_CHECK status_t mapping_populate(struct mapping *mapping);
+/* prot may be 0: no access. E_INVALID. */
 MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);
 
 /* Resolves a fault of `task` at `address`: maps the page. E_FAULT: not mapped or access denied;

@@ -162,8 +162,39 @@ status_t mapping_populate(struct mapping *mapping) {
     return OK;
 }
 
+struct mapping *mapping_next(struct task *task, uint64_t address) {
+    LIST_FOR_EACH(link, &task->mappings) {
+        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
+        if (mapping->address + mapping->length > address) {
+            return mapping;
+        }
+    }
+    return NULL;
+}
+
+status_t mapping_cut(struct task *task, uint64_t address) {
+    struct mapping *mapping = mapping_find(task, address);
+    if (mapping == NULL || mapping->address == address) {
+        return OK;
+    }
+    struct mapping *rest = kmem_alloc(task->account, sizeof(*rest));
+    if (rest == NULL) {
+        return E_QUOTA;
+    }
+    uint64_t head = address - mapping->address;
+    *rest = *mapping;
+    rest->address += head;
+    rest->offset += head;
+    rest->length -= head;
+    mapping->length = head;
+    object_get(&rest->memory->object);
+    list_insert_before(mapping->task_link.next, &rest->task_link);
+    list_push_back(&rest->memory->mappings, &rest->memory_link);
+    return OK;
+}
+
 status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
-    if (prot == 0 || (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
+    if ((prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
         (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC)) {
         return E_INVALID;
     }

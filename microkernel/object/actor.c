@@ -6,6 +6,7 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
+#include <foreign.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
@@ -240,7 +241,9 @@ void thread_resume_work(struct thread *thread) {
     uint8_t resume = thread->resume;
     status_t status = OK;
     thread->resume = RESUME_NONE;
-    if (resume == RESUME_ANSWER) {
+    if (resume == RESUME_INTERRUPT) {
+        foreign_interrupt(thread);
+    } else if (resume == RESUME_ANSWER) {
         status = store_message(thread, &thread->call->reply, NULL);
         message_drop_handles(&thread->call->reply);
     } else if (task->turn.call != NULL) {

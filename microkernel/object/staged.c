@@ -115,9 +115,14 @@ void staged_apply(struct task *task, struct staged *s) {
         task_supervise((struct task *)s->object, (struct session *)s->other,
                        (struct notification *)s->third, s->value);
         break;
-    case STAGED_INTERRUPT:
-        thread_interrupt(thread_of(s->object));
+    case STAGED_INTERRUPT: {
+        struct thread *thread = s->object->type == OBJECT_TASK ? ((struct task *)s->object)->main
+                                                               : thread_of(s->object);
+        if (thread != NULL) {
+            thread_interrupt(thread);
+        }
         break;
+    }
     case STAGED_SUPPLY: {
         struct call *call = call_find(s->value, task);
         if (call != NULL) {

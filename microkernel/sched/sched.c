@@ -192,6 +192,16 @@ void sched_rotate(struct thread *thread) {
     }
 }
 
+void sched_look(const struct thread *thread) {
+    struct cpu *cpu = cpu_by_id(thread->cpu);
+    if (thread->state == THREAD_RUNNING) {
+        cpu->choose = true;
+        if (cpu != cpu_here()) {
+            arch_send_reschedule(cpu->arch.id);
+        }
+    }
+}
+
 void sched_migrate(struct thread *thread) {
     if (allowed(thread, thread->cpu)) {
         return;

@@ -170,29 +170,47 @@ int64_t sys_map(struct thread *thread) {
     return status;
 }
 
-static status_t find_whole(struct thread *thread, struct task **task, struct mapping **out) {
+/* The first mapping of the range that arguments 1 and 2 name, which is cut at both ends. */
+static status_t find_range(struct thread *thread, struct task **task, struct mapping **out) {
+    uint64_t address = ARG(1), length = ARG(2);
     TRY(target_task(thread, task));
-    struct mapping *mapping = mapping_find(*task, ARG(1));
-    if (mapping == NULL || mapping->address != ARG(1) || mapping->length != ARG(2) ||
-        (mapping->flags & (MAPPING_IMAGE | MAPPING_GOING)) != 0 ||
-        mapping->memory->kind == MEMORY_ARENA) {
+    struct mapping *first = mapping_next(*task, address);
+    if (((address | length) & (PAGE_SIZE - 1)) != 0 || !user_range_ok(address, length)) {
+        return E_INVALID;
+    }
+    if (first == NULL || first->address >= address + length ||
+        (thread->task->actor && (first->address != address || first->length != length))) {
         return E_NOT_FOUND;
     }
-    *out = mapping;
+    for (struct mapping *at = first; at != NULL && at->address < address + length;
+         at = mapping_next(*task, at->address + at->length)) {
+        if ((at->flags & (MAPPING_IMAGE | MAPPING_GOING)) != 0 ||
+            at->memory->kind == MEMORY_ARENA) {
+            return E_NOT_FOUND;
+        }
+    }
+    TRY(mapping_cut(*task, address));
+    TRY(mapping_cut(*task, address + length));
+    *out = mapping_next(*task, address);
     return OK;
 }
 
 int64_t sys_unmap(struct thread *thread) {
     struct task *task;
     struct mapping *mapping;
-    TRY(find_whole(thread, &task, &mapping));
-    if (thread->task->actor && task != thread->task) {
-        return E_NOT_STAGED;
-    }
-    struct staged unmap = {.kind = STAGED_UNMAP, .mapping = mapping};
-    TRY(effect(thread, &unmap));
+    TRY(find_range(thread, &task, &mapping));
     if (thread->task->actor) {
+        if (task != thread->task) {
+            return E_NOT_STAGED;
+        }
+        struct staged unmap = {.kind = STAGED_UNMAP, .mapping = mapping};
+        TRY(effect(thread, &unmap));
         mapping->flags |= MAPPING_GOING;
+        return OK;
+    }
+    uint64_t end = ARG(1) + ARG(2);
+    for (; mapping != NULL && mapping->address < end; mapping = mapping_next(task, ARG(1))) {
+        mapping_destroy(mapping);
     }
     return OK;
 }
@@ -200,9 +218,14 @@ int64_t sys_unmap(struct thread *thread) {
 int64_t sys_protect(struct thread *thread) {
     struct task *task;
     struct mapping *mapping;
-    TRY(find_whole(thread, &task, &mapping));
+    TRY(find_range(thread, &task, &mapping));
     if (thread->task->actor) {
         return E_NOT_STAGED;
     }
-    return mapping_protect(mapping, (uint32_t)ARG(3));
+    uint64_t end = ARG(1) + ARG(2);
+    for (; mapping != NULL && mapping->address < end;
+         mapping = mapping_next(task, mapping->address + mapping->length)) {
+        TRY(mapping_protect(mapping, (uint32_t)ARG(3)));
+    }
+    return OK;
 }

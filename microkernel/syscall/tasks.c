@@ -256,7 +256,10 @@ int64_t sys_thread_schedule(struct thread *thread) {
 
 int64_t sys_thread_interrupt(struct thread *thread) {
     struct object *object;
-    LOOKUP(0, OBJECT_THREAD, RIGHT_MANAGE, &object);
+    LOOKUP(0, OBJECT_NONE, RIGHT_MANAGE, &object);
+    if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
+        return E_TYPE;
+    }
     struct staged interrupt = {.kind = STAGED_INTERRUPT, .object = object};
     return effect(thread, &interrupt);
 }
