@@ -12,8 +12,8 @@ struct segment {
     uint64_t address;     /* page-aligned */
     uint64_t memory_size; /* bytes, page-aligned */
     uint32_t prot;
-    bool arena;        /* initial content of the arena */
-    uint64_t checksum; /* of the content */
+    bool arena;             /* initial content of the arena */
+    uint64_t checksum;      /* of the content */
     struct memory *content; /* from `address` on, all of it present; NULL: only zeroes */
 };
 

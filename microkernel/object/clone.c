@@ -22,7 +22,7 @@ static status_t clone_mapping(struct task *child, const struct mapping *mapping)
     return status;
 }
 
-static status_t clone_thread(struct task *child, const struct thread *parent) {
+static status_t clone_thread(struct task *child, struct thread *parent) {
     struct thread *thread;
     TRY(thread_create(child, 0, 0, 0, parent->message_buffer, parent->priority, &thread));
     child->main = thread;

@@ -12,8 +12,8 @@
 
 /* The general registers of a fault message are those of a context, in the same order. */
 #define REGISTERS offsetof(struct arch_context, fs_base)
-_Static_assert(REGISTERS == offsetof(struct fault_message, event) -
-                                offsetof(struct fault_message, rax),
+_Static_assert(REGISTERS ==
+                   offsetof(struct fault_message, event) - offsetof(struct fault_message, rax),
                "same registers");
 
 static void describe(const struct thread *thread, struct fault_message *out, uint64_t vector,

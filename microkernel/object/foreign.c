@@ -57,8 +57,7 @@ status_t foreign_return(struct thread *thread) {
         return E_STATE;
     }
     TRY(copy_from_user(&page, thread->upcall_page, sizeof(page)));
-    TRY(context_set_fs_base(c, page.fs_base));
-    TRY(context_set_gs_base(c, page.gs_base));
+    TRY(context_set_bases(c, page.fs_base, page.gs_base));
     memcpy(c, &page, REGISTERS);
     context_set_ip(c, page.rip);
     context_set_flags(c, page.rflags);

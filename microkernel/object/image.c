@@ -206,9 +206,8 @@ status_t image_load(struct image *image, struct task *task) {
     static const struct segment stack = {.address = STACK_TOP_VA - STACK_SIZE,
                                          .memory_size = STACK_SIZE,
                                          .prot = PROT_READ | PROT_WRITE};
-    static const struct segment buffer = {.address = MESSAGE_BUFFER_VA,
-                                          .memory_size = PAGE_SIZE,
-                                          .prot = PROT_READ | PROT_WRITE};
+    static const struct segment buffer = {
+        .address = MESSAGE_BUFFER_VA, .memory_size = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE};
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct segment *segment = &image->segments[i];
         if (!segment->arena || task->arena == NULL) { /* a plain task has no other life */

@@ -101,7 +101,7 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
     make_current(thread);
     struct arch_context *context = &thread->context;
     for (unsigned i = 0; i < count; i++) {
-        context_set_argument(context, i, arguments[i]);
+        ((uint64_t *)context)[1 + i] = arguments[i]; /* as context_argument */
     }
     context->rax = SYSCALL_NATIVE | op;
     object_get(&thread->object);
