@@ -217,23 +217,22 @@ static status_t store_message(struct thread *thread, const struct message *messa
                               const struct lease *leases) {
     uint64_t buffer = thread->message_buffer;
     uint32_t words = TAG_WORDS(message->tag);
-    status_t status = OK;
     if (words > MESSAGE_REGISTER_WORDS) {
-        status = copy_to_user(buffer + MESSAGE_REGISTER_WORDS * 8,
-                              &message->words[MESSAGE_REGISTER_WORDS],
-                              (words - MESSAGE_REGISTER_WORDS) * 8);
+        TRY(copy_to_user(buffer + MESSAGE_REGISTER_WORDS * 8,
+                         &message->words[MESSAGE_REGISTER_WORDS],
+                         (words - MESSAGE_REGISTER_WORDS) * 8));
     }
-    if (status == OK && leases != NULL && TAG_LEASES(message->tag) != 0) {
-        status = copy_to_user(buffer + offsetof(struct message_buffer, leases), leases,
-                              TAG_LEASES(message->tag) * sizeof(struct lease));
+    if (leases != NULL && TAG_LEASES(message->tag) != 0) {
+        TRY(copy_to_user(buffer + offsetof(struct message_buffer, leases), leases,
+                         TAG_LEASES(message->tag) * sizeof(struct lease)));
     }
-    if (status == OK && TAG_HANDLES(message->tag) != 0) {
+    if (TAG_HANDLES(message->tag) != 0) {
         struct handle_slot slots[MESSAGE_HANDLES];
         install_handles(thread->task, message, slots);
-        status = copy_to_user(buffer + offsetof(struct message_buffer, handles), slots,
-                              TAG_HANDLES(message->tag) * sizeof(struct handle_slot));
+        TRY(copy_to_user(buffer + offsetof(struct message_buffer, handles), slots,
+                         TAG_HANDLES(message->tag) * sizeof(struct handle_slot)));
     }
-    return status;
+    return OK;
 }
 
 void thread_resume_work(struct thread *thread) {

@@ -44,12 +44,12 @@ static status_t populate(struct task *task, const struct task_create *parameters
     TRY(image_load(image, task));
     object_get(&image->object);
     task->image = image;
-    status_t status = thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
-                                    parameters->priority, &task->main);
-    if (status == OK && parameters->affinity != 0) {
+    TRY(thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
+                      parameters->priority, &task->main));
+    if (parameters->affinity != 0) {
         task->main->affinity = parameters->affinity;
     }
-    return status;
+    return OK;
 }
 
 status_t task_create(const struct task_create *parameters, struct account *account,
