@@ -35,6 +35,7 @@ struct service {
     handle_t old_image;       /* program before a swap, until the new one has committed */
     uint32_t old_flags;       /* how to go back to it: RESET_COLD if its state is gone */
     uint64_t commits_at_swap; /* task_info.commits then */
+    uint64_t commits_at_start;
     struct policy policy;
     char reason[96]; /* of the last death */
 };
@@ -63,6 +64,8 @@ void services_prepare(void);
 void service_start(struct service *service);
 /* Restarts at the end of this turn, as `flags` (RESET_*) say. */
 void service_restart(struct service *service, uint32_t flags);
+/* Turns that it has committed since its last start. */
+uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
 
 /* ---- swap.c: another program for a service ---- */

@@ -363,6 +363,13 @@ void service_restart(struct service *service, uint32_t flags) {
     service->state = SERVICE_RUNNING;
     service->restarts++;
     service->started_ns = time_now_ns();
+    service->commits_at_start += service_turns(service);
+}
+
+uint64_t service_turns(const struct service *service) {
+    struct task_info information = {0};
+    (void)task_info(service->task, &information);
+    return information.commits - service->commits_at_start;
 }
 
 struct service *service_find(const char *name) {

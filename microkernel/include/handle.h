@@ -41,7 +41,10 @@ MUST_CHECK status_t handle_install(struct handle_table *table, struct object *ob
 MUST_CHECK status_t handle_table_clone(const struct handle_table *from, struct handle_table *to);
 /* The entry, whatever its flags, or NULL for a free or foreign one. */
 struct handle_entry *handle_entry_find(struct handle_table *table, handle_t handle);
-/* Empties the entry and drops its handle count. */
+/* Clears flags of an entry; returns it, or NULL for one that is gone. */
+struct handle_entry *handle_entry_clear(struct handle_table *table, handle_t handle,
+                                        uint32_t flags);
+/* Empties the entry, unless it is gone, and drops its handle count. */
 void handle_remove(struct handle_table *table, handle_t handle);
 /* Drops every entry that lacks `keep_flag`. */
 void handle_table_trim(struct handle_table *table, uint32_t keep_flag);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Faults and exits become calls to the task's supervisor, touches of absent pages of paged memory
- * calls to its pager: in the name of the thread, which waits. The kernel itself is init's supervisor.
+ * calls to its pager: in the name of the thread, which waits. The kernel itself is init's
+ * supervisor.
  */
 #include <arch/hooks.h>
 #include <arch/timer.h>
@@ -149,12 +150,9 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index) {
     struct memory *memory = call->page_memory;
     if (memory_page_peek(memory, call->page_index) == 0) {
         phys_t frame = frame_alloc();
-        status_t status =
-            memory_copy_out(source, index * PAGE_SIZE, phys_to_virt(frame), PAGE_SIZE);
-        ASSERT(status == OK); /* MEMORY_SUPPLY looked at the source */
-        status = memory_page_set(memory, call->page_index, frame);
-        ASSERT(status == OK); /* MEMORY_SUPPLY made the table */
-    } else {                  /* two threads touched it; the first answer counts */
+        memcpy(phys_to_virt(frame), frame_bytes(memory_page_peek(source, index)), PAGE_SIZE);
+        memory_page_set(memory, call->page_index, frame); /* MEMORY_SUPPLY made the table */
+    } else { /* two threads touched it; the first answer counts */
         account_release(memory->object.account, PAGE_SIZE);
     }
     call->reply.tag = TAG(FAULT_RESUME, 0, 0, 0);

@@ -68,6 +68,15 @@ struct handle_entry *handle_entry_find(struct handle_table *table, handle_t hand
     return entry;
 }
 
+struct handle_entry *handle_entry_clear(struct handle_table *table, handle_t handle,
+                                        uint32_t flags) {
+    struct handle_entry *entry = handle_entry_find(table, handle);
+    if (entry != NULL) {
+        entry->flags &= ~flags & 0xf;
+    }
+    return entry;
+}
+
 static void entry_free(struct handle_table *table, uint32_t slot) {
     struct handle_entry *entry = entry_at(table, slot);
     struct object *object = entry->object;
@@ -81,8 +90,9 @@ static void entry_free(struct handle_table *table, uint32_t slot) {
 }
 
 void handle_remove(struct handle_table *table, handle_t handle) {
-    ASSERT(handle_entry_find(table, handle) != NULL);
-    entry_free(table, handle & 0xffff);
+    if (handle_entry_find(table, handle) != NULL) {
+        entry_free(table, handle & 0xffff);
+    }
 }
 
 struct handle_entry *handle_table_next(struct handle_table *table, uint32_t *slot) {

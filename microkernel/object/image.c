@@ -59,12 +59,10 @@ static status_t copy_content(struct image *image, struct segment *segment, const
     TRY(memory_create(image->object.account, lead + ph->filesz, MEMORY_ANONYMOUS,
                       &segment->content));
     for (uint64_t done = 0, step; done < ph->filesz; done += step) {
-        uint64_t at = (lead + done) % PAGE_SIZE;
-        phys_t frame;
-        step = PAGE_SIZE - at < ph->filesz - done ? PAGE_SIZE - at : ph->filesz - done;
-        TRY(memory_page(segment->content, (lead + done) / PAGE_SIZE, true, &frame));
-        TRY(memory_copy_out(file->memory, ph->offset + done, (char *)phys_to_virt(frame) + at,
-                            step));
+        char *bytes;
+        step = page_step(lead + done, ph->filesz - done);
+        TRY(memory_bytes(segment->content, lead + done, true, &bytes));
+        TRY(memory_copy_out(file->memory, ph->offset + done, bytes, step));
     }
     segment->checksum = checksum(segment->content);
     return OK;
