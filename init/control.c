@@ -36,6 +36,7 @@ static void describe_init(struct init_info_reply *answer) {
     strlcpy(answer->program, "init", sizeof answer->program);
     answer->state = SERVICE_RUNNING;
     answer->generation = 1;
+    answer->version = image_note.data.version;
     answer->restarts = (uint32_t)actor_incarnation();
     describe_memory(init.account, answer);
     describe_task(init.task, answer);

@@ -43,7 +43,6 @@ struct upgrade {
     handle_t arena;             /* its arena, HANDLE_NONE: the present one */
     handle_t exporter, records; /* task; memory */
     handle_t supervision;       /* session for the exporter's end */
-    uint64_t commits, cpu_ns;   /* of the task when the trial began */
 };
 #define UPGRADE_WATCH_NS 2000000u /* how often an upgrade under way is looked at */
 
@@ -61,6 +60,7 @@ struct service {
     handle_t previous;      /* image of the program before this one; HANDLE_NONE */
     handle_t given;         /* the service's handle on the records of its last upgrade */
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
+    uint64_t commits_at_start;
     struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */
@@ -88,8 +88,12 @@ const struct boot_module *boot_module_find(const char *name);
 void services_prepare(void);
 /* Makes the task of one service and starts it. */
 void service_start(struct service *service);
+/* It has been started anew in this turn. */
+void service_runs(struct service *service);
 /* Restarts at the end of this turn, as `flags` (RESET_*) say. */
 void service_restart(struct service *service, uint32_t flags);
+/* Turns that it has committed since its last start. */
+uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
 
 /* A task of the service's program that exports the state in its arena, which must be free, into
@@ -106,7 +110,7 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
  * minute, by the previous one. An error: it must be a cold start. flags: RESET_*. */
 status_t upgrade_renew(struct service *service, uint32_t flags);
 /* The service has died. True: it was the new program's first attempt, and has been dealt with. */
-bool upgrade_death(struct service *service);
+bool upgrade_death(struct service *service, const struct death *death);
 /* The service stands still and is started by its upgrade. */
 bool upgrade_stands(const struct service *service);
 /* The service's exporter is done; OK: the records are there. */

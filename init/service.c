@@ -360,6 +360,12 @@ void service_start(struct service *service) {
     }
 }
 
+void service_runs(struct service *service) {
+    service->state = SERVICE_RUNNING;
+    service->started_ns = time_now_ns();
+    service->commits_at_start += service_turns(service);
+}
+
 void service_restart(struct service *service, uint32_t flags) {
     if (upgrade_stands(service) ||
         ((flags & RESET_COLD) != 0 && upgrade_renew(service, flags) == OK)) {
@@ -372,9 +378,14 @@ void service_restart(struct service *service, uint32_t flags) {
         service->state = SERVICE_STOPPED;
         return;
     }
-    service->state = SERVICE_RUNNING;
+    service_runs(service);
     service->restarts++;
-    service->started_ns = time_now_ns();
+}
+
+uint64_t service_turns(const struct service *service) {
+    struct task_info information = {0};
+    (void)task_info(service->task, &information);
+    return information.commits - service->commits_at_start;
 }
 
 /* Charged to init: the service's own account may be what is exhausted. */

@@ -20,7 +20,7 @@
 #include <ipc/time.h>
 
 #define RECORDS_ROOM 65536u               /* bytes beyond twice the arena */
-#define CPU_LIMIT_NS (5 * NS_PER_S)       /* for exporting, and for importing */
+#define CPU_LIMIT_NS (5 * NS_PER_S)       /* for an export */
 #define RUNG_MEMORY_NS (60ull * NS_PER_S) /* a new instance is sound when it lived so long */
 
 static void next_turn(struct upgrade *upgrade, uint32_t step) {
@@ -31,12 +31,6 @@ static void next_turn(struct upgrade *upgrade, uint32_t step) {
 static void drop(handle_t *handle) {
     handle_close(*handle);
     *handle = HANDLE_NONE;
-}
-
-static struct task_info information_of(handle_t task) {
-    struct task_info information = {0};
-    (void)task_info(task, &information);
-    return information;
 }
 
 /* The operator gets its answer; what only the upgrade needed goes. */
@@ -58,11 +52,8 @@ static void finish(struct service *service, status_t status) {
 
 /* The new program runs. Until it has committed it can be undone. */
 static void begin_trial(struct service *service) {
-    struct task_info information = information_of(service->task);
-    service->upgrade.commits = information.commits;
-    service->upgrade.cpu_ns = information.cpu_ns;
     service->upgrade.step = UPGRADE_TRIAL;
-    service->started_ns = time_now_ns();
+    service_runs(service);
     timer_set(init.timer, time_now_ns() + UPGRADE_WATCH_NS);
 }
 
@@ -129,11 +120,11 @@ static void go_back(struct service *service) {
         status = task_reset_arena(service->task, service->image, 0,
                                   other_arena ? service->arena : HANDLE_NONE, service->given);
     }
+    service_runs(service);
     if (status != OK) {
         log_line("service %s: can't go back: %s", service->config->name, status_text(status));
         service->state = SERVICE_STOPPED;
     }
-    service->started_ns = time_now_ns();
     log_line("service %s: upgrade given up (%s); version %lu goes on", service->config->name,
              service->reason, service->version);
     finish(service, E_UNAVAILABLE);
@@ -263,7 +254,8 @@ void upgrade_export_ended(struct service *service, status_t status) {
 static bool watch(struct service *service) {
     struct upgrade *upgrade = &service->upgrade;
     if (upgrade->step == UPGRADE_EXPORTING) {
-        if (information_of(upgrade->exporter).cpu_ns > CPU_LIMIT_NS) {
+        struct task_info information = {0};
+        if (task_info(upgrade->exporter, &information) == OK && information.cpu_ns > CPU_LIMIT_NS) {
             upgrade_export_ended(service, E_TIMEOUT);
         }
         return true;
@@ -271,19 +263,9 @@ static bool watch(struct service *service) {
     if (upgrade->step != UPGRADE_TRIAL) {
         return false;
     }
-    struct task_info information = information_of(service->task);
-    if (information.commits != upgrade->commits) {
-        succeed(service);
+    if (service->config->kind == KIND_PROGRAM || service_turns(service) != 0) {
+        succeed(service); /* a plain program never commits */
         return false;
-    }
-    if (service->config->kind == KIND_PROGRAM) { /* a plain program never commits */
-        succeed(service);
-        return false;
-    }
-    if (information.cpu_ns - upgrade->cpu_ns > CPU_LIMIT_NS) {
-        format(service->reason, sizeof service->reason,
-               "too much CPU time before its first commit");
-        (void)upgrade_death(service);
     }
     return true;
 }
@@ -324,9 +306,8 @@ static status_t begin(struct service *service, uint32_t kind, handle_t image, ui
         return status;
     }
     service->upgrade = (struct upgrade){.kind = kind, .image = image};
-    service->state = SERVICE_RUNNING;
+    service_runs(service);
     service->restarts++;
-    service->started_ns = time_now_ns();
     next_turn(&service->upgrade, UPGRADE_STOPPED);
     return OK;
 }
@@ -395,19 +376,21 @@ status_t upgrade_renew(struct service *service, uint32_t flags) {
     return OK;
 }
 
-bool upgrade_death(struct service *service) {
+bool upgrade_death(struct service *service, const struct death *death) {
     struct upgrade *upgrade = &service->upgrade;
+    bool knows_none = death->vector == POLICY_EXIT && death->place == -E_UNSUPPORTED;
     if (upgrade->step != UPGRADE_TRIAL) {
         return false;
     }
-    if (information_of(service->task).commits != upgrade->commits) {
+    if (service_turns(service) != 0) {
         succeed(service); /* it had committed: an ordinary death */
         return false;
     }
-    if (upgrade->kind < UPGRADE_RENEW || upgrade->outcome == PROGRAM_STATE_LOST) {
-        go_back(service);
-    } else {
+    if (upgrade->kind >= UPGRADE_RENEW ||
+        (upgrade->kind == UPGRADE_SWAP && knows_none && upgrade->outcome != PROGRAM_STATE_LOST)) {
         start_cold(service);
+    } else {
+        go_back(service);
     }
     return true;
 }

@@ -3,10 +3,11 @@
  * fault inside the dump halts at once.
  */
 #include <arch/hooks.h>
-#include <arch/panic.h>
 #include <common/format.h>
 #include <console.h>
 #include <debug.h>
+
+#include "panic.h"
 
 #define BACKTRACE_DEPTH 24
 

@@ -84,6 +84,10 @@ struct call {
 MUST_CHECK status_t endpoint_create(struct account *account, struct endpoint **out);
 /* The task that was bound lets go of it, with its reference. */
 void endpoint_unbind(struct endpoint *endpoint);
+/* The server has lost its state: sessions that it minted are lost, with the calls queued on them.
+ */
+void endpoint_forget(struct endpoint *endpoint);
+bool session_lost(const struct session *session);
 MUST_CHECK status_t session_create(struct account *account, struct endpoint *endpoint,
                                    uint64_t badge, struct session **out);
 

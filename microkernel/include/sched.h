@@ -40,6 +40,8 @@ void sched_rotate(struct thread *thread);
 bool sched_mask_valid(uint32_t mask);
 /* The thread's affinity changed: it leaves a CPU that it may not run on any more. */
 void sched_migrate(struct thread *thread);
+/* `resume` of a thread was set: the CPU that runs it, if one does, looks at it now. */
+void sched_look(const struct thread *thread);
 /* Last thing of every entry into the kernel: makes the CPU's current thread the right one and does
  * its pending work in its own address space. */
 void sched_exit(void);

@@ -88,7 +88,7 @@ struct thread {
     uint64_t upcall_entry, upcall_page; /* foreign threads */
 };
 
-enum thread_resume { RESUME_NONE = 0, RESUME_EVENT, RESUME_ANSWER };
+enum thread_resume { RESUME_NONE = 0, RESUME_EVENT, RESUME_ANSWER, RESUME_INTERRUPT };
 
 #define THREAD_OF_CONTEXT(c) ((struct thread *)(c))
 static inline struct thread *thread_of(struct object *object) {

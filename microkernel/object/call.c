@@ -139,7 +139,7 @@ status_t call_send(struct call *call, struct session *session) {
     if (endpoint->dead) {
         return E_CLOSED;
     }
-    if (session->cold_epoch != endpoint->cold_epoch && (session->badge & BADGE_ROOT) == 0) {
+    if (session_lost(session)) {
         return E_RESET;
     }
     object_get(&session->object);

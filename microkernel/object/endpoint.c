@@ -36,6 +36,37 @@ void endpoint_no_handles(struct object *object) {
     drain(endpoint);
 }
 
+bool session_lost(const struct session *session) {
+    return session->cold_epoch != session->endpoint->cold_epoch &&
+           (session->badge & BADGE_ROOT) == 0;
+}
+
+static struct call *lost_call(const struct endpoint *endpoint) {
+    for (unsigned i = 0; i < PRIORITIES; i++) {
+        LIST_FOR_EACH(link, &endpoint->queues[i]) {
+            struct call *call = LIST_ENTRY(link, struct call, link);
+            if (session_lost(call->session)) {
+                return call;
+            }
+        }
+    }
+    return NULL;
+}
+
+void endpoint_forget(struct endpoint *endpoint) {
+    endpoint->cold_epoch++;
+    for (struct call *call; (call = lost_call(endpoint)) != NULL;) {
+        call_fail(call, E_RESET); /* may change the queues beyond this call */
+    }
+    LIST_FOR_EACH_SAFE(link, &endpoint->closed) {
+        struct session *session = LIST_ENTRY(link, struct session, closed_link);
+        if (session_lost(session)) {
+            list_remove(link);
+            object_put(&session->object);
+        }
+    }
+}
+
 void endpoint_unbind(struct endpoint *endpoint) {
     endpoint->server = NULL;
     if (endpoint->dead) {
@@ -69,9 +100,8 @@ status_t session_create(struct account *account, struct endpoint *endpoint, uint
 void session_no_handles(struct object *object) {
     struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
-    bool lost = session->cold_epoch != endpoint->cold_epoch && (session->badge & BADGE_ROOT) == 0;
     /* A session made in a turn that is being undone never existed for its server. */
-    if (endpoint->dead || lost || (object->flags & OBJECT_PROVISIONAL) != 0 ||
+    if (endpoint->dead || session_lost(session) || (object->flags & OBJECT_PROVISIONAL) != 0 ||
         !list_unlinked(&session->closed_link)) {
         return;
     }

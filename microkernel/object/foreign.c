@@ -58,10 +58,7 @@ status_t foreign_return(struct thread *thread) {
     }
     status_t status = copy_from_user(&page, thread->upcall_page, sizeof(page));
     if (status == OK) {
-        status = context_set_fs_base(c, page.fs_base);
-    }
-    if (status == OK) {
-        status = context_set_gs_base(c, page.gs_base);
+        status = context_set_bases(c, page.fs_base, page.gs_base);
     }
     if (status != OK) {
         return status;

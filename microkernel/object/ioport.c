@@ -26,30 +26,11 @@ void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32
         ioport->log = false;
         log_console(system_verbose());
     }
-    uint16_t port = (uint16_t)(ioport->base + offset);
-    switch (width) {
-    case 1:
-        port_out8(port, (uint8_t)value);
-        break;
-    case 2:
-        port_out16(port, (uint16_t)value);
-        break;
-    default:
-        port_out32(port, value);
-        break;
-    }
+    port_write((uint16_t)(ioport->base + offset), width, value);
 }
 
 uint32_t ioport_read(struct ioport *ioport, uint32_t offset, uint32_t width) {
-    uint16_t port = (uint16_t)(ioport->base + offset);
-    switch (width) {
-    case 1:
-        return port_in8(port);
-    case 2:
-        return port_in16(port);
-    default:
-        return port_in32(port);
-    }
+    return port_read((uint16_t)(ioport->base + offset), width);
 }
 
 uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uint32_t data,

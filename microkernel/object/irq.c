@@ -56,17 +56,17 @@ void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits)
     }
     irq->notification = notification;
     irq->bits = bits;
-    irq_unmask(irq->vector);
+    irq_mask(irq->vector, false);
 }
 
 void irq_ack(struct irq *irq) {
     if (irq->notification != NULL) {
-        irq_unmask(irq->vector);
+        irq_mask(irq->vector, false);
     }
 }
 
 void irq_quiesce(struct irq *irq) {
-    irq_mask(irq->vector);
+    irq_mask(irq->vector, true);
     if (irq->notification != NULL) {
         object_put(&irq->notification->object);
         irq->notification = NULL;

@@ -185,7 +185,7 @@ static bool rebuild(struct task *task, struct image *image) {
 
 static void restart_cold(struct task *task) {
     if (task->endpoint != NULL) {
-        task->endpoint->cold_epoch++;
+        endpoint_forget(task->endpoint);
     }
     if (task->arena != NULL) {
         arena_clear(task->arena->arena);
@@ -230,6 +230,7 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     }
     task->state = TASK_STOPPED;
     task->incarnation++;
+    task->turn_start_ticks = task->cpu_ticks;
     bool good = rebuild(task, image);
     if (arena != NULL && task->image == image) {
         good = good && change_arena(task, arena) == OK;
@@ -314,6 +315,12 @@ void task_supervise(struct task *task, struct session *session, struct notificat
 
 void task_describe(const struct task *task, struct task_info *out) {
     const struct thread *main = task->main;
+    const struct call *call = task->turn.kind == EVENT_CALL ? task->turn.call : NULL;
+    uint64_t cpu_ticks = task->cpu_ticks;
+    if (main != NULL && main->state == THREAD_RUNNING) { /* since it was switched to */
+        uint64_t now = rdtsc(), since = cpu_by_id(main->cpu)->switch_ticks;
+        cpu_ticks += now > since ? now - since : 0;
+    }
     *out = (struct task_info){
         .id = task->object.id,
         .state = task->state,
@@ -322,16 +329,18 @@ void task_describe(const struct task *task, struct task_info *out) {
         .handles = task->handles.used,
         .main_state = main == NULL ? THREAD_DEAD : main->state,
         .priority = main == NULL ? 0 : main->effective,
-        .cpu_ns = ticks_to_ns(task->cpu_ticks),
-        .turn_ns = task->turn.kind == EVENT_NONE
+        .cpu_ns = ticks_to_ns(cpu_ticks),
+        .turn_ns = main == NULL || main->state == THREAD_RECEIVING
                        ? 0
-                       : ticks_to_ns(task->cpu_ticks - task->turn_start_ticks),
+                       : ticks_to_ns(cpu_ticks - task->turn_start_ticks),
         .commits = task->commits,
         .switches = task->switches,
         .memory = account_usage(task->account),
         .memory_limit = task->account->limit,
         .exit_code = task->exit_code,
         .last_cpu = main == NULL ? 0 : main->cpu,
+        .event = task->turn.kind,
+        .token = call == NULL ? TOKEN_NONE : call_token(call),
     };
     memcpy(out->name, task->name, TASK_NAME);
 }

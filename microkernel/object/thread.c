@@ -127,8 +127,8 @@ void thread_kill(struct thread *thread) {
 void thread_interrupt(struct thread *thread) {
     thread->interrupted = true;
     switch ((enum thread_state)thread->state) {
-    case THREAD_CALLING:
-        thread->interrupted = false;
+    case THREAD_CALLING: /* a handler must learn of it also when the answer is no E_CANCELLED */
+        thread->interrupted = thread->upcall_entry != 0;
         call_cancel(thread->call, E_INTR);
         break;
     case THREAD_WAITING:
@@ -137,6 +137,13 @@ void thread_interrupt(struct thread *thread) {
         thread_detach(thread);
         context_set_status(&thread->context, E_INTR);
         sched_wake(thread);
+        break;
+    case THREAD_READY:
+    case THREAD_RUNNING:
+        if (thread->upcall_entry != 0 && !thread->foreign_active && thread->resume == RESUME_NONE) {
+            thread->resume = RESUME_INTERRUPT;
+            sched_look(thread);
+        }
         break;
     default:
         break;

@@ -192,6 +192,16 @@ void sched_rotate(struct thread *thread) {
     }
 }
 
+void sched_look(const struct thread *thread) {
+    struct cpu *cpu = cpu_by_id(thread->cpu);
+    if (thread->state == THREAD_RUNNING) {
+        cpu->choose = true;
+        if (cpu != cpu_here()) {
+            arch_send_reschedule(cpu->arch.id);
+        }
+    }
+}
+
 void sched_migrate(struct thread *thread) {
     if (allowed(thread, thread->cpu)) {
         return;
@@ -273,7 +283,7 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         }
         arch_space_switch(&next->task->space);
     } else if (cpu_count() > 1) {
-        arch_space_leave(); /* an idle CPU is not asked to shoot down */
+        arch_space_switch(&kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(next);
     release_ended(cpu);
@@ -317,7 +327,7 @@ void timer_interrupt(void) {
     struct cpu *cpu = cpu_here();
     uint64_t now = time_now();
     cpu->programmed = TIMER_NEVER;
-    cpu->switch_ticks = rdtsc();
+    sched_account(cpu, cpu->arch.current);
     timer_run(now);
     struct thread *current = cpu->arch.current;
     if (cpu->slice_end != 0 && now >= cpu->slice_end && current != NULL &&

@@ -71,6 +71,38 @@ static void mappings(void) {
     handle_close(memory);
 }
 
+/* Parts of mappings, and ranges over several. */
+static void ranges(void) {
+    const uint32_t both = PROT_READ | PROT_WRITE;
+    handle_t memory = HANDLE_NONE;
+    uint8_t byte = 5;
+    REQUIRE(memory_create(test_account, 8 * PAGE_SIZE, &memory) == OK);
+    REQUIRE(memory_map(TASK_SELF, memory, 0, AREA, 8 * PAGE_SIZE, both) == OK);
+    for (uint64_t page = 0; page < 8; page++) {
+        *at(page * PAGE_SIZE) = (uint8_t)page;
+    }
+    CHECK_EQ(memory_protect(TASK_SELF, AREA + 2 * PAGE_SIZE, 3 * PAGE_SIZE, 0), OK);
+    CHECK_EQ(memory_write(memory, 0, (void *)(AREA + 3 * PAGE_SIZE), 1), E_FAULT); /* no access */
+    CHECK_EQ(*at(PAGE_SIZE), 1);
+    CHECK_EQ(*at(5 * PAGE_SIZE), 5);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA + PAGE_SIZE, 3 * PAGE_SIZE, PROT_READ), OK);
+    CHECK_EQ(*at(3 * PAGE_SIZE), 3);
+    CHECK_EQ(memory_read(memory, 0, (void *)(AREA + PAGE_SIZE), 1), E_FAULT); /* read-only */
+    CHECK_EQ(memory_write(memory, 0, (void *)(AREA + 4 * PAGE_SIZE), 1), E_FAULT);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + PAGE_SIZE, 5 * PAGE_SIZE), OK);
+    CHECK_EQ(memory_write(memory, 0, (void *)(AREA + 5 * PAGE_SIZE), 1), E_FAULT);
+    CHECK_EQ(*at(0), 0);
+    CHECK_EQ(*at(6 * PAGE_SIZE), 6);
+    CHECK_EQ(memory_map(TASK_SELF, memory, 5 * PAGE_SIZE, AREA + 5 * PAGE_SIZE, PAGE_SIZE, both),
+             OK);
+    CHECK_EQ(*at(5 * PAGE_SIZE), 5);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + 1, PAGE_SIZE), E_INVALID);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + 2 * PAGE_SIZE, PAGE_SIZE), E_NOT_FOUND);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA, 16 * PAGE_SIZE), OK);
+    CHECK_EQ(memory_write(memory, 0, &byte, 1), OK);
+    handle_close(memory);
+}
+
 static void bad_mappings(void) {
     static const struct {
         uint64_t offset, address, size;
@@ -182,6 +214,7 @@ static void bad_pointers(void) {
 const struct guest_test memory_tests[] = {
     {"reading and writing a memory", read_and_write},
     {"mappings", mappings},
+    {"parts of mappings", ranges},
     {"mappings that are refused", bad_mappings},
     {"copy-on-write clones", clones},
     {"memory beyond the quota", memory_quota},

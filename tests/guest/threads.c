@@ -157,7 +157,8 @@ static void clone(void) {
 
 /* A foreign thread: its system call comes back to it as an upcall, on its own stack. */
 static struct upcall_page upcall __attribute__((aligned(4096)));
-static volatile uint64_t upcall_number;
+static volatile uint64_t upcall_number, upcall_reason;
+static volatile int interrupts;
 
 void upcall_entry(void);
 __asm__(".text\n"
@@ -174,8 +175,13 @@ __asm__(".text\n"
 
 void upcall_body(void);
 void upcall_body(void) {
-    upcall_number = upcall.rax;
-    upcall.rax = upcall.rdi + upcall.rsi;
+    if (upcall.reason == UPCALL_INTERRUPT) {
+        interrupts++;
+    } else {
+        upcall_number = upcall.rax;
+        upcall_reason = upcall.reason;
+        upcall.rax = upcall.rdi + upcall.rsi;
+    }
     syscall_2(SYS_UPCALL_RETURN, 0, 0);
     task_exit(77);
 }
@@ -189,6 +195,9 @@ static void foreign_program(void) {
     __asm__ volatile("syscall" : "+a"(value) : "D"(40), "S"(2) : "rcx", "r11", "memory");
     foreign_result = value;
     ran = 1;
+    while (interrupts == 0) { /* computes until it is interrupted */
+    }
+    ran = 2;
     thread_exit();
 }
 
@@ -207,6 +216,7 @@ static void foreign_thread(void) {
     handle_t thread = HANDLE_NONE;
     ran = 0;
     foreign_result = 0;
+    interrupts = 0;
     CHECK_EQ(syscall_2(SYS_UPCALL_RETURN, 0, 0), E_STATE);
     CHECK_EQ(syscall_4(SYS_THREAD_SET_FOREIGN, 0, 0xffffffff80000000, (uintptr_t)&upcall, 0),
              E_INVALID);
@@ -215,7 +225,10 @@ static void foreign_thread(void) {
     CHECK_EQ(result, OK);
     CHECK_EQ(upcall_number, 39);
     CHECK_EQ(foreign_result, 42);
-    CHECK_EQ(upcall.reason, UPCALL_SYSCALL);
+    CHECK_EQ(upcall_reason, UPCALL_SYSCALL);
+    CHECK_EQ(thread_interrupt(thread), OK);
+    CHECK(wait_ran(2));
+    CHECK_EQ(interrupts, 1);
     handle_close(thread);
 }
 

@@ -173,7 +173,7 @@ static void on_call(struct event *event) {
     switch (event->label) {
     case TALLY_WILD:
         state.sound = event->attempt == 0 ? 0 : SOUND;
-        [[fallthrough]];
+        __attribute__((fallthrough));
     case TALLY_ADD:
         *count += event->word_count > 0 ? event->words[0] : 0;
         answer(event, *count);

@@ -198,7 +198,7 @@ int main(void) {
     result("another layout gets records");
     refused("tally3", "invalid instruction");
     result("one that dies when it imports is undone");
-    refused("tally5", "too much CPU time");
+    refused("tally5", "5 s of CPU time in one turn (start-up)");
     result("one that never ends its import is undone");
     refused("tally4", "invalid instruction");
     result("one that dies when it starts is undone");
@@ -224,8 +224,10 @@ int main(void) {
     result("a state that always crashes is renewed by records");
     crash_for_ever();
     expect((int64_t)word_of(server, TALLY_VERSION, 0), 2, "version");
+    while (service().version != 2) { /* init has still to see the first commit */
+        (void)thread_sleep(NS_PER_MS);
+    }
     expect(service().state, SERVICE_RUNNING, "state");
-    expect((int64_t)service().version, 2, "version in the list");
     result("and the second time the previous program takes it");
 
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);

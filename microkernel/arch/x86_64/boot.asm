@@ -8,16 +8,34 @@ IMAGE_START_NEG equ 0x7fe00000          ; -(0xffffffff80200000) modulo 2^64
 
 MULTIBOOT_MAGIC equ 0xe85250d6
 CR0_START equ 0x80010023                ; PG WP NE MP PE
-CR4_START equ 0xa0                      ; PGE PAE
+CR4_START equ 0x20                      ; PAE; cpu.c sets the rest
 EFER equ 0xc0000080
 EFER_START equ 0x900                    ; NXE LME
 PRESENT_WRITE equ 0x3
 LARGE_PRESENT_WRITE equ 0x83
 
-extern arch_start
-extern ap_start
-extern kernel_main
+extern arch_start, kernel_main
+extern ap_start, ap_starting
 extern exit_to_user
+
+; in: eax page-table root. Clobbers eax ecx edx. For 16-bit and 32-bit code.
+%macro ENTER_LONG_MODE 0
+    mov cr3, eax
+    mov eax, CR4_START
+    mov cr4, eax
+    mov ecx, EFER
+    rdmsr
+    or eax, EFER_START
+    wrmsr
+    mov eax, CR0_START
+    mov cr0, eax
+%endmacro
+
+; An entry of a page table that leads to another table. Clobbers eax.
+%macro LINK 2                           ; entry, table
+    lea eax, [ebp + REL(%2) + PRESENT_WRITE]
+    mov [ebp + REL(%1)], eax
+%endmacro
 
 section .multiboot progbits alloc noexec nowrite align=8
 header:
@@ -52,12 +70,8 @@ boot_stack_top:
 section .bss nobits alloc noexec write align=16
 global boot_tsc
 boot_tsc: resq 1
-boot_gdtr: resb 16
 
 section .rodata progbits alloc noexec nowrite align=8
-boot_gdt:
-    dq 0, 0x00af9b000000ffff, 0x00cf93000000ffff
-BOOT_GDT_SIZE equ $ - boot_gdt
 too_old: db "Axolotl needs a 64-bit processor with NX.", 0
 
 section .text.boot progbits alloc exec nowrite align=16
@@ -90,12 +104,11 @@ boot_entry:
     cmp edx, (1 << 29) | (1 << 20)
     jne .unsupported
     call build_tables
-    lea eax, [ebp + REL(boot_gdt)]
-    mov word [ebp + REL(boot_gdtr)], BOOT_GDT_SIZE - 1
-    mov [ebp + REL(boot_gdtr) + 2], eax
-    lgdt [ebp + REL(boot_gdtr)]
-    lea edi, [ebp + REL(kernel_pml4)]
-    call enter_long_mode
+    lea eax, [ebp + REL(trampoline_gdt)]
+    mov [ebp + REL(trampoline_gdt_base)], eax
+    lgdt [ebp + REL(trampoline_gdtr)]
+    lea eax, [ebp + REL(kernel_pml4)]
+    ENTER_LONG_MODE
     lea eax, [ebp + REL(boot_entry64)]
     push dword 0x08
     push eax
@@ -115,19 +128,13 @@ boot_entry:
 
 ; Identity and direct map of the first 4 GiB, kernel image in 4 KiB pages. Clobbers eax ecx edx edi.
 build_tables:
-    lea eax, [ebp + REL(direct_pdpt) + PRESENT_WRITE]
-    mov [ebp + REL(kernel_pml4)], eax
-    mov [ebp + REL(kernel_pml4) + 256 * 8], eax
-    lea eax, [ebp + REL(high_pdpt) + PRESENT_WRITE]
-    mov [ebp + REL(kernel_pml4) + 511 * 8], eax
-    lea eax, [ebp + REL(kernel_pd) + PRESENT_WRITE]
-    mov [ebp + REL(high_pdpt) + 510 * 8], eax
-    lea eax, [ebp + REL(window_pd) + PRESENT_WRITE]
-    mov [ebp + REL(high_pdpt) + 509 * 8], eax
-    lea eax, [ebp + REL(kernel_pt) + PRESENT_WRITE]
-    mov [ebp + REL(kernel_pd) + 8], eax
-    add eax, 4096
-    mov [ebp + REL(kernel_pd) + 16], eax
+    LINK kernel_pml4, direct_pdpt
+    LINK kernel_pml4 + 256 * 8, direct_pdpt
+    LINK kernel_pml4 + 511 * 8, high_pdpt
+    LINK high_pdpt + 510 * 8, kernel_pd
+    LINK high_pdpt + 509 * 8, window_pd
+    LINK kernel_pd + 8, kernel_pt
+    LINK kernel_pd + 16, kernel_pt + 4096
     lea eax, [ebp + REL(direct_pd) + PRESENT_WRITE]
     lea edi, [ebp + REL(direct_pdpt)]
     mov ecx, 4
@@ -150,31 +157,11 @@ build_tables:
     jnz .fill
     ret
 
-; in: edi page-table root. Clobbers eax ecx edx.
-enter_long_mode:
-    mov eax, CR4_START
-    mov cr4, eax
-    mov cr3, edi
-    mov ecx, EFER
-    rdmsr
-    or eax, EFER_START
-    wrmsr
-    mov eax, CR0_START
-    mov cr0, eax
-    ret
-
 bits 64
 boot_entry64:                           ; still at the physical address
     mov rax, .high
     jmp rax
 .high:
-    mov ecx, 0x10
-    mov ds, ecx
-    mov es, ecx
-    mov ss, ecx
-    xor eax, eax
-    mov fs, eax
-    mov gs, eax
     mov edi, esi                        ; loader magic
     mov esi, ebx                        ; information, physical
     mov edx, ebp                        ; image, physical
@@ -182,71 +169,42 @@ boot_entry64:                           ; still at the physical address
     xor ebp, ebp
     call arch_start                     ; returns struct boot_info *
     mov rsp, [gs:16]
-    xor ebp, ebp
     mov rdi, rax
     call kernel_main
     jmp exit_to_user
 
 ; ---- Application processors -------------------------------------------------------------------
-; Copied to a page below 1 MiB; smp.c fills the fields at its end.
+; smp.c writes the addresses that depend on the page below 1 MiB that it copies this to.
 
+section .data progbits alloc noexec write align=8
 bits 16
-global trampoline_start, trampoline_end
+global trampoline_start, trampoline_gdt, trampoline_gdt_base
+global trampoline_long, trampoline_far, trampoline_root, trampoline_end
 trampoline_start:
     cli
     cld
     mov ax, cs
     mov ds, ax
     o32 lgdt [trampoline_gdtr - trampoline_start]
-    mov eax, CR4_START
-    mov cr4, eax
-    mov eax, [trampoline_cr3 - trampoline_start]
-    mov cr3, eax
-    mov ecx, EFER
-    rdmsr
-    or eax, EFER_START
-    wrmsr
-    mov eax, CR0_START
-    mov cr0, eax
+    mov eax, [trampoline_root - trampoline_start]
+    ENTER_LONG_MODE
     o32 jmp far [trampoline_far - trampoline_start]
 bits 64
 trampoline_long:
-    mov ecx, 0x10
-    mov ds, ecx
-    mov es, ecx
-    mov ss, ecx
-    xor eax, eax
-    mov fs, eax
-    mov gs, eax
-    mov rsp, [rel trampoline_stack]
-    mov rdi, [rel trampoline_cpu]
+    mov rdi, [ap_starting]              ; struct cpu
+    mov rsp, [rdi + 16]
     xor ebp, ebp
-    jmp [rel trampoline_entry]
+    push exit_to_user
+    mov rax, ap_start
+    jmp rax
     align 8
 trampoline_gdt: dq 0, 0x00af9b000000ffff, 0x00cf93000000ffff
-    dw 0, 0, 0                          ; puts the base of gdtr on a 4-byte boundary
+    dw 0                                ; puts the base of gdtr on a 4-byte boundary
 trampoline_gdtr:
-    dw 23
+    dw trampoline_gdtr - trampoline_gdt - 3
 trampoline_gdt_base: dd 0
-    align 8
 trampoline_far: dd 0
     dw 0x08
-    align 8
-trampoline_cr3: dq 0
-trampoline_stack: dq 0
-trampoline_cpu: dq 0
-trampoline_entry: dq ap_entry64
+    align 4
+trampoline_root: dd 0
 trampoline_end:
-
-global trampoline_fields                ; offsets: gdt_base, gdt, far, long, cr3, stack, cpu
-section .rodata
-trampoline_fields:
-    dw trampoline_gdt_base - trampoline_start, trampoline_gdt - trampoline_start
-    dw trampoline_far - trampoline_start, trampoline_long - trampoline_start
-    dw trampoline_cr3 - trampoline_start, trampoline_stack - trampoline_start
-    dw trampoline_cpu - trampoline_start
-
-section .text.boot
-ap_entry64:                             ; rdi struct cpu of this CPU, rsp its kernel stack
-    call ap_start
-    jmp exit_to_user

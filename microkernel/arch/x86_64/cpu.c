@@ -16,7 +16,6 @@
 #define STACK_PAGES 4u
 #define STACK_SLOT 16u /* pages of the stack window per CPU, guard pages included */
 #define IST_COUNT 4u
-#define IST_NONE 0u
 
 _Static_assert(offsetof(struct arch_context, rsp) == 104, "entry.asm");
 _Static_assert(offsetof(struct arch_context, rip) == 112, "entry.asm");
@@ -146,29 +145,16 @@ static void smap_patch(void) {
 }
 
 static void idt_fill(void) {
+    static const uint8_t stacks[256] = {[VECTOR_DOUBLE_FAULT] = 1,
+                                        [VECTOR_NMI] = 2,
+                                        [VECTOR_MACHINE_CHECK] = 3,
+                                        [VECTOR_DEBUG] = 4};
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t stub = (uint64_t)(uintptr_t)vector_stubs + vector * 16;
-        uint8_t ist = IST_NONE;
-        switch (vector) {
-        case VECTOR_DOUBLE_FAULT:
-            ist = 1;
-            break;
-        case VECTOR_NMI:
-            ist = 2;
-            break;
-        case VECTOR_MACHINE_CHECK:
-            ist = 3;
-            break;
-        case VECTOR_DEBUG:
-            ist = 4;
-            break;
-        default:
-            break;
-        }
         idt[vector] = (struct gate){
             .offset0 = (uint16_t)stub,
             .selector = 0x08,
-            .ist = ist,
+            .ist = stacks[vector],
             .type = vector == 3 ? 0xee : 0x8e, /* int3 is for everyone */
             .offset1 = (uint16_t)(stub >> 16),
             .offset2 = (uint32_t)(stub >> 32),
@@ -210,7 +196,9 @@ static void tables_load(const struct arch_cpu *cpu) {
     __asm__ volatile("lgdt %0; lidt %1; lldt %w2; ltr %w3" ::"m"(gdtr), "m"(idtr), "r"(0),
                      "r"(SELECTOR_TSS + 16 * cpu->id)
                      : "memory");
-    /* Kernel selectors have the same values as in the boot GDT. */
+    __asm__ volatile(
+        "mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %0, %%fs; mov %0, %%gs" ::"r"(0));
+    /* CS has the same value as in the boot GDT; the others mean nothing in 64-bit mode. */
 }
 
 static void control_init(void) {
@@ -264,34 +252,34 @@ void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, 
     context_set_flags(context, 0);
 }
 
-static status_t base_set(struct arch_context *context, uint64_t *field, uint64_t base,
-                         uint32_t msr) {
+void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
+    if (cpu->fs_base != next->fs_base) {
+        cpu->fs_base = next->fs_base;
+        msr_write(MSR_FS_BASE, next->fs_base);
+    }
+    if (cpu->gs_base != next->gs_base) {
+        cpu->gs_base = next->gs_base;
+        msr_write(MSR_KERNEL_GS_BASE, next->gs_base); /* where it is while the kernel runs */
+    }
+}
+
+status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint64_t gs_base) {
     struct arch_cpu *cpu = arch_cpu_self();
-    if (base >= USER_HIGHEST) {
+    if (fs_base >= USER_HIGHEST || gs_base >= USER_HIGHEST) {
         return E_INVALID;
     }
-    *field = base;
+    context->fs_base = fs_base;
+    context->gs_base = gs_base;
     if ((struct arch_context *)cpu->current == context) {
-        *(msr == MSR_FS_BASE ? &cpu->fs_base : &cpu->gs_base) = base;
-        cpu->count_msr++;
-        msr_write(msr, base);
+        arch_bases_load(cpu, context);
     }
     return OK;
 }
 
-status_t context_set_fs_base(struct arch_context *context, uint64_t base) {
-    return base_set(context, &context->fs_base, base, MSR_FS_BASE);
-}
-
-/* While the kernel runs the user's GS base is in KERNEL_GS_BASE. */
-status_t context_set_gs_base(struct arch_context *context, uint64_t base) {
-    return base_set(context, &context->gs_base, base, MSR_KERNEL_GS_BASE);
-}
-
 void arch_reboot(void) {
     const struct table_register none = {0, 0};
-    if (acpi.reset.width != 0 && acpi.reset.space == 1) {
-        port_out8((uint16_t)acpi.reset.address, acpi.reset.value);
+    if (acpi.reset_port != 0) {
+        port_out8(acpi.reset_port, acpi.reset_value);
     }
     port_out8(0x64, 0xfe); /* i8042: pulse the reset line */
     for (int i = 0; i < 100000; i++) {

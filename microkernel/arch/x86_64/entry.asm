@@ -21,7 +21,6 @@ CONTEXT_BY_SYSCALL equ 172
 
 USER_SS equ 0x23
 USER_CS equ 0x2b
-VECTOR_SHOOTDOWN equ 0xf3
 VECTOR_FIRST_INTERRUPT equ 32
 MSR_GS_BASE equ 0xc0000101
 
@@ -32,14 +31,12 @@ FRAME_RSP equ 40
 FRAME_SIZE equ 176                      ; struct exception_frame
 
 extern syscall_dispatch, foreign_call, schedule_forced
-extern exception_user, exception_kernel, exception_paranoid
-extern interrupt_dispatch, shootdown_interrupt, kernel_lock_wait
+extern trap_user, trap_kernel, kernel_lock_wait
 extern kernel_lock, smp_active
 
 ; Registers of a context from rdi on (the rest is saved by hand), and of an exception frame.
 %define CONTEXT_REGISTERS rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp
 %define FRAME_REGISTERS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
-%define SCRATCH_REGISTERS rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
 
 %macro SAVE 2-*                         ; base, registers
 %assign place 8
@@ -171,12 +168,12 @@ syscall_entry_smp:
 global exit_to_user
 exit_to_user:
     mov rax, [gs:CPU_CURRENT]
-    test rax, rax
-    jz idle
     cmp byte [smp_active], 0
     je .unlocked
     UNLOCK_KERNEL
 .unlocked:
+    test rax, rax
+    jz idle
     cmp byte [rax + CONTEXT_BY_SYSCALL], 0
     je exit_by_iret
     SYSRET_EXIT
@@ -204,17 +201,13 @@ forced:
     call schedule_forced
     jmp exit_to_user
 
-; Nothing to run. An interrupt does not return here (see idle_interrupt) but for the shootdown IPI.
+; Nothing to run; unlocked. An interrupt does not return here (see from_kernel).
 idle:
     mov rsp, [gs:CPU_KERNEL_STACK]
     mov byte [gs:CPU_IDLE], 1
-    cmp byte [smp_active], 0
-    je .wait
-    UNLOCK_KERNEL
-.wait:
     sti
+.wait:
     hlt
-    cli
     jmp .wait
 
 ; ---- Exceptions and interrupts ----------------------------------------------------------------
@@ -247,31 +240,20 @@ from_user:
     mov rsp, [gs:CPU_KERNEL_STACK]
     cld
     SMAP_SITE SMAP_CLAC
-    cmp r12d, VECTOR_FIRST_INTERRUPT
-    jae interrupt
-    cmp byte [smp_active], 0
-    je .locked
-    LOCK_KERNEL
-    cmp byte [gs:CPU_RESCHED_FORCED], 0
-    jne forced
-.locked:
-    mov edi, r12d
-    mov rsi, r13
-    mov rdx, r14
-    call exception_user
-    jmp exit_to_user
-
-; in: r12d vector, kernel stack empty
-interrupt:
+entered:                                ; the kernel stack is empty
     cmp byte [smp_active], 0
     je .locked
     LOCK_KERNEL
     cmp byte [gs:CPU_RESCHED_FORCED], 0
     je .locked
     call schedule_forced
+    cmp r12d, VECTOR_FIRST_INTERRUPT
+    jb exit_to_user                     ; an exception of who was taken away; interrupts count
 .locked:
     mov edi, r12d
-    call interrupt_dispatch
+    mov rsi, r13
+    mov rdx, r14
+    call trap_user
     jmp exit_to_user
 
 from_kernel:
@@ -282,7 +264,7 @@ from_kernel:
     mov byte [gs:CPU_IDLE], 0
     mov r12, [rsp]
     mov rsp, [gs:CPU_KERNEL_STACK]
-    jmp interrupt
+    jmp entered
 
 kernel_exception:
     PUSH_EACH FRAME_REGISTERS
@@ -290,7 +272,8 @@ kernel_exception:
     SMAP_SITE SMAP_CLAC                 ; iretq brings AC back
     mov rdi, rsp
     mov rsi, cr2
-    call exception_kernel
+    call trap_kernel
+frame_return:
     POP_EACH FRAME_REGISTERS
     add rsp, 16                         ; vector, error code
     iretq
@@ -312,37 +295,18 @@ paranoid:
     mov rdi, rsp
     mov rsi, cr2
     mov r14, rsi
-    call exception_paranoid
+    call trap_kernel
     mov cr2, r14
     mov ecx, MSR_GS_BASE
     mov eax, r12d
     mov edx, r13d
     wrmsr
-    POP_EACH FRAME_REGISTERS
-    add rsp, 16                         ; vector, error code
-    iretq
+    jmp frame_return
 
 debug:
     test byte [rsp + FRAME_CS], 3
     jnz from_user
     jmp paranoid
-
-; Answers a TLB shootdown without the lock and without leaving the interrupted code.
-shootdown:
-    test byte [rsp + 8], 3
-    jz .inside
-    swapgs
-    lfence
-.inside:
-    PUSH_EACH SCRATCH_REGISTERS
-    cld
-    call shootdown_interrupt
-    POP_EACH SCRATCH_REGISTERS
-    test byte [rsp + 8], 3
-    jz .out
-    swapgs
-.out:
-    iretq
 
 ; One stub of 16 bytes for each vector.
 align 16
@@ -351,9 +315,6 @@ vector_stubs:
 %assign vector 0
 %rep 256
     align 16
-%if vector = VECTOR_SHOOTDOWN
-    jmp shootdown
-%else
 %if vector <> 8 && (vector < 10 || vector > 14) && vector <> 17 && vector <> 21 && vector <> 29 && vector <> 30
     push 0
 %endif
@@ -364,7 +325,6 @@ vector_stubs:
     jmp paranoid
 %else
     jmp vector_common
-%endif
 %endif
 %assign vector vector + 1
 %endrep

@@ -53,7 +53,6 @@ static void area_init(uint8_t *area) {
 void arch_fpu_leave(struct arch_cpu *cpu) {
     struct arch_context *context = (struct arch_context *)cpu->fpu_owner;
     cpu->fpu_live = 0;
-    cpu->count_fpu_save++;
     if (context != NULL && context->fpu != NULL) {
         state_save(context->fpu);
     }
@@ -122,17 +121,4 @@ void arch_fpu_copy(struct arch_context *to, struct arch_context *from) {
     }
     memcpy(to->fpu, from->fpu, arch_fpu_area_size());
     to->fpu_cpu = FPU_NOWHERE;
-}
-
-void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
-    if (cpu->fs_base != next->fs_base) {
-        cpu->fs_base = next->fs_base;
-        cpu->count_msr++;
-        msr_write(MSR_FS_BASE, next->fs_base);
-    }
-    if (cpu->gs_base != next->gs_base) {
-        cpu->gs_base = next->gs_base;
-        cpu->count_msr++;
-        msr_write(MSR_KERNEL_GS_BASE, next->gs_base);
-    }
 }

@@ -113,13 +113,9 @@ void layout_map_firmware(phys_t start, uint64_t size) {
 
 void layout_identity(bool on) {
     kernel_pml4[0] = on ? kernel_virt_to_phys(direct_pdpt) | PTE_PRESENT | PTE_WRITE : 0;
-    if (on) { /* the trampoline runs here: the only writable and executable page, for a moment */
-        direct_pd[0] &= ~PTE_NO_EXECUTE;
-    } else {
-        direct_pd[0] |= PTE_NO_EXECUTE;
-    }
-    cr4_write(cr4_read() & ~(uint64_t)CR4_PGE);
-    cr4_write(cr4_read() | CR4_PGE);
+    direct_pd[0] ^= PTE_NO_EXECUTE; /* the only writable and executable page, for a moment */
+    arch_invalidate(0);
+    arch_invalidate(DIRECT_MAP_BASE);
 }
 
 uint64_t layout_stack(uint32_t slot, size_t pages) {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <arch/boot.h>
-#include <arch/cpu.h>
+#include <arch/switch.h>
 
 /* ---- Registers --------------------------------------------------------------------------- */
 
@@ -15,7 +15,6 @@
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
-#define MSR_CSTAR 0xc0000083u
 #define MSR_SFMASK 0xc0000084u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
@@ -60,20 +59,8 @@ static inline void cr0_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
 }
 
-static inline uint64_t cr3_read(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value;
-}
-
 static inline void cr3_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
-}
-
-static inline uint64_t cr4_read(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
 }
 
 static inline void cr4_write(uint64_t value) {
@@ -103,12 +90,35 @@ static inline void cr4_write(uint64_t value) {
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
+#define VECTOR_FIRST_INTERRUPT 32u
 #define VECTOR_LEGACY 0x20u /* 8259, only where there is no I/O APIC; else masked and unused */
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_RESCHEDULE 0xf1u
-#define VECTOR_STOP 0xf2u
-#define VECTOR_SHOOTDOWN 0xf3u /* entry.asm repeats it */
+#define VECTOR_ENTER 0xf2u /* come and wait for the lock: to be stopped, or to shoot down */
 #define VECTOR_SPURIOUS 0xffu
+
+/* ---- Local APIC, SDM 3A table 11-1 ----------------------------------------------------------- */
+
+enum {
+    LAPIC_ID = 0x20,
+    LAPIC_TASK_PRIORITY = 0x80,
+    LAPIC_EOI = 0xb0,
+    LAPIC_SPURIOUS = 0xf0,
+    LAPIC_COMMAND = 0x300,
+    LAPIC_COMMAND_HIGH = 0x310,
+    LAPIC_LVT_TIMER = 0x320,
+    LAPIC_LVT_LINT0 = 0x350,
+    LAPIC_LVT_LINT1 = 0x360,
+    LAPIC_LVT_ERROR = 0x370,
+    LAPIC_TIMER_INITIAL = 0x380,
+    LAPIC_TIMER_COUNT = 0x390,
+    LAPIC_TIMER_DIVIDE = 0x3e0,
+};
+#define LAPIC_ENABLE 0x100u
+#define LVT_MASKED 0x10000u
+#define LVT_NMI 0x400u
+#define LVT_EXTINT 0x700u
+#define LVT_TSC_DEADLINE 0x40000u
 
 /* What entry.asm pushes for an exception in the kernel. */
 struct exception_frame {
@@ -126,7 +136,7 @@ const struct boot_info *arch_start(uint32_t magic, phys_t information, phys_t im
 /* ---- cpu.c ----------------------------------------------------------------------------------- */
 
 struct cpu_features {
-    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, x2apic, rdrand;
+    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, rdrand;
     uint32_t fpu_size; /* bytes of a save area */
     uint64_t fpu_mask; /* XCR0 */
 };
@@ -145,7 +155,6 @@ struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
 /* ---- layout.c -------------------------------------------------------------------------------- */
 
 extern uint64_t kernel_pml4[512];
-extern struct arch_space kernel_space;
 extern struct boot_info boot_info;
 
 /* Final kernel mappings: rights of the image's sections, direct map of all RAM. */
@@ -170,10 +179,9 @@ void layout_identity(bool on);
 void apic_init(void);     /* boot CPU: finds the APICs, masks every line */
 void apic_cpu_init(void); /* each CPU: enables its local APIC */
 void apic_eoi(void);
+uint32_t lapic_read(uint32_t offset);
+void lapic_write(uint32_t offset, uint32_t value);
 void apic_send(uint32_t apic_id, uint32_t command);
-void apic_timer_set(uint32_t count); /* one-shot; 0 disarms */
-uint32_t apic_timer_count(void);
-void apic_timer_deadline_mode(void);
 void irq_interrupt(uint32_t vector);
 #define APIC_INIT 0x4500u
 #define APIC_STARTUP 0x4600u
@@ -195,9 +203,14 @@ void timer_expired(void);
 void kernel_lock_wait(void);
 void ap_start(struct cpu *self);
 void timer_cpu_init(void);
-void time_delay(uint64_t microseconds);
 void smp_start(void);
 
-void shootdown_interrupt(void);
+void trap_user(uint32_t vector, uint64_t error, uint64_t address);
+void trap_kernel(struct exception_frame *frame, uint64_t address);
+
+/* debug/dump.c: panic with the registers of the frame. */
+__attribute__((noreturn)) void panic_exception(const struct exception_frame *frame,
+                                               uint64_t address);
+
 extern volatile uint8_t smp_active;
 extern uint64_t boot_tsc;

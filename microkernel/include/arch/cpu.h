@@ -48,8 +48,8 @@ struct arch_cpu {
     volatile uint8_t idle;           /* in or near hlt */
     uint32_t id;                     /* 0..cpu_count()-1; 0 is the boot CPU */
     uint32_t apic_id;
-    /* Cheap counters for the bench; they wrap. */
-    uint64_t count_cr3, count_msr, count_fpu_save, count_interrupt, count_ipi;
+    /* Told in struct cpu_info. */
+    uint64_t count_interrupt, count_ipi;
 };
 _Static_assert(offsetof(struct arch_cpu, user_rsp) == 24, "entry.asm");
 _Static_assert(offsetof(struct arch_cpu, in_kernel) == 65, "entry.asm");
@@ -125,7 +125,7 @@ static inline void context_keep_all(struct arch_context *context) {
 /* All registers zero but rip = entry, rsp = stack, rdi = argument; FPU area and bases kept. */
 void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t argument);
 
-/* FS or GS base of a thread. If it is current on this CPU, the register is loaded as well; it must
- * not run on another CPU. E_INVALID: not below USER_HIGHEST. */
-MUST_CHECK status_t context_set_fs_base(struct arch_context *context, uint64_t base);
-MUST_CHECK status_t context_set_gs_base(struct arch_context *context, uint64_t base);
+/* FS and GS base of a thread. If it is current on this CPU, the registers are loaded as well; it
+ * must not run on another CPU. E_INVALID: not below USER_HIGHEST. */
+MUST_CHECK status_t context_set_bases(struct arch_context *context, uint64_t fs_base,
+                                      uint64_t gs_base);

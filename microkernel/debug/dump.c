@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Registers for the panic dump.
+ * Registers for the panic dump; the part of debug/ that knows the machine.
  */
-#include <arch/panic.h>
-
-#include "machine.h"
-#include "trap.h"
+#include "arch/x86_64/machine.h"
+#include "panic.h"
 
 #define KERNEL_LOWEST 0xffffffff40000000ull /* stacks and image, see layout.c */
 
@@ -17,10 +15,10 @@ bool arch_stack_readable(uint64_t address) {
 }
 
 static void print_control(void) {
-    uint64_t cr2;
-    __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-    panic_print("CR0 %08lx CR2 %016lx CR3 %016lx CR4 %08lx\n", cr0_read(), cr2, cr3_read(),
-                cr4_read());
+    uint64_t cr0, cr2, cr3, cr4;
+    __asm__ volatile("mov %%cr0, %0; mov %%cr2, %1; mov %%cr3, %2; mov %%cr4, %3"
+                     : "=r"(cr0), "=r"(cr2), "=r"(cr3), "=r"(cr4));
+    panic_print("CR0 %08lx CR2 %016lx CR3 %016lx CR4 %08lx\n", cr0, cr2, cr3, cr4);
 }
 
 void arch_dump_registers(void) {
