@@ -188,30 +188,18 @@ status_t memory_fault(struct task *task, uint64_t address, bool write, bool exec
     return fault_page(mapping, address & ~(PAGE_SIZE - 1), write);
 }
 
-/* Kernel pointer to one byte of a task's memory, resident and writable as wanted. */
-static status_t task_page(struct task *task, uint64_t address, bool write, char **out) {
-    if (address < USER_LOWEST || address >= USER_HIGHEST) {
+/* Kernel pointer to one byte of a task's memory; an arena's changes must go through the dirty bits
+ * of its page table. */
+static status_t task_bytes(struct task *task, uint64_t address, bool write, char **out) {
+    struct mapping *mapping = mapping_find(task, address);
+    if (mapping == NULL || (mapping->prot & (write ? PROT_WRITE : PROT_READ)) == 0 ||
+        mapping->memory->kind == MEMORY_DEVICE ||
+        (write && mapping->memory->kind == MEMORY_ARENA)) {
         return E_FAULT;
     }
-    struct page_info info;
-    uint32_t wanted = write ? PAGE_WRITE : PAGE_READ;
-    if (!arch_query(&task->space, address, &info) || (info.flags & wanted) == 0) {
-        TRY(memory_fault(task, address, write, false));
-        if (!arch_query(&task->space, address, &info)) {
-            return E_FAULT;
-        }
-    }
-    if ((info.flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0) {
-        return E_FAULT; /* device memory is not in the direct map */
-    }
-    if (write) { /* an arena's changes must go through its page table's dirty bits */
-        struct mapping *mapping = mapping_find(task, address);
-        if (mapping == NULL || mapping->memory->kind == MEMORY_ARENA) {
-            return E_FAULT;
-        }
-    }
-    *out = (char *)phys_to_virt(info.address & ~(PAGE_SIZE - 1)) + address % PAGE_SIZE;
-    return OK;
+    uint64_t offset = mapping->offset + (address - mapping->address);
+    status_t status = memory_bytes(mapping->memory, offset, write, out);
+    return status == E_WOULD_BLOCK ? E_FAULT : status;
 }
 
 status_t task_copy(struct task *remote, uint64_t address, uint64_t local, uint64_t length,
@@ -219,7 +207,7 @@ status_t task_copy(struct task *remote, uint64_t address, uint64_t local, uint64
     for (uint64_t done = 0, step; done < length; done += step) {
         char *page;
         step = page_step(address + done, length - done);
-        TRY(task_page(remote, address + done, write, &page));
+        TRY(task_bytes(remote, address + done, write, &page));
         TRY(write ? copy_from_user(page, local + done, step)
                   : copy_to_user(local + done, page, step));
     }

@@ -4,7 +4,6 @@
 #include <arch/hooks.h>
 #include <counters.h>
 #include <debug.h>
-#include <fastpath.h>
 #include <sched.h>
 #include <syscall.h>
 

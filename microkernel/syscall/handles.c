@@ -100,10 +100,7 @@ int64_t sys_notification_wait(struct thread *thread, struct notification *notifi
     if (deadline != ~0ull && (deadline == 0 || deadline <= time_now())) {
         return E_TIMEOUT;
     }
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     notification->waiter = thread;
     notification->waiter_mask = mask;
     thread->waiting = notification;

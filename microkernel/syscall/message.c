@@ -96,10 +96,7 @@ static void call_deadline(struct timer_node *node) {
 
 int64_t sys_call(struct thread *thread, struct session *session) {
     struct task *task = thread->task;
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     if (thread->call == NULL) {
         TRY(call_create(task->account, &thread->call));
     }

@@ -166,10 +166,7 @@ int64_t sys_thread_sleep(struct thread *thread) {
     if (ARG(0) <= time_now()) {
         return OK;
     }
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     timer_arm(&thread->timer, ARG(0));
     sched_block(thread, THREAD_SLEEPING);
     return SYSCALL_NO_RESULT;
@@ -240,10 +237,7 @@ int64_t sys_thread_set_base(struct thread *thread) {
 }
 
 int64_t sys_futex_wait(struct thread *thread) {
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     status_t status = futex_wait(thread, ARG(0), (uint32_t)ARG(1), ARG(2));
     return status == E_BUSY ? SYSCALL_NO_RESULT : status;
 }
