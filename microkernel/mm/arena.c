@@ -48,9 +48,7 @@ void arena_destroy(struct arena *arena) {
     for (uint32_t i = 0; i < ARENA_HOT_CHUNKS && arena->hot[i] != NULL; i++) {
         kmem_free(account, arena->hot[i], PAGE_SIZE);
     }
-    if (arena->committed != NULL) {
-        object_put(&arena->committed->object);
-    }
+    object_put(OBJECT_OF(arena->committed));
     kmem_free(account, arena, sizeof(*arena));
 }
 

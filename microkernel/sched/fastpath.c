@@ -76,16 +76,14 @@ bool fast_call(struct thread *thread) {
     call_rename(call);
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
-        if (call->session != NULL) {
-            object_put(&call->session->object);
-        }
+        object_put(OBJECT_OF(call->session));
         call->session = session;
     }
     session->object.handles++; /* as in call_send */
     uint8_t priority = thread->effective;
     call->state = CALL_TAKEN;
     call->priority = priority;
-    call->cancel = call->cancel_seen = call->timed_out = false;
+    call->cancel = call->timed_out = false;
     call->attempt = 0;
     call->thread = thread;
     call->caller = task;
