@@ -75,9 +75,7 @@ bool fast_call(struct thread *thread) {
     call_rename(call);
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
-        if (call->session != NULL) {
-            object_put(&call->session->object);
-        }
+        object_put(OBJECT_OF(call->session));
         call->session = session;
     }
     session->object.handles++; /* as in call_send */

@@ -310,7 +310,5 @@ void schedule_forced(void) {
     cpu->taken = NULL;
     choose(cpu, cpu->arch.current, false);
     sched_exit();
-    if (taken != NULL) {
-        object_put(&taken->object);
-    }
+    object_put(OBJECT_OF(taken));
 }

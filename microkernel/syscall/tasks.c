@@ -2,8 +2,6 @@
  * Images, tasks and threads.
  */
 #include <arch/timer.h>
-#include <foreign.h>
-#include <futex.h>
 #include <sched.h>
 #include <syscall.h>
 
