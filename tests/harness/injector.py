@@ -15,7 +15,7 @@ SERVICES = ["vfs", "net", "console", "aiproxy", "e1000", "devmgr", "init"]
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
 USER = 3
 WAIT = 0.7  # seconds for a server to come by before another one is tried
-STEPS = 400
+STEPS = 400  # at most, from the start of a turn or a life
 SYSCALL = b"\x0f\x05"
 
 Kill = collections.namedtuple("Kill", "service phase place function")
@@ -88,7 +88,8 @@ class Injector:
     def walk(self, name, registers):
         """Some instructions on. Returns the registers and, if the server was in the kernel on the
         way there, in which kind of entry."""
-        steps = int(STEPS ** self.random.random()) - 1
+        steps = self.random.choice([int(STEPS ** self.random.random()) - 1,
+                                    self.random.randrange(STEPS)])
         space = registers["cr3"]
         for _ in range(steps):
             before = registers["rip"]
@@ -108,23 +109,34 @@ class Injector:
     def kill_at(self, name, registers, phase):
         """Kills the server where it stands, after a walk."""
         registers, way = self.walk(name, registers)
-        if registers is None:
-            return False
+        return registers is not None and self.spoil(name, registers, way or phase)
+
+    def spoil(self, name, registers, phase):
+        """Sends the server to nowhere."""
         function = self.programs[name].function(registers["rip"])
         self.gdb.set_register("rip", 0x1000 + self.random.randrange(0xe000))
-        self.kills.append(Kill(name, way or phase, registers["rip"], function))
+        self.kills.append(Kill(name, phase, registers["rip"], function))
         if self.verbose:
             print(f"{time.monotonic():.1f} {self.kills[-1]}", flush=True)
         return True
 
     def kill_in_turn(self, name):
-        """Kills in a turn, most of them between its first and its 400th instruction."""
-        registers = self.reach(name, self.programs[name].turn)
+        """Kills in a turn: within some hundred instructions of its start, or when all is done and
+        only the commit is missing."""
+        turn = self.programs[name].turn
+        registers = self.reach(name, turn)
         if registers is None:
             return False
         kind = registers["rax"]
-        return self.kill_at(name, registers,
-                            EVENTS[kind] if kind < len(EVENTS) else "receive")
+        phase = EVENTS[kind] if kind < len(EVENTS) else "receive"
+        if self.random.random() < 0.4:
+            return self.kill_at_commit(name, phase)
+        return self.kill_at(name, registers, phase)
+
+    def kill_at_commit(self, name, phase="turn"):
+        """Kills at the system call that would have been the commit."""
+        registers = self.reach(name, self.programs[name].turn - len(SYSCALL))
+        return registers is not None and self.spoil(name, registers, phase + ", commit")
 
     def kill_in_start(self, name):
         """Kills between the entry and the first event."""
@@ -140,6 +152,10 @@ class Injector:
             for _ in range(2):
                 if self.random.random() < 0.25:
                     self.kill_in_start(name)
+        self.leave()
+
+    def leave(self):
+        """Lets the machine run."""
         self.gdb.stop()
         self.gdb.resume()
 
