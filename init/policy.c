@@ -4,9 +4,25 @@
 
 #include <common/string.h>
 
-static bool same_death(const struct death *a, const struct death *b) {
-    return a->vector == b->vector && a->place == b->place && a->event == b->event &&
-           (a->event != EVENT_CALL || a->token == b->token);
+static bool same_event(const struct death *a, const struct death *b) {
+    return a->event == b->event && (a->event != EVENT_CALL || a->token == b->token);
+}
+
+static bool same_fault(const struct death *a, const struct death *b) {
+    return a->vector == b->vector && a->place == b->place;
+}
+
+/* How often in a row the same thing has happened, with this death. */
+static void count(struct policy *policy, const struct death *death) {
+    bool rapid = death->life < POLICY_RAPID_NS && death->turns < POLICY_RAPID_COMMITS;
+    bool stuck = policy->stuck != 0 && same_event(&policy->last, death) &&
+                 (death->event == EVENT_CALL || rapid);
+    bool same =
+        policy->same != 0 && same_event(&policy->last, death) && same_fault(&policy->last, death);
+    policy->stuck = stuck ? policy->stuck + 1 : 1;
+    policy->same = same ? policy->same + 1 : 1;
+    policy->rapid = rapid ? policy->rapid + 1 : 1;
+    policy->last = *death;
 }
 
 static uint64_t backoff(uint32_t rapid) {
@@ -31,24 +47,25 @@ static uint32_t poison(struct policy *policy, uint64_t now) {
     return policy->poisonings >= POLICY_POISON_LIMIT ? STEP_NEW_INSTANCE : STEP_POISON;
 }
 
-struct verdict policy_judge(struct policy *policy, const struct death *death, uint64_t started,
-                            uint64_t now) {
+struct verdict policy_judge(struct policy *policy, const struct death *death, uint64_t now) {
     struct verdict verdict = {STEP_RETRY, 0, 0};
-    policy->same = policy->same != 0 && same_death(&policy->last, death) ? policy->same + 1 : 1;
-    policy->last = *death;
-    policy->rapid = now - started < POLICY_RAPID_NS ? policy->rapid + 1 : 1;
-    if (policy->same >= POLICY_SAME_LIMIT) {
-        policy->same = 0;
+    count(policy, death);
+    if (policy->same >= POLICY_SAME_LIMIT || policy->stuck >= POLICY_STUCK_LIMIT) {
+        policy->same = policy->stuck = 0;
         verdict.step = death->event == EVENT_CALL ? poison(policy, now) : STEP_NEW_INSTANCE;
     }
     if (verdict.step == STEP_POISON) {
         verdict.flags = RESET_POISON;
     }
     if (verdict.step == STEP_NEW_INSTANCE) {
-        verdict.flags = RESET_COLD | (death->event == EVENT_CALL ? RESET_POISON : 0);
+        verdict.flags = RESET_COLD | (death->event == EVENT_CALL ? RESET_POISON : RESET_DROP);
         policy->poisonings = 0;
     }
     verdict.delay_ns = backoff(policy->rapid);
+    if (death->event == EVENT_CALL && verdict.step != STEP_RETRY) {
+        policy->rapid = 0; /* the cause is gone: the other clients need not wait */
+        verdict.delay_ns = 0;
+    }
     return verdict;
 }
 

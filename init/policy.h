@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What to do when a service dies: the ladder of docs/spec/recovery.md as a function of what is
+ * What to do when a service dies: the ladder of docs/spec/manifest.md as a function of what is
  * known about this death and the ones before. No system calls.
  */
 #pragma once
@@ -15,6 +15,8 @@ struct death {
     uint64_t place;  /* instruction address; exit code for POLICY_EXIT */
     uint64_t event;  /* enum event_kind of the unfinished turn */
     uint64_t token;  /* of its call */
+    uint64_t life;   /* ns since the start */
+    uint64_t turns;  /* committed since then */
 };
 #define POLICY_EXIT 0x1000u /* the program ended by itself */
 #define POLICY_HANG 0x1001u /* it used too much CPU time in one turn */
@@ -22,6 +24,7 @@ struct death {
 struct policy {
     struct death last;
     uint32_t same;       /* deaths in a row equal to `last` */
+    uint32_t stuck;      /* deaths in a row in the event of `last`, wherever */
     uint32_t rapid;      /* deaths in a row, each soon after its start */
     uint32_t poisonings; /* since the last new instance */
     uint64_t poisoned_ns;
@@ -36,16 +39,17 @@ struct verdict {
 };
 
 #define POLICY_SAME_LIMIT 3
+#define POLICY_STUCK_LIMIT 6
 #define POLICY_POISON_LIMIT 3
 #define POLICY_POISON_MEMORY_NS 60000000000ull
-#define POLICY_RAPID_NS 10000000000ull /* a life shorter than this is a rapid death */
+#define POLICY_RAPID_NS 10000000000ull /* a life shorter than this, */
+#define POLICY_RAPID_COMMITS 16        /* with fewer turns than this, ends in a rapid death */
 #define POLICY_RAPID_FREE 3            /* rapid deaths without a delay */
 #define POLICY_DELAY_NS 100000000ull   /* the first delay; doubled each time */
 #define POLICY_DELAY_MAX_NS 30000000000ull
 
-/* Judges a death at `now` of a service that was started at `started`. */
-struct verdict policy_judge(struct policy *policy, const struct death *death, uint64_t started,
-                            uint64_t now);
+/* Judges a death at `now`. */
+struct verdict policy_judge(struct policy *policy, const struct death *death, uint64_t now);
 
 /* An operator's restart: earlier deaths are forgotten. */
 void policy_forget(struct policy *policy);

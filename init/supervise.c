@@ -78,15 +78,18 @@ static void stay_stopped(struct service *service) {
 }
 
 /* Restarts now or later, as the policy says. */
-static void act(struct service *service, const struct death *death) {
+static void act(struct service *service, struct death death) {
+    if (upgrade_death(service, &death)) {
+        return;
+    }
     uint64_t now = time_now_ns();
-    struct verdict verdict = policy_judge(&service->policy, death, service->started_ns, now);
+    struct verdict verdict;
+    death.life = now - service->started_ns;
+    death.turns = service_turns(service);
+    verdict = policy_judge(&service->policy, &death, now);
     if (service->config->restart == RESTART_NEVER) {
         stay_stopped(service);
         log_line("service %s: %s; it stays stopped", service->config->name, service->reason);
-        return;
-    }
-    if (service_swap_back(service)) {
         return;
     }
     if (verdict.delay_ns == 0) {
@@ -104,15 +107,15 @@ static void act(struct service *service, const struct death *death) {
 }
 
 static void take_fault(struct service *service, const struct fault_message *fault) {
-    struct death death = {fault->vector, fault->rip, fault->event, fault->token};
+    struct death death = {fault->vector, fault->rip, fault->event, fault->token, 0, 0};
     service->crashes++;
     describe_fault(service, fault);
-    act(service, &death);
+    act(service, death);
 }
 
 static void take_exit(struct service *service, const struct fault_message *fault) {
     int64_t code = (int64_t)fault->error;
-    struct death death = {POLICY_EXIT, fault->error, fault->event, fault->token};
+    struct death death = {POLICY_EXIT, fault->error, fault->event, fault->token, 0, 0};
     service->crashes += code != 0;
     format(service->reason, sizeof service->reason, "exit code %ld", code);
     if (code == 0 && service->config->restart == RESTART_FAILURE) {
@@ -120,19 +123,23 @@ static void take_exit(struct service *service, const struct fault_message *fault
         log_line("service %s: has ended", service->config->name);
         return;
     }
-    act(service, &death);
+    act(service, death);
 }
 
 void supervise_call(struct event *event) {
     struct fault_message fault;
-    uint64_t index = event->badge - SUPERVISION_BADGE;
+    bool exporter = event->badge >= EXPORT_BADGE;
+    uint64_t index = event->badge - (exporter ? EXPORT_BADGE : SUPERVISION_BADGE);
     if (index >= init.service_count || event_data(event, &fault, sizeof fault) != OK) {
         reply_status(event->token, E_INVALID);
         return;
     }
     /* The thread stays stopped; what happens to it is up to the reset. */
     reply_status(event->token, OK);
-    if (event->label == FAULT_LABEL_EXIT) {
+    if (exporter) {
+        bool exit = event->label == FAULT_LABEL_EXIT;
+        upgrade_export_ended(&init.services[index], exit ? -(status_t)fault.error : E_FAULT);
+    } else if (event->label == FAULT_LABEL_EXIT) {
         take_exit(&init.services[index], &fault);
     } else {
         take_fault(&init.services[index], &fault);
@@ -146,11 +153,11 @@ static void check_turn(struct service *service) {
         information.main_state == THREAD_RECEIVING || information.turn_ns < TURN_LIMIT_NS) {
         return;
     }
-    struct death death = {POLICY_HANG, 0, EVENT_NOTIFY, 0};
+    struct death death = {POLICY_HANG, 0, information.event, information.token, 0, 0};
     service->crashes++;
-    format(service->reason, sizeof service->reason, "%lu s of CPU time in one turn",
-           information.turn_ns / NS_PER_S);
-    act(service, &death);
+    format(service->reason, sizeof service->reason, "%lu s of CPU time in one turn (%s)",
+           information.turn_ns / NS_PER_S, event_name(information.event));
+    act(service, death);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -159,11 +166,10 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 void supervise_tick(void) {
     uint64_t now = time_now_ns();
-    uint64_t next = now + TICK_NS;
+    uint64_t next = now + (upgrade_watch() ? UPGRADE_WATCH_NS : TICK_NS);
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
         if (service->state == SERVICE_RUNNING) {
-            service_swap_settle(service);
             check_turn(service);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {

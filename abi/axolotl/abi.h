@@ -25,89 +25,9 @@ enum status {
 
 #define SYSCALL_NATIVE 0x80000000u /* rax bit 31: a native call; without it a foreign one */
 
+#define SYSCALL(number, NAME, name, class, handles) SYS_##NAME = (number),
 enum syscall {
-    /* messages */
-    SYS_NULL = 0,
-    SYS_CALL = 1,
-    SYS_COMMIT_RECEIVE = 2,
-    SYS_REPLY = 3,
-    SYS_CALL_STAGE = 4,
-    SYS_CALL_CANCEL = 5,
-    SYS_LEASE_READ = 6,
-    SYS_LEASE_WRITE = 7,
-    SYS_ACTOR_BIND = 8,
-    /* handles */
-    SYS_HANDLE_CLOSE = 10,
-    SYS_HANDLE_COPY = 11,
-    SYS_HANDLE_REVOKE = 12,
-    SYS_HANDLE_INFO = 13,
-    SYS_HANDLE_GRANT = 14,
-    /* endpoints, sessions, notifications, timers */
-    SYS_ENDPOINT_CREATE = 16,
-    SYS_SESSION_CREATE = 17,
-    SYS_NOTIFICATION_CREATE = 18,
-    SYS_NOTIFICATION_SIGNAL = 19,
-    SYS_NOTIFICATION_WAIT = 20,
-    SYS_TIMER_CREATE = 21,
-    SYS_TIMER_SET = 22,
-    /* accounts, images, tasks */
-    SYS_ACCOUNT_CREATE = 24,
-    SYS_ACCOUNT_INFO = 25,
-    SYS_IMAGE_CREATE = 26,
-    SYS_IMAGE_INFO = 27,
-    SYS_TASK_CREATE = 28,
-    SYS_TASK_START = 29,
-    SYS_TASK_RESET = 30,
-    SYS_TASK_DESTROY = 31,
-    SYS_TASK_INFO = 32,
-    SYS_TASK_SUPERVISE = 33,
-    SYS_TASK_EXIT = 34,
-    SYS_TASK_CLONE = 35,
-    /* threads */
-    SYS_THREAD_CREATE = 40,
-    SYS_THREAD_EXIT = 41,
-    SYS_THREAD_YIELD = 42,
-    SYS_THREAD_SLEEP = 43,
-    SYS_THREAD_SCHEDULE = 44,
-    SYS_THREAD_INTERRUPT = 45,
-    SYS_THREAD_SET_FOREIGN = 46,
-    SYS_UPCALL_RETURN = 47,
-    SYS_FUTEX_WAIT = 48,
-    SYS_FUTEX_WAKE = 49,
-    SYS_THREAD_SET_BASE = 50,
-    /* memory */
-    SYS_MEMORY_CREATE = 56,
-    SYS_MEMORY_CLONE = 57,
-    SYS_MEMORY_READ = 58,
-    SYS_MEMORY_WRITE = 59,
-    SYS_MEMORY_INFO = 60,
-    SYS_MEMORY_SUPPLY = 61,
-    SYS_ARENA_CREATE = 62,
-    SYS_MAP = 63,
-    SYS_UNMAP = 64,
-    SYS_PROTECT = 65,
-    /* machine */
-    SYS_IRQ_BIND = 72,
-    SYS_IRQ_ACK = 73,
-    SYS_PORT_READ = 74,
-    SYS_PORT_WRITE = 75,
-    SYS_PORT_DRAIN = 76,
-    SYS_PORT_FILL = 77,
-    SYS_DEVICE_CONFIG = 78,
-    SYS_DEVICE_BAR = 79,
-    SYS_DEVICE_IRQ = 80,
-    SYS_DEVICE_DMA = 81,
-    SYS_DEVICE_ENABLE = 82,
-    /* system object */
-    SYS_SYSTEM_INFO = 88,
-    SYS_SYSTEM_PCI_READ = 89,
-    SYS_SYSTEM_IOPORT = 90,
-    SYS_SYSTEM_IRQ = 91,
-    SYS_SYSTEM_DEVICE = 92,
-    SYS_SYSTEM_MEMORY = 93,
-    SYS_SYSTEM_REBOOT = 94,
-    SYS_LOG_WRITE = 95,
-    SYS_LOG_READ = 96,
+#include <axolotl/syscall.def>
     SYS_COUNT = 97,
 };
 
@@ -213,6 +133,7 @@ enum object_type {
     OBJECT_TYPE_COUNT = 15,
 };
 
+#define RIGHT_NONE 0u
 #define RIGHT_COPY 0x001u    /* HANDLE_COPY, sending a copy in a message, HANDLE_GRANT */
 #define RIGHT_REVOKE 0x002u  /* HANDLE_REVOKE */
 #define RIGHT_READ 0x004u    /* memory: map or read; others: info, configuration reads */
@@ -356,13 +277,15 @@ struct task_info {
     uint32_t main_state; /* enum thread_state of the main thread */
     uint32_t priority;   /* effective, of the main thread */
     uint64_t cpu_ns;     /* all incarnations */
-    uint64_t turn_ns;    /* CPU time since the last event was received */
+    uint64_t turn_ns;    /* CPU time of the present turn; 0 while it waits for an event */
     uint64_t commits;
     uint64_t switches;     /* times a thread of it was switched to */
     uint64_t memory;       /* bytes charged to its account */
     uint64_t memory_limit; /* of its account */
     int32_t exit_code;
     uint32_t last_cpu;
+    uint64_t event; /* enum event_kind of the present turn */
+    token_t token;  /* its call, if it is one */
 };
 
 /* TASK_CREATE: one structure, read from the caller's memory. */
@@ -404,11 +327,8 @@ struct fault_message {
     uint64_t vector;  /* CPU exception, or FAULT_VECTOR_* */
     uint64_t error;   /* error code; exit code for FAULT_LABEL_EXIT */
     uint64_t address; /* CR2 for a page fault */
-    uint64_t rip;
-    uint64_t rsp;
-    uint64_t rflags;
-    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15;
+    uint64_t rbx, rbp, rsp, rip, rflags, rcx, r11;
     uint64_t event;   /* enum event_kind of the unfinished turn, EVENT_NONE if none */
     uint64_t badge;   /* its badge, cookie or bits */
     uint64_t token;   /* its call, if it is one */
@@ -423,9 +343,8 @@ _Static_assert(sizeof(struct fault_message) <= MESSAGE_WORDS * 8, "ABI");
 /* Foreign threads: the page that THREAD_SET_FOREIGN names. The kernel stores the program's
  * registers here before it enters the upcall, UPCALL_RETURN loads them. */
 struct upcall_page {
-    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t rip, rflags, fs_base, gs_base;
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15;
+    uint64_t rbx, rbp, rsp, rip, rflags, rcx, r11, fs_base, gs_base;
     uint64_t reason; /* UPCALL_SYSCALL, UPCALL_FAULT, UPCALL_INTERRUPT */
     uint64_t vector; /* UPCALL_FAULT */
     uint64_t error;

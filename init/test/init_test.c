@@ -10,29 +10,52 @@
 
 /* ---- Policy ------------------------------------------------------------------------------- */
 
-static const struct death in_call = {14, 0x1000, EVENT_CALL, 77};
-static const struct death in_start = {14, 0x2000, EVENT_NONE, 0};
+#define LONG_LIFE (100 * SECOND)
+
+static const struct death in_call = {14, 0x1000, EVENT_CALL, 77, LONG_LIFE, 1000};
+static const struct death in_start = {14, 0x2000, EVENT_NONE, 0, SECOND, 0};
 
 TEST(same_call_is_poisoned_at_the_third_time) {
     struct policy policy = {0};
     struct death other = in_call;
     other.token = 78;
-    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
-    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
-    CHECK_EQ(policy_judge(&policy, &other, 0, 100 * SECOND).step, STEP_RETRY);
-    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
-    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
-    struct verdict verdict = policy_judge(&policy, &in_call, 0, 100 * SECOND);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &other, 0).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+    struct verdict verdict = policy_judge(&policy, &in_call, 0);
     CHECK_EQ(verdict.step, STEP_POISON);
     CHECK_EQ(verdict.flags, RESET_POISON);
     CHECK_EQ(verdict.delay_ns, 0);
-    CHECK_EQ(policy_judge(&policy, &in_call, 0, 100 * SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+}
+
+TEST(same_call_is_poisoned_wherever_it_fails) {
+    struct policy policy = {0};
+    for (uint64_t i = 1; i < POLICY_STUCK_LIMIT; i++) {
+        struct death death = {14, 0x1000 + i, EVENT_CALL, 77, LONG_LIFE, 1000};
+        CHECK_EQ(policy_judge(&policy, &death, 0).step, STEP_RETRY);
+    }
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_POISON);
+    CHECK_EQ(policy_judge(&policy, &in_call, 0).step, STEP_RETRY);
+}
+
+/* A poisoned call ends what made the other clients wait. */
+TEST(poisoning_ends_the_waiting) {
+    struct policy policy = {0};
+    struct death death = in_call;
+    death.life = death.turns = 0;
+    for (uint64_t i = 0; i < 30; i++) {
+        death.token = 77 + i / 3;
+        CHECK_EQ(policy_judge(&policy, &death, i * 61 * SECOND).delay_ns, 0);
+    }
 }
 
 static struct verdict third(struct policy *policy, uint64_t now) {
-    policy_judge(policy, &in_call, now - 50 * SECOND, now);
-    policy_judge(policy, &in_call, now - 50 * SECOND, now);
-    return policy_judge(policy, &in_call, now - 50 * SECOND, now);
+    policy_judge(policy, &in_call, now);
+    policy_judge(policy, &in_call, now);
+    return policy_judge(policy, &in_call, now);
 }
 
 TEST(three_poisonings_make_a_new_instance) {
@@ -50,28 +73,42 @@ TEST(three_poisonings_make_a_new_instance) {
 
 TEST(other_events_lead_to_a_new_instance) {
     struct policy policy = {0};
-    policy_judge(&policy, &in_start, 0, 100 * SECOND);
-    policy_judge(&policy, &in_start, 0, 100 * SECOND);
-    struct verdict verdict = policy_judge(&policy, &in_start, 0, 100 * SECOND);
+    policy_judge(&policy, &in_start, 0);
+    policy_judge(&policy, &in_start, 0);
+    struct verdict verdict = policy_judge(&policy, &in_start, 0);
     CHECK_EQ(verdict.step, STEP_NEW_INSTANCE);
-    CHECK_EQ(verdict.flags, RESET_COLD);
+    CHECK_EQ(verdict.flags, RESET_COLD | RESET_DROP);
+    /* At other places too, if nothing else happens in between. */
+    for (uint64_t i = 1; i <= POLICY_STUCK_LIMIT; i++) {
+        struct death death = {14, 0x3000 + i, EVENT_NONE, 0, SECOND, 0};
+        CHECK_EQ(policy_judge(&policy, &death, 0).step,
+                 i < POLICY_STUCK_LIMIT ? STEP_RETRY : STEP_NEW_INSTANCE);
+    }
+    /* A server that works between its deaths keeps its state. */
+    for (uint64_t i = 0; i < 100; i++) {
+        struct death death = {14, 0x3000 + i, EVENT_NOTIFY, 0, SECOND, 1000};
+        struct verdict working = policy_judge(&policy, &death, 0);
+        CHECK_EQ(working.step, STEP_RETRY);
+        CHECK_EQ(working.delay_ns, 0);
+    }
 }
 
 TEST(rapid_deaths_wait) {
     struct policy policy = {0};
+    struct death slow = in_start;
+    slow.life = 10 * SECOND;
     uint64_t expected[] = {0, 0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        struct verdict verdict = policy_judge(&policy, &in_start, 5 * SECOND, 6 * SECOND);
-        CHECK_EQ(verdict.delay_ns, expected[i] * 1000000);
+        CHECK_EQ(policy_judge(&policy, &in_start, 0).delay_ns, expected[i] * 1000000);
     }
     for (int i = 0; i < 100; i++) {
-        CHECK_EQ(policy_judge(&policy, &in_start, 0, SECOND).delay_ns, POLICY_DELAY_MAX_NS);
+        CHECK_EQ(policy_judge(&policy, &in_start, 0).delay_ns, POLICY_DELAY_MAX_NS);
     }
-    CHECK_EQ(policy_judge(&policy, &in_start, 0, 10 * SECOND).delay_ns, 0);
-    policy_judge(&policy, &in_start, 0, SECOND);
-    policy_judge(&policy, &in_start, 0, SECOND);
+    CHECK_EQ(policy_judge(&policy, &slow, 0).delay_ns, 0);
+    policy_judge(&policy, &in_start, 0);
+    policy_judge(&policy, &in_start, 0);
     policy_forget(&policy);
-    CHECK_EQ(policy_judge(&policy, &in_start, 0, SECOND).step, STEP_RETRY);
+    CHECK_EQ(policy_judge(&policy, &in_start, 0).step, STEP_RETRY);
 }
 
 /* ---- Archive ------------------------------------------------------------------------------ */

@@ -8,7 +8,8 @@
 #include "object.h"
 #include <arch/types.h>
 
-/* Takes over the RAM that boot information calls usable, minus what is reserved. */
+/* Takes over the RAM that boot information calls usable, and the page-aligned boot modules as
+ * allocated (share count 1). */
 struct boot_info;
 void frame_init(const struct boot_info *info);
 
@@ -17,13 +18,12 @@ phys_t frame_alloc(void);
 phys_t frame_alloc_zeroed(void);
 /* `count` contiguous frames, zeroed, below 4 GiB; 0 when there is no such run. */
 phys_t frame_alloc_run(uint64_t count);
+/* Kernel pointer to the content; of frame 0: zeroes, not to be changed. */
+char *frame_bytes(phys_t frame);
 /* Drops one share; the last one frees the frame. */
 void frame_free(phys_t frame);
 void frame_share(phys_t frame);
 uint32_t frame_shares(phys_t frame);
-/* Boot modules: takes frames that frame_init left out as if allocated (share count 1). */
-void frame_adopt(phys_t frame);
-bool frame_is_ram(phys_t start, uint64_t length);
 
 uint64_t frame_total(void);
 uint64_t frame_free_count(void);

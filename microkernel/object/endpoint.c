@@ -2,15 +2,11 @@
  * Endpoints and sessions.
  */
 #include <call.h>
-#include <debug.h>
 #include <task.h>
 
 status_t endpoint_create(struct account *account, struct endpoint **out) {
     struct endpoint *endpoint;
-    status_t status = object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint));
     for (unsigned i = 0; i < PRIORITIES; i++) {
         list_init(&endpoint->queues[i]);
     }
@@ -36,6 +32,37 @@ void endpoint_no_handles(struct object *object) {
     drain(endpoint);
 }
 
+bool session_lost(const struct session *session) {
+    return session->cold_epoch != session->endpoint->cold_epoch &&
+           (session->badge & BADGE_ROOT) == 0;
+}
+
+static struct call *lost_call(const struct endpoint *endpoint) {
+    for (unsigned i = 0; i < PRIORITIES; i++) {
+        LIST_FOR_EACH(link, &endpoint->queues[i]) {
+            struct call *call = LIST_ENTRY(link, struct call, link);
+            if (session_lost(call->session)) {
+                return call;
+            }
+        }
+    }
+    return NULL;
+}
+
+void endpoint_forget(struct endpoint *endpoint) {
+    endpoint->cold_epoch++;
+    for (struct call *call; (call = lost_call(endpoint)) != NULL;) {
+        call_fail(call, E_RESET); /* may change the queues beyond this call */
+    }
+    LIST_FOR_EACH_SAFE(link, &endpoint->closed) {
+        struct session *session = LIST_ENTRY(link, struct session, closed_link);
+        if (session_lost(session)) {
+            list_remove(link);
+            object_put(&session->object);
+        }
+    }
+}
+
 void endpoint_unbind(struct endpoint *endpoint) {
     endpoint->server = NULL;
     if (endpoint->dead) {
@@ -44,19 +71,10 @@ void endpoint_unbind(struct endpoint *endpoint) {
     object_put(&endpoint->object);
 }
 
-void endpoint_destroy(struct object *object) {
-    struct endpoint *endpoint = (struct endpoint *)object;
-    ASSERT(endpoint->server == NULL && endpoint->ready == 0 && list_empty(&endpoint->cancels));
-    ASSERT(list_empty(&endpoint->closed)); /* a session in it refers to the endpoint */
-}
-
 status_t session_create(struct account *account, struct endpoint *endpoint, uint64_t badge,
                         struct session **out) {
     struct session *session;
-    status_t status = object_create(OBJECT_SESSION, sizeof(*session), account, &session);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_SESSION, sizeof(*session), account, &session));
     session->endpoint = endpoint;
     object_get(&endpoint->object);
     session->badge = badge;
@@ -69,9 +87,8 @@ status_t session_create(struct account *account, struct endpoint *endpoint, uint
 void session_no_handles(struct object *object) {
     struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
-    bool lost = session->cold_epoch != endpoint->cold_epoch && (session->badge & BADGE_ROOT) == 0;
     /* A session made in a turn that is being undone never existed for its server. */
-    if (endpoint->dead || lost || (object->flags & OBJECT_PROVISIONAL) != 0 ||
+    if (endpoint->dead || session_lost(session) || (object->flags & OBJECT_PROVISIONAL) != 0 ||
         !list_unlinked(&session->closed_link)) {
         return;
     }

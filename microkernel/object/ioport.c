@@ -3,6 +3,7 @@
  * come first, so that none is lost.
  */
 #include <arch/port.h>
+#include <common/string.h>
 #include <debug.h>
 #include <machine.h>
 #include <system.h>
@@ -11,14 +12,14 @@
 
 status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
                        struct ioport **out) {
-    status_t status = object_create(OBJECT_IOPORT, sizeof(struct ioport), account, out);
-    if (status == OK) {
-        (*out)->base = (uint16_t)base;
-        (*out)->count = (uint16_t)count;
-        (*out)->log = base <= LOG_UART && LOG_UART < base + count;
-        list_init(&(*out)->kept_link);
-    }
-    return status;
+    struct ioport *ioport;
+    TRY(object_create(OBJECT_IOPORT, sizeof(*ioport), account, &ioport));
+    ioport->base = (uint16_t)base;
+    ioport->count = (uint16_t)count;
+    ioport->log = base <= LOG_UART && LOG_UART < base + count;
+    list_init(&ioport->kept_link);
+    *out = ioport;
+    return OK;
 }
 
 void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value) {
@@ -26,30 +27,11 @@ void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32
         ioport->log = false;
         log_console(system_verbose());
     }
-    uint16_t port = (uint16_t)(ioport->base + offset);
-    switch (width) {
-    case 1:
-        port_out8(port, (uint8_t)value);
-        break;
-    case 2:
-        port_out16(port, (uint16_t)value);
-        break;
-    default:
-        port_out32(port, value);
-        break;
-    }
+    port_write((uint16_t)(ioport->base + offset), width, value);
 }
 
 uint32_t ioport_read(struct ioport *ioport, uint32_t offset, uint32_t width) {
-    uint16_t port = (uint16_t)(ioport->base + offset);
-    switch (width) {
-    case 1:
-        return port_in8(port);
-    case 2:
-        return port_in16(port);
-    default:
-        return port_in32(port);
-    }
+    return port_read((uint16_t)(ioport->base + offset), width);
 }
 
 uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uint32_t data,
@@ -70,11 +52,8 @@ uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uin
 
 void ioport_commit(struct ioport *ioport) {
     /* Bytes of an earlier incarnation that were not asked for again stay. */
-    uint8_t left = (uint8_t)(ioport->kept_length - ioport->kept_next);
-    for (uint8_t i = 0; i < left; i++) {
-        ioport->kept[i] = ioport->kept[ioport->kept_next + i];
-    }
-    ioport->kept_length = left;
+    ioport->kept_length = (uint8_t)(ioport->kept_length - ioport->kept_next);
+    memmove(ioport->kept, ioport->kept + ioport->kept_next, ioport->kept_length);
     ioport->kept_next = 0;
 }
 

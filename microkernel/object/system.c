@@ -43,7 +43,7 @@ static void describe_system(struct system_info *out) {
         .resets = counters.resets,
         .unknown_calls = counters.unknown_calls,
         .cpus = cpu_count(),
-        .tsc_at_entry = clock.tsc_entry,
+        .tsc_at_entry = clock.tsc_base,
         .log_head = log_head(),
     };
     for (uint32_t id = 0; id < cpu_count(); id++) {

@@ -102,15 +102,15 @@ TEST(good_tables) {
     CHECK_EQ(info.apic_ids[2], 256);
     REQUIRE(info.io_apic_count == 1);
     CHECK_EQ(info.io_apics[0].address, 0xfec00000);
-    CHECK(info.isa[0].present && info.isa[0].gsi == 2 && !info.isa[0].level);
-    CHECK(info.isa[9].present && info.isa[9].level && info.isa[9].active_low);
-    CHECK(!info.isa[1].present);
+    CHECK(info.isa[0].gsi == 2 && !info.isa[0].level);
+    CHECK(info.isa[9].gsi == 9 && info.isa[9].level && info.isa[9].active_low);
+    CHECK(info.isa[1].gsi == 1 && !info.isa[1].level && !info.isa[1].active_low);
     CHECK_EQ(info.hpet, 0xfed00000);
     CHECK_EQ(info.ecam, 0xb0000000);
-    CHECK_EQ(info.ecam_bus_last, 255);
+    CHECK_EQ(info.ecam_size, 256u << 20);
     CHECK_EQ(info.pm_timer_port, 0x608);
-    CHECK_EQ(info.reset.address, 0xcf9);
-    CHECK_EQ(info.reset.value, 6);
+    CHECK_EQ(info.reset_port, 0xcf9);
+    CHECK_EQ(info.reset_value, 6);
 }
 
 TEST(old_rsdp_uses_the_rsdt) {

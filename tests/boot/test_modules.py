@@ -1,21 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Modules that are missing or damaged, and a manifest with an error: said, and the rest boots."""
-import io
-import os
 import re
-import tarfile
 
 import pytest
 
-import machine as tools
+from harness.archive import archive_with, program
 from harness.expected import SERVICES, assert_files, assert_running, services
-
-ARCHIVE = os.path.join(tools.BUILD, "boot", "boot.tar")
-
-
-def program(name):
-    """The stripped program that the ISO holds."""
-    return os.path.join(tools.BUILD, "boot", name + ".bin")
 
 
 def mentions(text, *words):
@@ -69,19 +59,6 @@ def test_damaged(machine, tmp_path, kind):
     messages = guest.boot() + guest.cmd("log")
     mentions(messages, "aiproxy", "empty" if kind == "empty" else "malformed")
     others(guest, "aiproxy")
-
-
-def archive_with(tmp_path, manifest):
-    """The boot archive with another manifest; `manifest` maps the old text to the new."""
-    path = tmp_path / "boot.tar"
-    with tarfile.open(ARCHIVE) as old, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
-        for member in old.getmembers():
-            data = old.extractfile(member).read() if member.isfile() else b""
-            if member.name == "manifest":
-                data = manifest(data.decode()).encode()
-                member.size = len(data)
-            new.addfile(member, io.BytesIO(data))
-    return str(path)
 
 
 def test_manifest_error_names_its_line(machine, tmp_path):

@@ -11,16 +11,6 @@
 
 enum { MADT_LOCAL = 0, MADT_IO = 1, MADT_OVERRIDE = 2, MADT_ADDRESS = 5, MADT_X2APIC = 9 };
 
-static uint8_t read8(const uint8_t *at) {
-    return *at;
-}
-
-static uint16_t read16(const uint8_t *at) {
-    uint16_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
 static uint32_t read32(const uint8_t *at) {
     uint32_t value;
     memcpy(&value, at, sizeof(value));
@@ -61,46 +51,36 @@ static void processor_add(struct acpi_info *info, uint32_t apic_id, uint32_t fla
     }
 }
 
-/* MPS INTI flags: polarity in bits 0-1, trigger in 2-3; 0 is the ISA bus default (edge, high). */
-static void override_add(struct acpi_info *info, const uint8_t *entry) {
-    uint8_t source = read8(entry + 3);
-    uint16_t flags = read16(entry + 8);
-    if (source < 16) {
-        struct acpi_override *override = &info->isa[source];
-        override->present = true;
-        override->gsi = read32(entry + 4);
-        override->active_low = (flags & 3) == 3;
-        override->level = (flags >> 2 & 3) == 3;
-    }
-}
-
 static void madt_entry(struct acpi_info *info, const uint8_t *entry, uint8_t size) {
-    switch (read8(entry)) {
+    static const uint8_t least[] = {[MADT_LOCAL] = 8,
+                                    [MADT_IO] = 12,
+                                    [MADT_OVERRIDE] = 10,
+                                    [MADT_ADDRESS] = 12,
+                                    [MADT_X2APIC] = 16};
+    if (entry[0] >= sizeof(least) || size < least[entry[0]]) {
+        return;
+    }
+    switch (entry[0]) {
     case MADT_LOCAL:
-        if (size >= 8) {
-            processor_add(info, read8(entry + 3), read32(entry + 4));
-        }
+        processor_add(info, entry[3], read32(entry + 4));
         break;
     case MADT_X2APIC:
-        if (size >= 16) {
-            processor_add(info, read32(entry + 4), read32(entry + 8));
-        }
+        processor_add(info, read32(entry + 4), read32(entry + 8));
         break;
     case MADT_IO:
-        if (size >= 12 && info->io_apic_count < ACPI_IO_APICS) {
+        if (info->io_apic_count < ACPI_IO_APICS) {
             info->io_apics[info->io_apic_count++] =
                 (struct acpi_io_apic){read32(entry + 4), read32(entry + 8)};
         }
         break;
-    case MADT_OVERRIDE:
-        if (size >= 10) {
-            override_add(info, entry);
+    case MADT_OVERRIDE: /* MPS INTI flags: polarity in bits 0-1, trigger in 2-3; 0: as on ISA */
+        if (entry[3] < ISA_LINES) {
+            info->isa[entry[3]] =
+                (struct irq_line){read32(entry + 4), (entry[8] >> 2 & 3) == 3, (entry[8] & 3) == 3};
         }
         break;
     case MADT_ADDRESS:
-        if (size >= 12) {
-            info->local_apic = read64(entry + 4);
-        }
+        info->local_apic = read64(entry + 4);
         break;
     default:
         break;
@@ -113,7 +93,7 @@ static void madt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
     }
     info->local_apic = read32(table + 36);
     for (uint32_t at = 44; at + 2 <= size;) {
-        uint8_t length = read8(table + at + 1);
+        uint8_t length = table[at + 1];
         if (length < 2 || length > size - at) {
             return;
         }
@@ -123,14 +103,13 @@ static void madt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
 }
 
 static void fadt_read(struct acpi_info *info, const uint8_t *table, uint32_t size) {
-    if (size >= 92 && read8(table + 91) == 4) { /* PM_TMR_LEN */
+    if (size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
         info->pm_timer_port = (uint16_t)read32(table + 76);
     }
-    if (size >= 129 && (read32(table + 112) & 1u << 10) != 0) { /* RESET_REG_SUP */
-        info->reset.space = read8(table + 116);
-        info->reset.width = read8(table + 117);
-        info->reset.address = read64(table + 120);
-        info->reset.value = read8(table + 128);
+    bool supported = size >= 129 && (read32(table + 112) & 1u << 10) != 0; /* RESET_REG_SUP */
+    if (supported && table[116] == 1 && table[117] != 0) {                 /* I/O space, width */
+        info->reset_port = (uint16_t)read64(table + 120);
+        info->reset_value = table[128];
     }
 }
 
@@ -144,14 +123,14 @@ static void table_read(struct acpi_info *info, phys_t address) {
         madt_read(info, table, size);
     } else if (memcmp(table, "FACP", 4) == 0) {
         fadt_read(info, table, size);
-    } else if (memcmp(table, "HPET", 4) == 0 && size >= 52 && read8(table + 40) == 0) {
+    } else if (memcmp(table, "HPET", 4) == 0 && size >= 52 && table[40] == 0) {
         info->hpet = read64(table + 44);
     } else if (memcmp(table, "MCFG", 4) == 0) {
         for (uint32_t at = 44; at + 16 <= size; at += 16) {
-            if (read16(table + at + 8) == 0 && read8(table + at + 11) >= read8(table + at + 10)) {
-                info->ecam = read64(table + at);
-                info->ecam_bus_first = read8(table + at + 10);
-                info->ecam_bus_last = read8(table + at + 11);
+            const uint8_t *entry = table + at;
+            if ((read32(entry + 8) & 0xffff) == 0) {
+                info->ecam = read64(entry);
+                info->ecam_size = (entry[11] + 1ull) << 20;
                 break;
             }
         }
@@ -159,10 +138,13 @@ static void table_read(struct acpi_info *info, phys_t address) {
 }
 
 void acpi_parse(struct acpi_info *info, const uint8_t rsdp[40]) {
+    for (uint32_t i = 0; i < ISA_LINES; i++) {
+        info->isa[i].gsi = i;
+    }
     if (memcmp(rsdp, "RSD PTR ", 8) != 0 || !checksum_ok(rsdp, 20)) {
         return;
     }
-    bool extended = read8(rsdp + 15) >= 2 && checksum_ok(rsdp, 36) && read64(rsdp + 24) != 0;
+    bool extended = rsdp[15] >= 2 && checksum_ok(rsdp, 36) && read64(rsdp + 24) != 0;
     phys_t root = extended ? read64(rsdp + 24) : read32(rsdp + 16);
     uint32_t entry_size = extended ? 8 : 4;
     uint32_t size;

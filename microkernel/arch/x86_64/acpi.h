@@ -3,18 +3,14 @@
  */
 #pragma once
 
-#include <arch/types.h>
+#include <arch/irq.h>
 
 #define ACPI_IO_APICS 8
+#define ISA_LINES 16u
 
 struct acpi_io_apic {
     phys_t address;
     uint32_t gsi_base;
-};
-
-struct acpi_override {
-    uint32_t gsi;
-    bool present, level, active_low;
 };
 
 struct acpi_info {
@@ -24,16 +20,13 @@ struct acpi_info {
     uint32_t apic_ids[CPU_MAX]; /* enabled processors, in MADT order */
     uint32_t io_apic_count;
     struct acpi_io_apic io_apics[ACPI_IO_APICS];
-    struct acpi_override isa[16];
+    struct irq_line isa[ISA_LINES]; /* with the overrides */
     phys_t hpet;
-    phys_t ecam; /* of PCI segment 0, 0: none */
-    uint8_t ecam_bus_first, ecam_bus_last;
+    phys_t ecam;            /* memory-mapped configuration space of PCI segment 0 from bus 0 on */
+    uint64_t ecam_size;     /* 0: none */
     uint16_t pm_timer_port; /* 0: none */
-    struct {
-        uint8_t space, width; /* 0 memory, 1 I/O, 2 PCI; width 0: no reset register */
-        uint8_t value;
-        uint64_t address;
-    } reset;
+    uint16_t reset_port;    /* 0: none */
+    uint8_t reset_value;
 };
 extern struct acpi_info acpi;
 

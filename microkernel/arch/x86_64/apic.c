@@ -12,27 +12,6 @@
 #include "acpi.h"
 #include "machine.h"
 
-/* Local APIC registers, SDM 3A table 11-1. */
-enum {
-    LAPIC_ID = 0x20,
-    LAPIC_TASK_PRIORITY = 0x80,
-    LAPIC_EOI = 0xb0,
-    LAPIC_SPURIOUS = 0xf0,
-    LAPIC_COMMAND = 0x300,
-    LAPIC_COMMAND_HIGH = 0x310,
-    LAPIC_LVT_TIMER = 0x320,
-    LAPIC_LVT_LINT0 = 0x350,
-    LAPIC_LVT_LINT1 = 0x360,
-    LAPIC_LVT_ERROR = 0x370,
-    LAPIC_TIMER_INITIAL = 0x380,
-    LAPIC_TIMER_CURRENT = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3e0,
-};
-#define LAPIC_ENABLE 0x100u
-#define LVT_MASKED 0x10000u
-#define LVT_NMI 0x400u
-#define LVT_EXTINT 0x700u
-#define LVT_TSC_DEADLINE 0x40000u
 #define COMMAND_PENDING 0x1000u
 #define DIVIDE_BY_1 0xbu
 #define APIC_BASE_ENABLE 0x800u
@@ -46,7 +25,6 @@ enum {
 
 #define LINES (IRQ_VECTOR_END - IRQ_VECTOR_FIRST)
 #define GSI_NONE (~0u)
-#define PIC_LINES 16u
 
 struct line {
     bool used, level;
@@ -65,11 +43,11 @@ static uint32_t io_apic_count;
 static volatile uint32_t *lapic; /* NULL: x2APIC */
 static uint16_t pic_mask = 0xffff;
 
-static uint32_t lapic_read(uint32_t offset) {
+uint32_t lapic_read(uint32_t offset) {
     return lapic != NULL ? lapic[offset / 4] : (uint32_t)msr_read(MSR_X2APIC + offset / 16);
 }
 
-static void lapic_write(uint32_t offset, uint32_t value) {
+void lapic_write(uint32_t offset, uint32_t value) {
     if (LIKELY(lapic != NULL)) {
         lapic[offset / 4] = value;
     } else {
@@ -91,19 +69,6 @@ void apic_send(uint32_t apic_id, uint32_t command) {
     }
     lapic_write(LAPIC_COMMAND_HIGH, apic_id << 24);
     lapic_write(LAPIC_COMMAND, command);
-}
-
-void apic_timer_set(uint32_t count) {
-    lapic_write(LAPIC_TIMER_INITIAL, count);
-}
-
-uint32_t apic_timer_count(void) {
-    return lapic_read(LAPIC_TIMER_CURRENT);
-}
-
-void apic_timer_deadline_mode(void) {
-    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
-    __asm__ volatile("mfence"); /* SDM 3A 11.5.4.1: before the first write of the MSR */
 }
 
 void apic_cpu_init(void) {
@@ -206,12 +171,7 @@ static void redirection_write(const struct line *line, uint32_t flags) {
 }
 
 void irq_isa_line(uint32_t isa, struct irq_line *line) {
-    *line = (struct irq_line){.gsi = isa};
-    if (isa < 16 && acpi.isa[isa].present && io_apic_count != 0) {
-        line->gsi = acpi.isa[isa].gsi;
-        line->level = acpi.isa[isa].level;
-        line->active_low = acpi.isa[isa].active_low;
-    }
+    *line = io_apic_count != 0 ? acpi.isa[isa] : (struct irq_line){.gsi = isa};
 }
 
 static bool gsi_in_use(uint32_t gsi) {
@@ -224,7 +184,7 @@ static bool gsi_in_use(uint32_t gsi) {
 }
 
 static struct line *line_alloc(void) {
-    for (uint32_t i = io_apic_count == 0 ? PIC_LINES : 0; i < LINES; i++) {
+    for (uint32_t i = ISA_LINES; i < LINES; i++) { /* the first are the 8259 pair's */
         if (!lines[i].used) {
             return &lines[i];
         }
@@ -238,7 +198,7 @@ static inline uint32_t line_vector(const struct line *line) {
 
 status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     const struct io_apic *apic = io_apic_of(wanted->gsi);
-    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= PIC_LINES)) {
+    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= ISA_LINES)) {
         return E_NOT_FOUND;
     }
     if (gsi_in_use(wanted->gsi)) {
@@ -272,7 +232,8 @@ status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) 
     return OK;
 }
 
-static void line_mask(const struct line *line, bool masked) {
+void irq_mask(uint32_t vector, bool masked) {
+    const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
     if (!line->used || line->gsi == GSI_NONE) {
         return;
     }
@@ -288,16 +249,8 @@ static void line_mask(const struct line *line, bool masked) {
     pic_write_mask(mask);
 }
 
-void irq_mask(uint32_t vector) {
-    line_mask(&lines[vector - IRQ_VECTOR_FIRST], true);
-}
-
-void irq_unmask(uint32_t vector) {
-    line_mask(&lines[vector - IRQ_VECTOR_FIRST], false);
-}
-
 void irq_release(uint32_t vector) {
-    irq_mask(vector);
+    irq_mask(vector, true);
     lines[vector - IRQ_VECTOR_FIRST].used = false;
 }
 
@@ -325,9 +278,9 @@ void irq_interrupt(uint32_t vector) {
     }
     const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
     if (line->level) {
-        line_mask(line, true); /* before the EOI, or it would come again at once */
+        irq_mask(vector, true); /* before the EOI, or it would come again at once */
     }
-    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + PIC_LINES) {
+    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + ISA_LINES) {
         if (!pic_acknowledge(vector - IRQ_VECTOR_FIRST)) {
             return;
         }

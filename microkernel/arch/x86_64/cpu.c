@@ -7,7 +7,6 @@
 #include <arch/hooks.h>
 #include <arch/paging.h>
 #include <arch/port.h>
-#include <arch/switch.h>
 #include <common/string.h>
 #include <debug.h>
 
@@ -279,8 +278,8 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
 
 void arch_reboot(void) {
     const struct table_register none = {0, 0};
-    if (acpi.reset.width != 0 && acpi.reset.space == 1) {
-        port_out8((uint16_t)acpi.reset.address, acpi.reset.value);
+    if (acpi.reset_port != 0) {
+        port_out8(acpi.reset_port, acpi.reset_value);
     }
     port_out8(0x64, 0xfe); /* i8042: pulse the reset line */
     for (int i = 0; i < 100000; i++) {

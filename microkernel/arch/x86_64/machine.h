@@ -4,7 +4,7 @@
 #pragma once
 
 #include <arch/boot.h>
-#include <arch/cpu.h>
+#include <arch/switch.h>
 
 /* ---- Registers --------------------------------------------------------------------------- */
 
@@ -97,6 +97,29 @@ static inline void cr4_write(uint64_t value) {
 #define VECTOR_ENTER 0xf2u /* come and wait for the lock: to be stopped, or to shoot down */
 #define VECTOR_SPURIOUS 0xffu
 
+/* ---- Local APIC, SDM 3A table 11-1 ----------------------------------------------------------- */
+
+enum {
+    LAPIC_ID = 0x20,
+    LAPIC_TASK_PRIORITY = 0x80,
+    LAPIC_EOI = 0xb0,
+    LAPIC_SPURIOUS = 0xf0,
+    LAPIC_COMMAND = 0x300,
+    LAPIC_COMMAND_HIGH = 0x310,
+    LAPIC_LVT_TIMER = 0x320,
+    LAPIC_LVT_LINT0 = 0x350,
+    LAPIC_LVT_LINT1 = 0x360,
+    LAPIC_LVT_ERROR = 0x370,
+    LAPIC_TIMER_INITIAL = 0x380,
+    LAPIC_TIMER_COUNT = 0x390,
+    LAPIC_TIMER_DIVIDE = 0x3e0,
+};
+#define LAPIC_ENABLE 0x100u
+#define LVT_MASKED 0x10000u
+#define LVT_NMI 0x400u
+#define LVT_EXTINT 0x700u
+#define LVT_TSC_DEADLINE 0x40000u
+
 /* What entry.asm pushes for an exception in the kernel. */
 struct exception_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
@@ -132,7 +155,6 @@ struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
 /* ---- layout.c -------------------------------------------------------------------------------- */
 
 extern uint64_t kernel_pml4[512];
-extern struct arch_space kernel_space;
 extern struct boot_info boot_info;
 
 /* Final kernel mappings: rights of the image's sections, direct map of all RAM. */
@@ -157,10 +179,9 @@ void layout_identity(bool on);
 void apic_init(void);     /* boot CPU: finds the APICs, masks every line */
 void apic_cpu_init(void); /* each CPU: enables its local APIC */
 void apic_eoi(void);
+uint32_t lapic_read(uint32_t offset);
+void lapic_write(uint32_t offset, uint32_t value);
 void apic_send(uint32_t apic_id, uint32_t command);
-void apic_timer_set(uint32_t count); /* one-shot; 0 disarms */
-uint32_t apic_timer_count(void);
-void apic_timer_deadline_mode(void);
 void irq_interrupt(uint32_t vector);
 #define APIC_INIT 0x4500u
 #define APIC_STARTUP 0x4600u

@@ -31,15 +31,8 @@ struct memory_entry {
 
 #define MEMORY_USABLE 1u
 
-struct framebuffer_tag {
-    uint32_t type, size;
-    uint64_t address;
-    uint32_t pitch, width, height;
-    uint8_t bpp, kind;
-    uint16_t reserved;
-    uint8_t red_shift, red_size, green_shift, green_size, blue_shift, blue_size;
-};
-#define FRAMEBUFFER_TAG_SIZE 32u /* without the colour fields */
+_Static_assert(offsetof(struct framebuffer_info, type) == 21, "the tag of Multiboot2");
+_Static_assert(offsetof(struct framebuffer_info, blue_size) == 27, "the tag of Multiboot2");
 
 static void text_copy(char *to, size_t room, const char *from, size_t size) {
     size_t length = strnlen(from, size);
@@ -78,133 +71,83 @@ static void module_add(struct boot_info *info, const uint8_t *tag, size_t size) 
     text_copy(module->command, sizeof(module->command), (const char *)tag + 16, size - 16);
 }
 
-static void range_insert(struct boot_info *info, phys_t start, phys_t end) {
-    uint32_t at = info->ram_count;
-    if (at == BOOT_RANGES) {
+/* To the end of a sorted list: what touches the last range makes that longer. */
+static void range_append(struct boot_range *ranges, uint32_t *count, phys_t start, phys_t end) {
+    if (start >= end) {
         return;
     }
-    while (at > 0 && info->ram[at - 1].start > start) {
-        info->ram[at] = info->ram[at - 1];
-        at--;
-    }
-    info->ram[at] = (struct boot_range){start, end};
-    info->ram_count++;
-}
-
-/* Removes [start, end) from a sorted list; the count may grow by one. */
-static void ranges_cut(struct boot_range *ranges, uint32_t *count, phys_t start, phys_t end) {
-    for (uint32_t i = 0; i < *count;) {
-        struct boot_range *range = &ranges[i];
-        if (range->end <= start || range->start >= end) {
-            i++;
-        } else if (range->start < start && range->end > end) {
-            if (*count < BOOT_RANGES) {
-                memmove(range + 2, range + 1, (*count - i - 1) * sizeof(*range));
-                range[1] = (struct boot_range){end, range->end};
-                (*count)++;
-            }
-            range->end = start; /* without room the upper part is lost, not the cut */
-            return;
-        } else if (range->start < start) {
-            range->end = start;
-            i++;
-        } else if (range->end > end) {
-            range->start = end;
-            i++;
-        } else {
-            memmove(range, range + 1, (*count - i - 1) * sizeof(*range));
-            (*count)--;
-        }
+    if (*count > 0 && ranges[*count - 1].end == start) {
+        ranges[*count - 1].end = end;
+    } else if (*count < BOOT_RANGES) {
+        ranges[(*count)++] = (struct boot_range){start, end};
     }
 }
 
-static void ranges_merge(struct boot_info *info) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < info->ram_count; i++) {
-        struct boot_range range = info->ram[i];
-        if (count > 0 && range.start <= info->ram[count - 1].end) {
-            if (range.end > info->ram[count - 1].end) {
-                info->ram[count - 1].end = range.end;
-            }
-        } else {
-            info->ram[count++] = range;
-        }
-    }
-    info->ram_count = count;
+static phys_t page_below(phys_t address) {
+    return address & ~(PAGE_SIZE - 1);
+}
+
+static phys_t page_above(phys_t address) {
+    return page_below(address + PAGE_SIZE - 1);
 }
 
 #define PHYSICAL_LIMIT (1ull << 46) /* what the direct map can hold */
 
-static bool entry_bounds(const struct memory_entry *entry, phys_t *start, phys_t *end) {
-    if (entry->base >= PHYSICAL_LIMIT) {
-        return false;
+/* Usable memory is rounded inwards to pages, all else outwards. An empty entry has start >= end. */
+static struct boot_range entry_range(const struct memory_entry *entry) {
+    phys_t start = entry->base < PHYSICAL_LIMIT ? entry->base : PHYSICAL_LIMIT;
+    phys_t room = PHYSICAL_LIMIT - start;
+    phys_t end = start + (entry->length < room ? entry->length : room);
+    if (entry->type == MEMORY_USABLE || start == end) {
+        return (struct boot_range){page_above(start), page_below(end)};
     }
-    uint64_t room = PHYSICAL_LIMIT - entry->base;
-    *start = entry->base;
-    *end = entry->base + (entry->length < room ? entry->length : room);
-    return *start < *end;
+    return (struct boot_range){page_below(start), page_above(end)};
 }
 
-/* Usable entries first, then everything else is cut out: reserved wins where they overlap. */
+/* Goes up from one edge of an entry to the next: RAM is what lies in usable entries only. */
 static void memory_map_read(struct boot_info *info, const uint8_t *tag, size_t size) {
-    uint32_t entry_size;
-    if (size < 16) {
-        return;
-    }
-    memcpy(&entry_size, tag + 8, sizeof(entry_size));
+    uint32_t entry_size = 0;
+    memcpy(&entry_size, tag + 8, size < 16 ? 0 : sizeof(entry_size));
     if (entry_size < sizeof(struct memory_entry)) {
         return;
     }
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t at = 16; at + sizeof(struct memory_entry) <= size && size - at >= entry_size;
-             at += entry_size) {
+    info->ram_count = 0;
+    for (phys_t at = 0, next; at < PHYSICAL_LIMIT; at = next) {
+        bool usable = false;
+        bool reserved = false;
+        next = PHYSICAL_LIMIT;
+        for (size_t offset = 16; offset + entry_size <= size; offset += entry_size) {
             struct memory_entry entry;
-            phys_t start, end;
-            memcpy(&entry, tag + at, sizeof(entry));
-            if (!entry_bounds(&entry, &start, &end)) {
-                continue;
-            }
-            if (pass == 0 && entry.type == MEMORY_USABLE) {
-                start = (start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-                end &= ~(PAGE_SIZE - 1);
-                if (start < end) {
-                    range_insert(info, start, end);
-                }
-            } else if (pass == 1 && entry.type != MEMORY_USABLE) {
-                ranges_cut(info->ram, &info->ram_count, start & ~(PAGE_SIZE - 1),
-                           (end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
-            }
+            memcpy(&entry, tag + offset, sizeof(entry));
+            struct boot_range range = entry_range(&entry);
+            bool inside = range.start <= at && range.end > at;
+            phys_t edge = inside ? range.end : range.start;
+            next = edge > at && edge < next ? edge : next;
+            usable |= inside && entry.type == MEMORY_USABLE;
+            reserved |= inside && entry.type != MEMORY_USABLE;
         }
-        ranges_merge(info);
+        if (usable && !reserved) {
+            range_append(info->ram, &info->ram_count, at, next);
+        }
     }
 }
 
-/* GRUB with no display passes a tag of a bogus type: only RGB and text are believed. */
-static void framebuffer_read(struct boot_info *info, const uint8_t *data, size_t size) {
-    struct framebuffer_tag tag = {0};
-    memcpy(&tag, data, size < sizeof(tag) ? size : sizeof(tag));
-    bool rgb = tag.kind == FRAMEBUFFER_RGB && size >= sizeof(tag) - 2 &&
-               (tag.bpp == 16 || tag.bpp == 24 || tag.bpp == 32) &&
-               (uint64_t)tag.width * tag.bpp <= (uint64_t)tag.pitch * 8;
-    bool text = tag.kind == FRAMEBUFFER_TEXT && size >= FRAMEBUFFER_TAG_SIZE - 2;
-    if ((!rgb && !text) || tag.address == 0 || tag.width == 0 || tag.height == 0 ||
-        tag.address >= PHYSICAL_LIMIT || tag.height > 16384 || tag.pitch > 131072) {
+/* The tag is struct framebuffer_info with a reserved word before the colours, which text lacks.
+ * GRUB with no display passes a tag of a bogus type: only RGB and text are believed. */
+static void framebuffer_read(struct boot_info *info, const uint8_t *tag, size_t size) {
+    struct framebuffer_info found = {0};
+    if (size < 30) {
         return;
     }
-    struct framebuffer_info *out = &info->framebuffer;
-    out->address = tag.address;
-    out->pitch = tag.pitch;
-    out->width = tag.width;
-    out->height = tag.height;
-    out->bpp = tag.bpp;
-    out->type = tag.kind;
-    if (rgb) {
-        out->red_shift = tag.red_shift;
-        out->red_size = tag.red_size;
-        out->green_shift = tag.green_shift;
-        out->green_size = tag.green_size;
-        out->blue_shift = tag.blue_shift;
-        out->blue_size = tag.blue_size;
+    memcpy(&found, tag + 8, 22);
+    memcpy(&found.red_shift, tag + 32, size < 38 ? 0 : 6);
+    bool rgb = found.type == FRAMEBUFFER_RGB && size >= 38 &&
+               (found.bpp == 16 || found.bpp == 24 || found.bpp == 32) &&
+               (uint64_t)found.width * found.bpp <= (uint64_t)found.pitch * 8;
+    if ((rgb || found.type == FRAMEBUFFER_TEXT) && found.address != 0 && found.width != 0 &&
+        found.height != 0 && found.address < PHYSICAL_LIMIT && found.height <= 16384 &&
+        found.pitch <= 131072) {
+        info->framebuffer = found;
     }
 }
 
@@ -231,12 +174,10 @@ static void tag_read(struct boot_info *info, uint32_t type, const uint8_t *tag, 
         framebuffer_read(info, tag, size);
         break;
     case TAG_RSDP_OLD:
-        if (info->rsdp_copy[15] < 2) { /* the new one wins, whatever the order */
+    case TAG_RSDP_NEW:
+        if (type == TAG_RSDP_NEW || info->rsdp_copy[15] < 2) { /* it wins, whatever the order */
             rsdp_copy(info, tag, size);
         }
-        break;
-    case TAG_RSDP_NEW:
-        rsdp_copy(info, tag, size);
         break;
     case TAG_EFI32:
     case TAG_EFI64:
@@ -260,8 +201,8 @@ void multiboot_parse(struct boot_info *info, const void *data, size_t size) {
         tag_read(info, tag.type, bytes + at, tag.size);
         at += ((size_t)tag.size + 7) & ~(size_t)7;
     }
+    memcpy(info->ranges, info->ram, sizeof(info->ranges));
     for (uint32_t i = 0; i < info->ram_count; i++) {
-        info->ranges[i] = info->ram[i];
         info->memory_total += info->ram[i].end - info->ram[i].start;
         info->memory_end = info->ram[i].end;
     }
@@ -269,6 +210,16 @@ void multiboot_parse(struct boot_info *info, const void *data, size_t size) {
 }
 
 void boot_range_remove(struct boot_info *info, phys_t start, phys_t end) {
-    ranges_cut(info->ranges, &info->range_count, start & ~(PAGE_SIZE - 1),
-               (end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+    struct boot_range old[BOOT_RANGES];
+    uint32_t count = info->range_count;
+    start = page_below(start);
+    end = page_above(end);
+    memcpy(old, info->ranges, sizeof(old));
+    info->range_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        phys_t below = old[i].end < start ? old[i].end : start;
+        phys_t above = old[i].start > end ? old[i].start : end;
+        range_append(info->ranges, &info->range_count, old[i].start, below);
+        range_append(info->ranges, &info->range_count, above, old[i].end);
+    }
 }

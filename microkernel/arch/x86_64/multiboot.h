@@ -13,5 +13,6 @@
  */
 void multiboot_parse(struct boot_info *info, const void *data, size_t size);
 
-/* Removes [start, end) from the ranges, rounded outwards to pages. */
+/* Removes [start, end) from the ranges, rounded outwards to pages. Where that makes more than fit,
+ * the highest is lost. */
 void boot_range_remove(struct boot_info *info, phys_t start, phys_t end);

@@ -35,28 +35,15 @@ static inline uint64_t entry_bits(uint32_t flags) {
     return bits;
 }
 
-static void info_read(uint64_t entry, struct page_info *info) {
-    info->address = entry & PTE_ADDRESS;
-    info->flags = PAGE_READ | ((entry & PTE_WRITE) != 0 ? PAGE_WRITE : 0) |
-                  ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
-                  ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
-                  ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
-    info->dirty = (entry & PTE_DIRTY) != 0;
-    info->accessed = (entry & PTE_ACCESSED) != 0;
-}
-
-static inline void walk_set(struct arch_space *space, uint64_t va, uint64_t *table) {
-    space->walk_tag = va >> 21;
-    space->walk_table = table;
-}
-
-/* The page table for va, making what is missing; NULL: the account cannot pay. */
-static uint64_t *walk_create(struct arch_space *space, uint64_t va) {
+static uint64_t *walk_tables(struct arch_space *space, uint64_t va, bool create) {
+    if (!address_ok(va)) {
+        return NULL;
+    }
     uint64_t *table = phys_to_virt(space->root);
     for (unsigned level = 3; level > 0; level--) {
         uint64_t *entry = &table[index_at(va, level)];
         if ((*entry & PTE_PRESENT) == 0) {
-            phys_t page = page_table_alloc(space->account);
+            phys_t page = create ? page_table_alloc(space->account) : 0;
             if (page == 0) {
                 return NULL;
             }
@@ -64,36 +51,26 @@ static uint64_t *walk_create(struct arch_space *space, uint64_t va) {
         }
         table = phys_to_virt(*entry & PTE_ADDRESS);
     }
-    walk_set(space, va, table);
-    return table;
-}
-
-/* The entry for va; NULL if there is no table for it. */
-static inline uint64_t *walk(struct arch_space *space, uint64_t va) {
-    if (LIKELY(va >> 21 == space->walk_tag)) {
-        return &space->walk_table[index_at(va, 0)];
-    }
-    if (!address_ok(va)) {
-        return NULL;
-    }
-    uint64_t *table = phys_to_virt(space->root);
-    for (unsigned level = 3; level > 0; level--) {
-        uint64_t entry = table[index_at(va, level)];
-        if ((entry & PTE_PRESENT) == 0) {
-            return NULL;
-        }
-        table = phys_to_virt(entry & PTE_ADDRESS);
-    }
-    walk_set(space, va, table);
+    space->walk_tag = va >> 21;
+    space->walk_table = table;
     return &table[index_at(va, 0)];
 }
 
-static inline bool loaded_here(const struct arch_space *space) {
-    return arch_cpu_self()->space == space;
+/* The entry for va, with the tables to it. NULL: there is none; if `create`, the account can't pay.
+ */
+static inline uint64_t *walk(struct arch_space *space, uint64_t va, bool create) {
+    return LIKELY(va >> 21 == space->walk_tag) ? &space->walk_table[index_at(va, 0)]
+                                               : walk_tables(space, va, create);
+}
+
+/* The entry that maps va; NULL: nothing does. */
+static inline uint64_t *mapped(struct arch_space *space, uint64_t va) {
+    uint64_t *entry = walk(space, va, false);
+    return entry != NULL && (*entry & PTE_PRESENT) != 0 ? entry : NULL;
 }
 
 static inline void invalidate_if_loaded(const struct arch_space *space, uint64_t va) {
-    if (loaded_here(space)) {
+    if (arch_cpu_self()->space == space) {
         arch_invalidate(va);
     }
 }
@@ -135,64 +112,32 @@ static inline bool mapping_ok(uint64_t va, phys_t pa, uint32_t flags) {
     return address_ok(va) && ((va | pa) & (PAGE_SIZE - 1)) == 0 && (flags & both) != both;
 }
 
-static status_t map_entry(struct arch_space *space, uint64_t va, uint64_t **entry) {
-    uint64_t *table = space->walk_table;
-    if (UNLIKELY(va >> 21 != space->walk_tag)) {
-        table = walk_create(space, va);
-        if (table == NULL) {
-            return E_QUOTA;
-        }
-    }
-    *entry = &table[index_at(va, 0)];
-    return OK;
-}
-
 status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
-    uint64_t *entry;
     if (!mapping_ok(va, pa, flags)) {
         return E_INVALID;
     }
-    status_t status = map_entry(space, va, &entry);
-    if (status != OK) {
-        return status;
-    }
-    if ((*entry & PTE_PRESENT) != 0) {
-        return E_EXISTS;
+    uint64_t *entry = walk(space, va, true);
+    if (entry == NULL) {
+        return E_QUOTA;
     }
     *entry = pa | entry_bits(flags);
+    invalidate_if_loaded(space, va);
     return OK;
 }
 
-status_t arch_remap(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
-    uint64_t *entry;
-    if (!mapping_ok(va, pa, flags)) {
-        return E_INVALID;
-    }
-    status_t status = map_entry(space, va, &entry);
-    if (status == OK) {
-        *entry = pa | entry_bits(flags);
-        invalidate_if_loaded(space, va);
-    }
-    return status;
-}
-
-bool arch_unmap(struct arch_space *space, uint64_t va, struct page_info *old) {
-    uint64_t *entry = walk(space, va);
-    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+bool arch_unmap(struct arch_space *space, uint64_t va) {
+    uint64_t *entry = mapped(space, va);
+    if (entry == NULL) {
         return false;
     }
-    /* Atomic: another CPU may be setting the dirty bit. */
-    uint64_t value = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
-    if (old != NULL) {
-        info_read(value, old);
-    }
+    *entry = 0;
     invalidate_if_loaded(space, va);
     return true;
 }
 
 bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
-    uint64_t *entry = walk(space, va);
-    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+    uint64_t *entry = mapped(space, va);
+    if (entry == NULL) {
         return false;
     }
     const uint64_t rights = PTE_WRITE | PTE_NO_EXECUTE;
@@ -206,26 +151,22 @@ bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
 }
 
 bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
-    const uint64_t *entry = walk(space, va);
-    if (entry == NULL || (*entry & PTE_PRESENT) == 0) {
+    const uint64_t *mapping = mapped(space, va);
+    if (mapping == NULL) {
         return false;
     }
-    info_read(*entry, info);
+    uint64_t entry = *mapping;
+    info->address = entry & PTE_ADDRESS;
+    info->flags = PAGE_READ | ((entry & PTE_WRITE) != 0 ? PAGE_WRITE : 0) |
+                  ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
+                  ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
+                  ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
+    info->dirty = (entry & PTE_DIRTY) != 0;
     return true;
 }
 
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
-    return walk(space, va);
-}
-
-bool arch_test_and_clear_dirty(struct arch_space *space, uint64_t va) {
-    uint64_t *entry = walk(space, va);
-    if (entry == NULL || (*entry & PTE_DIRTY) == 0) {
-        return false;
-    }
-    __atomic_fetch_and(entry, ~PTE_DIRTY, __ATOMIC_RELAXED);
-    invalidate_if_loaded(space, va);
-    return true;
+    return walk(space, va, false);
 }
 
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {
@@ -252,11 +193,4 @@ void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
     space->cpus |= bit;
     cpu->space = space;
     cr3_write(space->root);
-}
-
-void arch_space_leave(void) {
-    struct arch_cpu *cpu = arch_cpu_self();
-    if (cpu->space != &kernel_space) {
-        arch_space_load(cpu, &kernel_space);
-    }
 }

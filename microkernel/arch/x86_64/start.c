@@ -69,10 +69,9 @@ bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t s
             return true;
         }
     }
-    uint64_t ecam_size = acpi.ecam != 0 ? (acpi.ecam_bus_last + 1ull) << 20 : 0;
     return overlaps(start, size, 0xfec00000, KERNEL_OWNED_SIZE) ||
            overlaps(start, size, 0xfee00000, 0x100000) ||
-           overlaps(start, size, acpi.ecam, ecam_size) ||
+           overlaps(start, size, acpi.ecam, acpi.ecam_size) ||
            (acpi.hpet != 0 && overlaps(start, size, acpi.hpet, KERNEL_OWNED_SIZE));
 }
 

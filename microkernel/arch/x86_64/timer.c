@@ -6,6 +6,7 @@
 #include <arch/paging.h>
 #include <arch/port.h>
 #include <arch/timer.h>
+#include <common/string.h>
 #include <debug.h>
 
 #include "acpi.h"
@@ -20,7 +21,6 @@
 struct reference {
     uint64_t (*read)(void);
     uint64_t hz, mask;
-    bool down;
     const char *name;
 };
 
@@ -37,29 +37,29 @@ static uint64_t hpet_read(void) {
 }
 
 static uint64_t pm_timer_read(void) {
-    return port_in32(acpi.pm_timer_port);
+    return port_read(acpi.pm_timer_port, 4);
 }
 
 static uint64_t pit_read(void) {
     port_out8(0x43, 0x80); /* latch channel 2 */
     uint8_t low = port_in8(0x42);
-    return (uint64_t)port_in8(0x42) << 8 | low;
+    return 0xffff - ((uint64_t)port_in8(0x42) << 8 | low); /* it counts down */
 }
 
 static struct reference reference_choose(void) {
     hpet = acpi.hpet != 0 ? arch_map_device(acpi.hpet, PAGE_SIZE) : NULL;
     if (hpet != NULL && hpet[1] != 0 && hpet[1] <= HPET_PERIOD_MAX) {
         hpet[0x10 / 4] |= 1; /* run */
-        return (struct reference){hpet_read, FEMTO / hpet[1], 0xffffffff, false, "HPET"};
+        return (struct reference){hpet_read, FEMTO / hpet[1], 0xffffffff, "HPET"};
     }
     if (acpi.pm_timer_port != 0) {
-        return (struct reference){pm_timer_read, PM_TIMER_HZ, 0xffffff, false, "PM timer"};
+        return (struct reference){pm_timer_read, PM_TIMER_HZ, 0xffffff, "PM timer"};
     }
     port_out8(0x61, (uint8_t)((port_in8(0x61) & ~2u) | 1u)); /* gate on, speaker off */
     port_out8(0x43, 0xb0);                                   /* channel 2, mode 0, 16 bits */
     port_out8(0x42, 0xff);
     port_out8(0x42, 0xff);
-    return (struct reference){pit_read, PIT_HZ, 0xffff, true, "PIT"};
+    return (struct reference){pit_read, PIT_HZ, 0xffff, "PIT"};
 }
 
 struct sample {
@@ -76,7 +76,7 @@ static struct sample sample_take(const struct reference *reference) {
         uint64_t after = rdtsc();
         if (after - before < best_width) {
             best_width = after - before;
-            best = (struct sample){before + best_width / 2, count, apic_timer_count()};
+            best = (struct sample){before + best_width / 2, count, lapic_read(LAPIC_TIMER_COUNT)};
         }
     }
     return best;
@@ -92,19 +92,15 @@ static uint64_t hz_round(uint64_t hz) {
 static void calibrate(void) {
     struct reference reference = reference_choose();
     uint64_t wanted = reference.hz / 2000; /* half a millisecond */
-    apic_timer_set(~0u);
+    lapic_write(LAPIC_TIMER_INITIAL, ~0u);
     struct sample start = sample_take(&reference);
-    uint64_t elapsed = 0;
-    uint64_t tsc_limit = rdtsc() + 100000000; /* a reference that stands still ends this too */
-    while (elapsed < wanted && rdtsc() < tsc_limit) {
-        uint64_t now = reference.read();
-        elapsed = (reference.down ? start.reference - now : now - start.reference) & reference.mask;
-        cpu_relax();
-    }
-    struct sample end = sample_take(&reference);
-    apic_timer_set(0);
-    elapsed = (reference.down ? start.reference - end.reference : end.reference - start.reference) &
-              reference.mask;
+    struct sample end;
+    uint64_t elapsed;
+    do {
+        end = sample_take(&reference);
+        elapsed = (end.reference - start.reference) & reference.mask;
+    } while (elapsed < wanted && end.tsc - start.tsc < 100000000); /* it may stand still */
+    lapic_write(LAPIC_TIMER_INITIAL, 0);
     if (elapsed < wanted) {
         kernel_log("clock: %s does not run, assuming 1 GHz", reference.name);
         clock.tsc_hz = apic_hz = NS_PER_SECOND;
@@ -126,17 +122,13 @@ static uint8_t cmos_read(uint8_t index) {
     return value;
 }
 
-struct rtc_time {
-    uint8_t second, minute, hour, day, month, year;
-};
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, RTC_FIELDS };
 
-static struct rtc_time rtc_fields(void) {
-    return (struct rtc_time){cmos_read(0), cmos_read(2), cmos_read(4),
-                             cmos_read(7), cmos_read(8), cmos_read(9)};
-}
-
-static unsigned from_bcd(uint8_t value, bool bcd) {
-    return bcd ? (value >> 4) * 10u + (value & 15u) : value;
+static void rtc_fields(uint8_t fields[RTC_FIELDS]) {
+    static const uint8_t registers[RTC_FIELDS] = {0, 2, 4, 7, 8, 9};
+    for (int i = 0; i < RTC_FIELDS; i++) {
+        fields[i] = cmos_read(registers[i]);
+    }
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
@@ -150,33 +142,31 @@ static uint64_t days_from_date(uint64_t year, uint64_t month, uint64_t day) {
 
 /* ns since 1970, 0: no clock or nonsense. The year is taken to be 20xx. */
 static uint64_t rtc_read(void) {
-    struct rtc_time time, again;
+    uint8_t time[RTC_FIELDS];
+    uint8_t again[RTC_FIELDS];
     uint8_t status = cmos_read(11);
-    bool bcd = (status & 4) == 0;
-    for (int tries = 0;; tries++) {
-        time = rtc_fields();
-        again = rtc_fields();
-        if ((cmos_read(10) & 0x80) == 0 && time.second == again.second &&
-            time.minute == again.minute && time.hour == again.hour) {
-            break;
-        }
-        if (tries == 1000) {
+    int tries = 0;
+    do {
+        if (++tries > 1000) {
             return 0;
         }
+        rtc_fields(time);
+        rtc_fields(again);
+    } while ((cmos_read(10) & 0x80) != 0 || memcmp(time, again, sizeof(time)) != 0);
+    bool afternoon = (time[HOUR] & 0x80) != 0;
+    time[HOUR] &= 0x7f;
+    for (int i = 0; i < RTC_FIELDS && (status & 4) == 0; i++) { /* BCD */
+        time[i] = (uint8_t)((time[i] >> 4) * 10 + (time[i] & 15));
     }
-    unsigned hour = from_bcd(time.hour & 0x7f, bcd);
-    if ((status & 2) == 0) { /* 12-hour clock, bit 7: afternoon */
-        hour = hour % 12 + ((time.hour & 0x80) != 0 ? 12 : 0);
+    if ((status & 2) == 0) { /* 12-hour clock */
+        time[HOUR] = (uint8_t)(time[HOUR] % 12 + (afternoon ? 12 : 0));
     }
-    unsigned month = from_bcd(time.month, bcd);
-    unsigned day = from_bcd(time.day, bcd);
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23) {
+    if (time[MONTH] < 1 || time[MONTH] > 12 || time[DAY] < 1 || time[DAY] > 31 || time[HOUR] > 23) {
         return 0;
     }
-    uint64_t days = days_from_date(2000 + from_bcd(time.year, bcd), month, day);
-    uint64_t seconds =
-        days * 86400 + hour * 3600 + from_bcd(time.minute, bcd) * 60 + from_bcd(time.second, bcd);
-    return seconds * NS_PER_SECOND;
+    uint64_t days = days_from_date(2000u + time[YEAR], time[MONTH], time[DAY]);
+    uint64_t minutes = (days * 24 + time[HOUR]) * 60 + time[MINUTE];
+    return (minutes * 60 + time[SECOND]) * NS_PER_SECOND;
 }
 
 /* ---- Interface
@@ -189,7 +179,6 @@ static uint64_t ratio_32_32(uint64_t numerator, uint64_t denominator) {
 
 void timer_init(void) {
     clock.tsc_base = boot_tsc;
-    clock.tsc_entry = boot_tsc;
     calibrate();
     clock.mult = ratio_32_32(NS_PER_SECOND, clock.tsc_hz);
     tsc_per_ns = ratio_32_32(clock.tsc_hz, NS_PER_SECOND);
@@ -202,7 +191,8 @@ void timer_init(void) {
 void timer_cpu_init(void) {
     deadlines[cpu_id()] = TIMER_NEVER;
     if (cpu_features.tsc_deadline) {
-        apic_timer_deadline_mode();
+        lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+        __asm__ volatile("mfence"); /* SDM 3A 11.5.4.1: before the first write of the MSR */
     }
 }
 
@@ -222,7 +212,7 @@ static void deadline_arm(uint64_t deadline) {
         count = deadline > now ? scale(deadline - now, apic_mult) + 1 : 1;
         count = count > 0xffffffff ? 0xffffffff : count;
     }
-    apic_timer_set((uint32_t)count);
+    lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)count);
 }
 
 void timer_program(uint64_t deadline) {

@@ -2,7 +2,8 @@
  * Device interrupts: a vector names a line (IO-APIC or MSI). Kernel lock held for all.
  *
  * On an interrupt the architecture masks the line if it is level-triggered, acknowledges it at the
- * APIC, then calls irq_handle(vector); the driver's acknowledgement ends in irq_unmask.
+ * APIC, then calls irq_handle(vector); the driver's acknowledgement ends in irq_mask
+ * (vector, false).
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 #define IRQ_VECTOR_FIRST 0x30u
 #define IRQ_VECTOR_END 0xf0u /* first beyond */
 
-/* GSI, trigger and polarity of an ISA interrupt 0-15, with the MADT's overrides. */
+/* GSI, trigger and polarity of an ISA interrupt (0-15), with the MADT's overrides. */
 struct irq_line {
     uint32_t gsi;
     bool level, active_low;
@@ -29,8 +30,7 @@ MUST_CHECK status_t irq_route_message(uint32_t *vector, uint64_t *address, uint3
 void irq_release(uint32_t vector);
 
 /* No effect on message-signalled vectors: their mask is in the device. */
-void irq_mask(uint32_t vector);
-void irq_unmask(uint32_t vector);
+void irq_mask(uint32_t vector, bool masked);
 
 /* GSI of a vector, ~0 for a message-signalled one. */
 uint32_t irq_gsi(uint32_t vector);

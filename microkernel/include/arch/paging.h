@@ -2,7 +2,7 @@
  * User address spaces: four-level page tables, 4 KiB pages. Kernel lock held for all.
  *
  * Who unmaps or restricts a page calls arch_shootdown before the frame or the permission counts as
- * gone. arch_map into an empty slot needs nothing: x86 does not cache absent entries.
+ * gone. arch_map where nothing was needs nothing: x86 does not cache absent entries.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ struct arch_space {
 struct page_info {
     phys_t address;
     uint32_t flags; /* PAGE_READ | … */
-    bool dirty, accessed;
+    bool dirty;
 };
 
 /* One table page, charged to `account`. E_QUOTA. */
@@ -35,16 +35,13 @@ MUST_CHECK status_t arch_space_create(struct arch_space *space, struct account *
 /* Frees all table pages; the frames mapped are the caller's. Leaves no CPU with it loaded. */
 void arch_space_destroy(struct arch_space *space);
 
-/* Maps a page into an empty slot. va and pa page-aligned, va within [USER_LOWEST, USER_HIGHEST).
- * E_INVALID (address, W+X), E_EXISTS (mapped already), E_QUOTA (table page). */
+/* Maps a page, replacing whatever is mapped at va. va and pa page-aligned, va within [USER_LOWEST,
+ * USER_HIGHEST). No shootdown inside. E_INVALID (address, W+X), E_QUOTA (table page). */
 MUST_CHECK status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags);
 
-/* Replaces whatever is mapped at va. No shootdown inside. */
-MUST_CHECK status_t arch_remap(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags);
-
-/* Removes one page: false if none was there. *old (may be NULL) is what was mapped. The local TLB
- * entry is invalidated; other CPUs need arch_shootdown. */
-bool arch_unmap(struct arch_space *space, uint64_t va, struct page_info *old);
+/* Removes one page: false if none was there. The local TLB entry is invalidated; other CPUs need
+ * arch_shootdown. */
+bool arch_unmap(struct arch_space *space, uint64_t va);
 
 /* Changes R/W/X of a mapped page, keeping dirty and accessed; false if none is there. Local
  * invalidation only. */
@@ -58,8 +55,11 @@ bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info);
 uint64_t *arch_entry(struct arch_space *space, uint64_t va);
 #define ARCH_ENTRY_DIRTY 0x40u
 
-/* Clears the dirty bit and returns what it was; local invalidation if it was set. */
-bool arch_test_and_clear_dirty(struct arch_space *space, uint64_t va);
+/* Clears the dirty bit; writes count again only after an arch_shootdown. Atomic: another CPU may be
+ * setting it. */
+static inline void arch_entry_clean(uint64_t *entry) {
+    __atomic_fetch_and(entry, ~(uint64_t)ARCH_ENTRY_DIRTY, __ATOMIC_RELAXED);
+}
 
 /* First va >= start and < end whose slot may be in use (skips absent tables); end if none. */
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end);

@@ -20,8 +20,8 @@ static inline void arch_space_switch(struct arch_space *space) {
     }
 }
 
-/* Loads the kernel's own page tables: no user space's changes concern this CPU then. */
-void arch_space_leave(void);
+/* The kernel's own: while it is loaded, no user space's changes concern this CPU. */
+extern struct arch_space kernel_space;
 
 /*
  * Makes `next` the thread that this CPU leaves the kernel with; NULL: idle (the space stays

@@ -7,10 +7,9 @@
 
 /* What user code needs to compute the same time: see struct clock_page. */
 struct clock {
-    uint64_t tsc_base;
-    uint64_t mult; /* ns per tick, 32.32 */
+    uint64_t tsc_base; /* TSC at kernel entry, which is time 0 */
+    uint64_t mult;     /* ns per tick, 32.32 */
     uint64_t tsc_hz;
-    uint64_t tsc_entry; /* TSC at kernel entry */
     uint64_t wall_base; /* ns since 1970 UTC at time 0 from the RTC, 0: unknown */
 };
 extern struct clock clock;

@@ -22,6 +22,7 @@
 uint64_t host_ticks = 1000;
 unsigned char *host_ram;
 struct clock clock = {.mult = 1ull << 32, .tsc_hz = 1000000000};
+struct arch_space kernel_space;
 static struct cpu the_cpu;
 
 struct cpu *cpu_self(void) {
@@ -99,7 +100,7 @@ static int find(const struct arch_space *space, uint64_t va) {
     return -1;
 }
 
-status_t arch_remap(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
+status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
     struct table *table = table_of(space);
     int slot = find(space, va);
     for (int i = 0; slot < 0 && i < ENTRIES; i++) {
@@ -116,10 +117,6 @@ status_t arch_remap(struct arch_space *space, uint64_t va, phys_t pa, uint32_t f
     return OK;
 }
 
-status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
-    return find(space, va) >= 0 ? E_EXISTS : arch_remap(space, va, pa, flags);
-}
-
 bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
     int slot = find(space, va);
     if (slot < 0) {
@@ -132,16 +129,12 @@ bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
     return true;
 }
 
-bool arch_unmap(struct arch_space *space, uint64_t va, struct page_info *old) {
-    struct page_info info;
-    if (!arch_query(space, va, &info)) {
-        return false;
+bool arch_unmap(struct arch_space *space, uint64_t va) {
+    int slot = find(space, va);
+    if (slot >= 0) {
+        table_of(space)->slots[slot].entry = 0;
     }
-    if (old != NULL) {
-        *old = info;
-    }
-    table_of(space)->slots[find(space, va)].entry = 0;
-    return true;
+    return slot >= 0;
 }
 
 bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
@@ -158,15 +151,6 @@ bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
     int slot = find(space, va);
     return slot < 0 ? NULL : &table_of(space)->slots[slot].entry;
-}
-
-bool arch_test_and_clear_dirty(struct arch_space *space, uint64_t va) {
-    uint64_t *entry = arch_entry(space, va);
-    bool dirty = entry != NULL && (*entry & ARCH_ENTRY_DIRTY) != 0;
-    if (dirty) {
-        *entry &= ~(uint64_t)ARCH_ENTRY_DIRTY;
-    }
-    return dirty;
 }
 
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {
@@ -192,9 +176,6 @@ volatile void *arch_map_device(phys_t address, size_t size) {
 
 void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
     cpu->space = space;
-}
-
-void arch_space_leave(void) {
 }
 
 /* ---- user memory ------------------------------------------------------------------------------
@@ -310,7 +291,7 @@ void host_fifo_put(const char *bytes) {
     fifo_next = 0;
 }
 
-uint32_t host_port_in(uint16_t port, unsigned width) {
+uint32_t port_read(uint16_t port, unsigned width) {
     (void)width;
     if (port == 0x105) { /* status: data ready */
         return fifo_next < fifo_length;
@@ -318,7 +299,7 @@ uint32_t host_port_in(uint16_t port, unsigned width) {
     return port == 0x100 && fifo_next < fifo_length ? (unsigned char)fifo[fifo_next++] : 0xff;
 }
 
-void host_port_out(uint16_t port, unsigned width, uint32_t value) {
+void port_write(uint16_t port, unsigned width, uint32_t value) {
     (void)port, (void)width;
     if (host_port_log_length < sizeof(host_port_log) - 1) {
         host_port_log[host_port_log_length++] = (char)value;
@@ -349,12 +330,8 @@ void irq_release(uint32_t vector) {
     vectors[vector] = false;
 }
 
-void irq_mask(uint32_t vector) {
-    (void)vector;
-}
-
-void irq_unmask(uint32_t vector) {
-    (void)vector;
+void irq_mask(uint32_t vector, bool masked) {
+    (void)vector, (void)masked;
 }
 
 uint32_t irq_gsi(uint32_t vector) {

@@ -222,6 +222,26 @@ TEST(dead_server_leaves_callers_waiting_or_reset) {
     host_check_clean();
 }
 
+/* A new server could take a badge of the old one's for its own. */
+TEST(a_cold_start_loses_the_calls_queued_on_minted_sessions) {
+    struct pair pair = make_pair(0);
+    struct task *other = host_task("other", 1 << 20, 0, 10);
+    struct session *root = new_session(&pair, BADGE_ROOT | 1);
+    handle_t root_handle = host_grant(other, &root->object);
+    object_put(&root->object);
+    CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 5), HOST_BLOCKED);
+    CHECK_EQ(client_call(&pair, other, root_handle, 8, 6), HOST_BLOCKED);
+    endpoint_forget(pair.endpoint);
+    CHECK(host_returned(pair.client));
+    CHECK_EQ((int64_t)host_context(pair.client)->rax, E_RESET);
+    CHECK_EQ(SYS(pair.client, SYS_HANDLE_CLOSE, pair.session), OK); /* nobody is told */
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL), EVENT_CALL);
+    CHECK_EQ(host_context(pair.server)->rdi, BADGE_ROOT | 1);
+    CHECK_EQ(receive(pair.server, host_context(pair.server)->r14, 1, RECEIVE_ALL), HOST_BLOCKED);
+    CHECK(host_returned(other));
+    host_check_clean();
+}
+
 TEST(long_messages_leases_and_handles_arrive) {
     struct pair pair = make_pair(PAGE_SIZE);
     struct message_buffer buffer = {0};

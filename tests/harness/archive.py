@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""The boot archive with another manifest."""
+import io
+import os
+import tarfile
+
+import machine
+
+ARCHIVE = os.path.join(machine.BUILD, "boot", "boot.tar")
+
+
+def program(name):
+    """The stripped program of that name."""
+    return os.path.join(machine.BUILD, "boot", name + ".bin")
+
+
+def archive_with(folder, manifest):
+    """Writes the archive into `folder`; `manifest` maps the old text to the new. Its path."""
+    path = os.path.join(folder, "boot.tar")
+    with tarfile.open(ARCHIVE) as old, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
+        for member in old.getmembers():
+            data = old.extractfile(member).read() if member.isfile() else b""
+            if member.name == "manifest":
+                data = manifest(data.decode()).encode()
+                member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    return path
+
+
+def with_services(folder, text, *programs):
+    """What to replace so that the manifest has more sections and the named programs are loaded."""
+    replace = {name: program(name) for name in programs}
+    replace["boot.tar"] = archive_with(folder, lambda old: old + "\n" + text)
+    return replace
