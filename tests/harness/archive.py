@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The boot archive with another manifest."""
+"""The boot archive with another manifest, or with more files."""
 import io
 import os
 import tarfile
@@ -14,8 +14,9 @@ def program(name):
     return os.path.join(machine.BUILD, "boot", name + ".bin")
 
 
-def archive_with(folder, manifest):
-    """Writes the archive into `folder`; `manifest` maps the old text to the new. Its path."""
+def archive_with(folder, manifest=lambda text: text, files=None):
+    """Writes the archive into `folder`; `manifest` maps the old text to the new, `files` are
+    (name in the archive: path) added. Its path."""
     path = os.path.join(folder, "boot.tar")
     with tarfile.open(ARCHIVE) as old, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
         for member in old.getmembers():
@@ -24,6 +25,8 @@ def archive_with(folder, manifest):
                 data = manifest(data.decode()).encode()
                 member.size = len(data)
             new.addfile(member, io.BytesIO(data))
+        for name, source in (files or {}).items():
+            new.add(source, name, filter=lambda info: info.replace(uid=0, gid=0, mode=0o755))
     return path
 
 

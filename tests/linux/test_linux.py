@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Linux programs give the same output here as on Linux."""
+import re
+import time
+
+import pytest
+
+SH = "/boot/bin/busybox"
+
+
+def same(guest, programs, *words):
+    """Runs the words here and there."""
+    output, status = programs.on_host(words)
+    found = guest.cmd("run " + " ".join(words))
+    assert found.replace("\r", "") == output.rstrip("\n")
+    assert guest.cmd("echo $?") == str(status)
+
+
+@pytest.fixture
+def linux(machine, programs):
+    """A machine with the programs, working in /tmp."""
+    guest = machine(replace={"boot.tar": programs.archive}, nic="none")
+    guest.boot()
+    guest.cmd("cd /tmp")
+    return guest
+
+
+def test_hello(linux, programs):
+    same(linux, programs, "/boot/test/hello", "a", "bc")
+    same(linux, programs, SH, "echo", "from", "busybox")
+
+
+@pytest.mark.parametrize("script", ["files", "shell"])
+def test_script(linux, programs, script):
+    same(linux, programs, SH, "sh", f"/boot/test/{script}.sh")
+
+
+def test_system_calls(linux, programs):
+    same(linux, programs, "/boot/test/calls")
+
+
+def ash(guest, line, wanted):
+    """Types a line at ash's prompt and waits for what it prints."""
+    guest.send(line + "\r")
+    guest.expect(wanted)
+    guest.expect(r"# ")
+
+
+def test_job_control(linux):
+    """Ash on the console: signals from keys, stopping and going on."""
+    linux.send("run /boot/bin/busybox ash\r")
+    linux.expect(r"axolotl:/tmp# ")
+    linux.send("sleep 1000\r")
+    linux.expect("sleep 1000\r\n")
+    until(linux, "\x03", r"\^C\r\naxolotl:/tmp# ")
+    ash(linux, "echo =$?=", "=130=")
+    linux.send("while :; do :; done\r")
+    linux.expect("done\r\n")
+    until(linux, "\x03", r"\^C\r\naxolotl:/tmp# ")
+    linux.send("sleep 1000\r")
+    linux.expect("sleep 1000\r\n")
+    until(linux, "\x1a", r"Stopped +sleep 1000\r\naxolotl:/tmp# ")
+    ash(linux, "jobs", "Stopped")
+    ash(linux, "bg", "sleep 1000")
+    ash(linux, "jobs", "Running")
+    ash(linux, "kill %1; wait; echo over", "over\r\n")
+    ash(linux, "stty -a | grep -c speed", "1\r\n")
+    linux.send("cat\r")
+    linux.expect("cat\r\n")
+    linux.send("line\x7f\x7fke\r")
+    linux.expect(r"like\r\n(?=like)")
+    linux.send("\x04")
+    linux.expect("# ")
+    linux.send("exit 5\r")
+    linux.prompt()
+    assert linux.cmd("echo $?") == "5"
+
+
+def until(guest, key, wanted):
+    """Types a key until it has had its effect: it may come before the program has been started."""
+    for _ in range(60):
+        guest.send(key)
+        try:
+            guest.expect(wanted, timeout=2)
+            return
+        except AssertionError:
+            continue
+    raise AssertionError(f"no {wanted!r} after {key!r}")
+
+
+def test_missing_call_is_logged_once(linux):
+    linux.cmd("run /boot/test/calls missing")
+    linux.cmd("run /boot/test/calls missing")
+    log = linux.cmd("log")
+    assert len(re.findall(r"system call 175 \(init_module\) is not there", log)) == 1
+
+
+@pytest.mark.parametrize("victim", ["proc", "vfs", "console"])
+def test_nobody_notices_a_kill(machine, programs, victim):
+    """A shell script forks, pipes and writes files while the server is killed from the next
+    terminal; its output is as without."""
+    guest = machine(replace={"boot.tar": programs.archive}, nic="none", smp=2)
+    guest.boot()
+    guest.cmd("cd /tmp")
+    output, _ = programs.on_host([SH, "sh", "/boot/test/busy.sh"])
+    guest.qmp.key("alt", "f2")
+    guest.send("run /boot/bin/busybox sh /boot/test/busy.sh\r")
+    guest.expect(r"busy\.sh\r?\n")
+    kills = 0
+    while "finished" not in guest.console_text():
+        guest.qmp.type(f"kill {victim}\n")
+        kills += 1
+        try:
+            guest.expect(r"finished\r?\n", timeout=1)
+        except AssertionError:
+            continue
+    guest.prompt()
+    text = guest.console_text()
+    start = text.index("busy.sh\n") + len("busy.sh\n")
+    assert text[start:].startswith(output)
+    assert kills > 3
