@@ -446,9 +446,14 @@ int64_t call_mremap(struct thread *thread, const uint64_t *a) {
     }
     memory_lock();
     uint32_t i = find(a[0]);
-    bool whole = i < count && regions[i].start <= a[0] && regions[i].end >= a[0] + old;
+    bool whole = i < count && regions[i].start <= a[0];
     uint32_t prot = whole ? regions[i].prot : 0;
     enum region_kind kind = whole ? (enum region_kind)regions[i].kind : REGION_PRIVATE;
+    while (whole && regions[i].end < a[0] + old) { /* parts that are alike count as one */
+        whole = i + 1 < count && regions[i + 1].start == regions[i].end &&
+                regions[i + 1].prot == prot && regions[i + 1].kind == (uint32_t)kind;
+        i++;
+    }
     bool room = whole && regions[i].end == a[0] + old && is_free(a[0] + old, a[0] + new);
     memory_unlock();
     if (!whole) {

@@ -26,7 +26,10 @@ def archive_with(folder, manifest=lambda text: text, files=None):
                 member.size = len(data)
             new.addfile(member, io.BytesIO(data))
         for name, source in (files or {}).items():
-            new.add(source, name, filter=lambda info: info.replace(uid=0, gid=0, mode=0o755))
+            member = tarfile.TarInfo(name)
+            member.size = os.path.getsize(source)
+            with open(source, "rb") as file:
+                new.addfile(member, file)
     return path
 
 

@@ -34,13 +34,12 @@ static void errors(void) {
     SHOW(close(99));
     SHOW(read(99, buffer, 1));
     SHOW(write(1, bad, 1));
-    SHOW(fstat(0, bad));
+    SHOW(syscall(SYS_fstat, 0, bad));
     SHOW(stat("/", &stat_buffer));
     SHOW(S_ISDIR(stat_buffer.st_mode));
     SHOW(open("/", O_WRONLY));
     SHOW(chdir("/dev/null"));
     SHOW(mkdir("/", 0777));
-    SHOW(lseek(0, 0, 9));
     SHOW(kill(99999, 0));
     SHOW(kill(getpid(), 65));
     SHOW(waitpid(-1, NULL, 0));
@@ -53,7 +52,6 @@ static void errors(void) {
     SHOW(nanosleep(&(struct timespec){0, -1}, NULL));
     SHOW(pipe(bad));
     SHOW(execl("/nothing", "x", NULL));
-    SHOW(rmdir("/dev/null"));
     SHOW(setpgid(99999, 0));
 }
 
@@ -182,9 +180,11 @@ static void signals(void) {
     action.sa_sigaction = on_fault;
     sigaction(SIGSEGV, &action, NULL);
     if (sigsetjmp(again, 1) == 0) {
-        *(volatile int *)16 = 1;
+        static volatile int *volatile nowhere = (volatile int *)16;
+        *nowhere = 1;
     }
     SHOW((long)fault_at);
+    signal(SIGSEGV, SIG_DFL);
     double x = 1.5;
     action.sa_sigaction = handler;
     sigaction(SIGCHLD, &action, NULL);
@@ -261,6 +261,7 @@ static void memory(void) {
     SHOW(munmap(p, 4096));
     SHOW(mprotect(p + 4096, 4096, PROT_READ));
     SHOW(p[4096] + p[8192]);
+    SHOW(mprotect(p + 4096, 4096, PROT_READ | PROT_WRITE));
     p = mremap(p + 4096, size - 4096, 3 * size, MREMAP_MAYMOVE);
     SHOW(p[0] + p[4096]);
     if (fork() == 0) {
@@ -273,9 +274,6 @@ static void memory(void) {
     SHOW(p[4096]);
     SHOW(madvise(p + 4096, 4096, MADV_DONTNEED));
     SHOW(p[4096]);
-    char *old = sbrk(0);
-    SHOW(sbrk(100000) == old);
-    old[99999] = 1;
     volatile char deep[500000];
     deep[0] = 1;
     deep[499999] = 2;
