@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: MIT
-# Something to do for a while, with a result that shows every loss.
-i=0
-while [ $i -lt 150 ]; do
-    i=$((i + 1))
-    seq 1 $((i * 7)) | sort -rn | cat > f
-    echo $i $(wc -l < f) $(md5sum < f) >> all
-    (exit $((i % 100)))
-    echo $? >> all
+# Forks, pipes and writes files until there is a file "stop"; says how often the result was wrong.
+n=0
+wrong=0
+echo started
+while :; do
+    n=$((n + 1))
+    seq 1 500 | sort -rn | cat > f
+    set -- $(wc -l < f) $(tail -n 1 f) $(head -n 1 f)
+    [ "$*" = "500 1 500" ] || wrong=$((wrong + 1))
+    set -- $(md5sum < f)
+    [ $n = 1 ] && right=$1
+    [ "$1" = "$right" ] || wrong=$((wrong + 1))
+    (exit $((n % 100)))
+    [ $? = $((n % 100)) ] || wrong=$((wrong + 1))
+    echo $n >> all
+    [ "$(tail -n 1 all) $(wc -l < all)" = "$n $n" ] || wrong=$((wrong + 1))
+    [ -e stop ] && break
 done
-wc -l < all
-md5sum < all
-rm all f
-echo finished
+rm all f stop
+echo $wrong wrong, finished
