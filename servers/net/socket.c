@@ -280,10 +280,10 @@ static status_t serve_or_park(struct socket *socket, const struct request *reque
         status = serve(socket, request, false, reply);
     }
     if (status == E_NO_SPACE) {
-        starved_set(socket, wait);
+        starved_set(socket, wait || socket->watcher != HANDLE_NONE);
+        socket->watch_told &= ~NET_POLL_WRITE; /* it is told again when there are blocks */
         status = E_WOULD_BLOCK;
-    }
-    if (socket->watcher != HANDLE_NONE) {
+    } else if (socket->watcher != HANDLE_NONE) {
         socket_mark(socket); /* what it was told may hold no more */
     }
     return status == E_WOULD_BLOCK && wait ? park(socket, request) : status;

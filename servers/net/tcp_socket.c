@@ -16,6 +16,7 @@
 
 /* A parked SEND goes on when this much fits: not a call for each acknowledgement. */
 #define SEND_ROOM (TCP_SND_BUF / 2)
+#define WRITE_ROOM TCP_SNDLOWAT /* the same for readiness */
 /* What one write may add to lwIP's queue of buffers. */
 #define QUEUE_RESERVE 8u
 
@@ -506,7 +507,8 @@ uint64_t tcp_socket_ready(const struct socket *socket) {
     if (socket->receive_bytes != 0 || socket->end_of_stream || socket->read_closed || ended) {
         ready |= NET_POLL_READ;
     }
-    if (ended || (socket->connected && (socket->write_closed || send_room(socket->tcp) > 0))) {
+    if (ended ||
+        (socket->connected && (socket->write_closed || send_room(socket->tcp) >= WRITE_ROOM))) {
         ready |= NET_POLL_WRITE;
     }
     if (ended || socket->end_of_stream) {
