@@ -83,7 +83,6 @@ struct thread {
     struct list futex_link;
     struct object *futex_memory;
     uint64_t futex_offset;
-    uint64_t cpu_start_ns;
     uint64_t upcall_entry, upcall_page; /* foreign threads */
 };
 

@@ -6,7 +6,6 @@
 #include <arch/switch.h>
 #include <counters.h>
 #include <sched.h>
-#include <system.h>
 
 /* The session behind a handle with RIGHT_CALL, or NULL if anything is unusual. */
 static inline struct session *session_of(struct task *task, handle_t handle) {

@@ -7,7 +7,6 @@
 #include <arch/smp.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
-#include <common/string.h>
 #include <counters.h>
 #include <debug.h>
 #include <sched.h>

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Interrupts, ports, devices and the system object.
  */
-#include <arch/irq.h>
 #include <arch/pci.h>
-#include <arch/timer.h>
 #include <common/string.h>
-#include <counters.h>
 #include <debug.h>
 #include <machine.h>
-#include <sched.h>
 #include <syscall.h>
 #include <system.h>
 

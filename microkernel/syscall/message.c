@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Calls, answers, events and leases.
  */
-#include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
-#include <debug.h>
 #include <sched.h>
 #include <syscall.h>
 

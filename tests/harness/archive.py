@@ -14,7 +14,12 @@ def program(name):
     return os.path.join(machine.BUILD, "boot", name + ".bin")
 
 
-def archive_with(folder, manifest=lambda text: text, files=None):
+def programs(*names):
+    """The named programs as files for archive_with."""
+    return {f"bin/{name}.elf": program(name) for name in names}
+
+
+def archive_with(folder, manifest=str, files=None):
     """Writes the archive into `folder`; `manifest` maps the old text to the new, `files` are
     (name in the archive: path) added. Its path."""
     path = os.path.join(folder, "boot.tar")
