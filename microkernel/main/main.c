@@ -71,7 +71,6 @@ static void make_clock_page(void) {
         .mult = clock.mult,
         .tsc_hz = clock.tsc_hz,
         .wall_base = clock.wall_base,
-        .random_seed = {arch_random(), arch_random()},
         .cpu_count = cpu_count(),
     };
     check(memory_copy_in(clock_memory, 0, &page, sizeof(page)), "clock page");

@@ -136,7 +136,8 @@ const struct boot_info *arch_start(uint32_t magic, phys_t information, phys_t im
 /* ---- cpu.c ----------------------------------------------------------------------------------- */
 
 struct cpu_features {
-    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, rdrand;
+    bool xsave, xsaveopt, page_1g, tsc_deadline;
+    uint64_t cr4;      /* what CR4 is to be */
     uint32_t fpu_size; /* bytes of a save area */
     uint64_t fpu_mask; /* XCR0 */
 };
@@ -150,7 +151,7 @@ void cpu_features_detect(void);
 void cpu_init(struct cpu *cpu);
 
 /* Allocates struct cpu `id` with its stacks, from boot memory. */
-struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
+void cpu_create(uint32_t id);
 
 /* ---- layout.c -------------------------------------------------------------------------------- */
 
@@ -165,9 +166,6 @@ void *boot_alloc(size_t pages);
 
 /* Maps new pages into slot `slot` of the kernel-stack window; top of the stack. */
 uint64_t layout_stack(uint32_t slot, size_t pages);
-
-/* Adds memory that firmware uses to the direct map. */
-void layout_map_firmware(phys_t start, uint64_t size);
 
 phys_t kernel_virt_to_phys(const void *pointer);
 

@@ -107,13 +107,9 @@ void arch_space_destroy(struct arch_space *space) {
     *space = (struct arch_space){.walk_tag = WALK_NONE};
 }
 
-static inline bool mapping_ok(uint64_t va, phys_t pa, uint32_t flags) {
-    const uint32_t both = PAGE_WRITE | PAGE_EXECUTE;
-    return address_ok(va) && ((va | pa) & (PAGE_SIZE - 1)) == 0 && (flags & both) != both;
-}
-
 status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
-    if (!mapping_ok(va, pa, flags)) {
+    const uint32_t both = PAGE_WRITE | PAGE_EXECUTE;
+    if (!address_ok(va) || ((va | pa) & (PAGE_SIZE - 1)) != 0 || (flags & both) == both) {
         return E_INVALID;
     }
     uint64_t *entry = walk(space, va, true);

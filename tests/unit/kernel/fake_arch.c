@@ -41,10 +41,6 @@ uint32_t cpu_count(void) {
     return 1;
 }
 
-void cpu_model(char name[48]) {
-    strcpy(name, "host");
-}
-
 /* ---- page tables ------------------------------------------------------------------------------
  */
 
@@ -350,10 +346,6 @@ void pci_config_write(uint32_t address, uint32_t offset, unsigned width, uint32_
 bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t size) {
     (void)info;
     return start < HOST_RAM && start + size > 0;
-}
-
-uint64_t arch_random(void) {
-    return 4;
 }
 
 void arch_reboot(void) {
