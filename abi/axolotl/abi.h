@@ -25,89 +25,9 @@ enum status {
 
 #define SYSCALL_NATIVE 0x80000000u /* rax bit 31: a native call; without it a foreign one */
 
+#define SYSCALL(number, NAME, name, class, handles) SYS_##NAME = (number),
 enum syscall {
-    /* messages */
-    SYS_NULL = 0,
-    SYS_CALL = 1,
-    SYS_COMMIT_RECEIVE = 2,
-    SYS_REPLY = 3,
-    SYS_CALL_STAGE = 4,
-    SYS_CALL_CANCEL = 5,
-    SYS_LEASE_READ = 6,
-    SYS_LEASE_WRITE = 7,
-    SYS_ACTOR_BIND = 8,
-    /* handles */
-    SYS_HANDLE_CLOSE = 10,
-    SYS_HANDLE_COPY = 11,
-    SYS_HANDLE_REVOKE = 12,
-    SYS_HANDLE_INFO = 13,
-    SYS_HANDLE_GRANT = 14,
-    /* endpoints, sessions, notifications, timers */
-    SYS_ENDPOINT_CREATE = 16,
-    SYS_SESSION_CREATE = 17,
-    SYS_NOTIFICATION_CREATE = 18,
-    SYS_NOTIFICATION_SIGNAL = 19,
-    SYS_NOTIFICATION_WAIT = 20,
-    SYS_TIMER_CREATE = 21,
-    SYS_TIMER_SET = 22,
-    /* accounts, images, tasks */
-    SYS_ACCOUNT_CREATE = 24,
-    SYS_ACCOUNT_INFO = 25,
-    SYS_IMAGE_CREATE = 26,
-    SYS_IMAGE_INFO = 27,
-    SYS_TASK_CREATE = 28,
-    SYS_TASK_START = 29,
-    SYS_TASK_RESET = 30,
-    SYS_TASK_DESTROY = 31,
-    SYS_TASK_INFO = 32,
-    SYS_TASK_SUPERVISE = 33,
-    SYS_TASK_EXIT = 34,
-    SYS_TASK_CLONE = 35,
-    /* threads */
-    SYS_THREAD_CREATE = 40,
-    SYS_THREAD_EXIT = 41,
-    SYS_THREAD_YIELD = 42,
-    SYS_THREAD_SLEEP = 43,
-    SYS_THREAD_SCHEDULE = 44,
-    SYS_THREAD_INTERRUPT = 45,
-    SYS_THREAD_SET_FOREIGN = 46,
-    SYS_UPCALL_RETURN = 47,
-    SYS_FUTEX_WAIT = 48,
-    SYS_FUTEX_WAKE = 49,
-    SYS_THREAD_SET_BASE = 50,
-    /* memory */
-    SYS_MEMORY_CREATE = 56,
-    SYS_MEMORY_CLONE = 57,
-    SYS_MEMORY_READ = 58,
-    SYS_MEMORY_WRITE = 59,
-    SYS_MEMORY_INFO = 60,
-    SYS_MEMORY_SUPPLY = 61,
-    SYS_ARENA_CREATE = 62,
-    SYS_MAP = 63,
-    SYS_UNMAP = 64,
-    SYS_PROTECT = 65,
-    /* machine */
-    SYS_IRQ_BIND = 72,
-    SYS_IRQ_ACK = 73,
-    SYS_PORT_READ = 74,
-    SYS_PORT_WRITE = 75,
-    SYS_PORT_DRAIN = 76,
-    SYS_PORT_FILL = 77,
-    SYS_DEVICE_CONFIG = 78,
-    SYS_DEVICE_BAR = 79,
-    SYS_DEVICE_IRQ = 80,
-    SYS_DEVICE_DMA = 81,
-    SYS_DEVICE_ENABLE = 82,
-    /* system object */
-    SYS_SYSTEM_INFO = 88,
-    SYS_SYSTEM_PCI_READ = 89,
-    SYS_SYSTEM_IOPORT = 90,
-    SYS_SYSTEM_IRQ = 91,
-    SYS_SYSTEM_DEVICE = 92,
-    SYS_SYSTEM_MEMORY = 93,
-    SYS_SYSTEM_REBOOT = 94,
-    SYS_LOG_WRITE = 95,
-    SYS_LOG_READ = 96,
+#include <axolotl/syscall.def>
     SYS_COUNT = 97,
 };
 
@@ -213,6 +133,7 @@ enum object_type {
     OBJECT_TYPE_COUNT = 15,
 };
 
+#define RIGHT_NONE 0u
 #define RIGHT_COPY 0x001u    /* HANDLE_COPY, sending a copy in a message, HANDLE_GRANT */
 #define RIGHT_REVOKE 0x002u  /* HANDLE_REVOKE */
 #define RIGHT_READ 0x004u    /* memory: map or read; others: info, configuration reads */

@@ -2,6 +2,7 @@
 /* Stubs of the network protocol. */
 #include <client/net.h>
 
+#include <common/ip.h>
 #include <common/string.h>
 
 /* A call that answers with one handle. */
@@ -20,22 +21,32 @@ static status_t handle_call(handle_t session, uint32_t operation, const void *re
     return OK;
 }
 
+struct net_address net_address_v4(uint32_t ip, uint32_t port) {
+    struct net_address address = {.port = (uint16_t)port};
+    ip_from_v4(address.ip.bytes, ip);
+    return address;
+}
+
 status_t net_socket(handle_t net, uint64_t kind, handle_t *socket) {
     struct net_socket_request request = {.kind = kind};
     return handle_call(net, NET_SOCKET, &request, sizeof request, NULL, 0, socket);
 }
 
-static status_t address_call(handle_t socket, uint32_t operation, uint32_t ip, uint32_t port) {
-    struct net_address request = {.ip = ip, .port = port};
-    return call_words(socket, operation, &request, sizeof request, NULL, 0);
+status_t net_bind(handle_t socket, const struct net_address *address) {
+    return call_words(socket, NET_BIND, address, sizeof *address, NULL, 0);
 }
 
-status_t net_bind(handle_t socket, uint32_t ip, uint32_t port) {
-    return address_call(socket, NET_BIND, ip, port);
+status_t net_bind_port(handle_t socket, uint32_t port) {
+    struct net_address address = {.port = (uint16_t)port};
+    return net_bind(socket, &address);
 }
 
-status_t net_connect(handle_t socket, uint32_t ip, uint32_t port) {
-    return address_call(socket, NET_CONNECT, ip, port);
+status_t net_connect(handle_t socket, const struct net_address *address, uint64_t flags,
+                     uint64_t deadline) {
+    struct net_connect_request request = {.address = *address, .flags = flags};
+    struct message message = {.data = &request, .size = sizeof request, .deadline = deadline};
+    struct answer answer = {0};
+    return call(socket, NET_CONNECT, &message, &answer);
 }
 
 status_t net_listen(handle_t socket, uint64_t backlog) {
@@ -43,14 +54,22 @@ status_t net_listen(handle_t socket, uint64_t backlog) {
     return call_words(socket, NET_LISTEN, &request, sizeof request, NULL, 0);
 }
 
-status_t net_accept(handle_t socket, handle_t *connection, struct net_address *peer) {
-    return handle_call(socket, NET_ACCEPT, NULL, 0, peer, sizeof *peer, connection);
+status_t net_accept(handle_t socket, uint64_t flags, handle_t *connection,
+                    struct net_address *peer) {
+    struct net_accept_request request = {.flags = flags};
+    struct net_address unused;
+    peer = peer != NULL ? peer : &unused;
+    return handle_call(socket, NET_ACCEPT, &request, sizeof request, peer, sizeof *peer,
+                       connection);
 }
 
 static status_t transfer(handle_t socket, uint32_t operation, const struct net_io_request *request,
-                         struct lease lease, struct net_io_reply *reply) {
-    struct message message = {
-        .data = request, .size = sizeof *request, .leases = &lease, .lease_count = 1};
+                         struct lease lease, uint64_t deadline, struct net_io_reply *reply) {
+    struct message message = {.data = request,
+                              .size = sizeof *request,
+                              .leases = &lease,
+                              .lease_count = 1,
+                              .deadline = deadline};
     struct answer answer = {.data = reply, .size = sizeof *reply};
     status_t status = call(socket, operation, &message, &answer);
     return status >= 0 && reply->length > lease.length ? E_PROTOCOL : status;
@@ -60,29 +79,36 @@ static size_t limited(size_t length) {
     return length < NET_IO_MAX ? length : NET_IO_MAX;
 }
 
-status_t net_send_to(handle_t socket, const void *buffer, size_t length, uint64_t flags,
-                     const struct net_address *to, size_t *done) {
-    struct net_io_request request = {.length = limited(length), .flags = flags, .address = *to};
+static status_t send_piece(handle_t socket, const void *buffer, size_t length, uint64_t flags,
+                           uint64_t deadline, const struct net_address *to, size_t *done) {
+    struct net_io_request request = {.length = limited(length), .flags = flags};
     struct net_io_reply reply;
+    if (to != NULL) {
+        request.address = *to;
+    }
     status_t status =
-        transfer(socket, NET_SEND, &request, lease_in(buffer, request.length), &reply);
+        transfer(socket, NET_SEND, &request, lease_in(buffer, request.length), deadline, &reply);
     if (status >= 0) {
         *done = reply.length;
     }
     return status;
 }
 
-status_t net_send(handle_t socket, const void *buffer, size_t length, uint64_t flags,
-                  size_t *done) {
-    struct net_address nowhere = {0};
-    return net_send_to(socket, buffer, length, flags, &nowhere, done);
+status_t net_send_to(handle_t socket, const void *buffer, size_t length, uint64_t flags,
+                     const struct net_address *to, size_t *done) {
+    return send_piece(socket, buffer, length, flags, 0, to, done);
 }
 
-status_t net_send_all(handle_t socket, const void *buffer, size_t length) {
+status_t net_send(handle_t socket, const void *buffer, size_t length, uint64_t flags,
+                  size_t *done) {
+    return send_piece(socket, buffer, length, flags, 0, NULL, done);
+}
+
+status_t net_send_all(handle_t socket, const void *buffer, size_t length, uint64_t deadline) {
     const char *at = buffer;
     while (length != 0) {
         size_t done = 0;
-        status_t status = net_send(socket, at, length, 0, &done);
+        status_t status = send_piece(socket, at, length, 0, deadline, NULL, &done);
         if (status < 0) {
             return status;
         }
@@ -96,11 +122,11 @@ status_t net_send_all(handle_t socket, const void *buffer, size_t length) {
 }
 
 status_t net_receive_from(handle_t socket, void *buffer, size_t length, uint64_t flags,
-                          struct net_address *from, size_t *done) {
+                          uint64_t deadline, struct net_address *from, size_t *done) {
     struct net_io_request request = {.length = limited(length), .flags = flags};
     struct net_io_reply reply;
-    status_t status =
-        transfer(socket, NET_RECEIVE, &request, lease_out(buffer, request.length), &reply);
+    status_t status = transfer(socket, NET_RECEIVE, &request, lease_out(buffer, request.length),
+                               deadline, &reply);
     if (status >= 0) {
         *from = reply.address;
         *done = reply.length;
@@ -108,9 +134,10 @@ status_t net_receive_from(handle_t socket, void *buffer, size_t length, uint64_t
     return status;
 }
 
-status_t net_receive(handle_t socket, void *buffer, size_t length, uint64_t flags, size_t *done) {
+status_t net_receive(handle_t socket, void *buffer, size_t length, uint64_t flags,
+                     uint64_t deadline, size_t *done) {
     struct net_address from;
-    return net_receive_from(socket, buffer, length, flags, &from, done);
+    return net_receive_from(socket, buffer, length, flags, deadline, &from, done);
 }
 
 status_t net_shutdown(handle_t socket, uint64_t how) {
@@ -142,8 +169,9 @@ status_t net_option_get(handle_t socket, uint64_t option, uint64_t *value) {
     return status;
 }
 
-status_t net_poll(handle_t socket, uint64_t events, uint64_t deadline, uint64_t *ready) {
-    struct net_poll_request request = {.events = events};
+status_t net_poll(handle_t socket, uint64_t events, uint64_t flags, uint64_t deadline,
+                  uint64_t *ready) {
+    struct net_poll_request request = {.events = events, .flags = flags};
     struct net_poll_reply reply;
     struct message message = {.data = &request, .size = sizeof request, .deadline = deadline};
     struct answer answer = {.data = &reply, .size = sizeof reply};
@@ -154,15 +182,37 @@ status_t net_poll(handle_t socket, uint64_t events, uint64_t deadline, uint64_t 
     return status;
 }
 
-status_t net_resolve(handle_t net, const char *name, uint32_t *ip) {
-    struct net_resolve_request request = {0};
-    struct net_address reply;
+status_t net_watch(handle_t socket, uint64_t events, handle_t notification, uint64_t bits,
+                   uint64_t *ready) {
+    struct net_watch_request request = {.events = events, .bits = bits};
+    struct net_poll_reply reply;
+    struct handle_slot handle = {notification, RIGHT_SIGNAL};
+    struct message message = {.data = &request,
+                              .size = sizeof request,
+                              .handles = &handle,
+                              .handle_count = events != 0 ? 1 : 0};
+    struct answer answer = {.data = &reply, .size = sizeof reply};
+    status_t status = call(socket, NET_WATCH, &message, &answer);
+    if (status >= 0) {
+        *ready = reply.events;
+    }
+    return status;
+}
+
+status_t net_group(handle_t socket, const struct net_group_request *request) {
+    return call_words(socket, NET_GROUP, request, sizeof *request, NULL, 0);
+}
+
+status_t net_resolve(handle_t net, const char *name, uint64_t family,
+                     struct net_resolve_reply *result) {
+    struct net_resolve_request request = {.family = family};
     if (strlcpy(request.name, name, sizeof request.name) >= sizeof request.name) {
         return E_NAME_TOO_LONG;
     }
-    status_t status = call_words(net, NET_RESOLVE, &request, sizeof request, &reply, sizeof reply);
-    if (status >= 0) {
-        *ip = reply.ip;
+    status_t status =
+        call_words(net, NET_RESOLVE, &request, sizeof request, result, sizeof *result);
+    if (status >= 0 && (result->count == 0 || result->count > NET_RESOLVE_MAX)) {
+        return E_PROTOCOL;
     }
     return status;
 }
@@ -184,8 +234,12 @@ status_t net_interface(handle_t net, uint64_t index, struct net_interface *inter
     return status;
 }
 
-status_t net_arp(handle_t net, uint64_t index, struct net_arp_entry *entry) {
-    return index_call(net, NET_ARP, index, entry, sizeof *entry);
+status_t net_neighbour(handle_t net, uint64_t index, struct net_neighbour *entry) {
+    return index_call(net, NET_NEIGHBOUR, index, entry, sizeof *entry);
+}
+
+status_t net_route(handle_t net, uint64_t index, struct net_route *route) {
+    return index_call(net, NET_ROUTE, index, route, sizeof *route);
 }
 
 status_t net_connection(handle_t net, uint64_t index, struct net_connection *connection) {
@@ -198,4 +252,33 @@ status_t net_configure(handle_t net, const struct net_configure_request *configu
 
 status_t net_counters(handle_t net, struct net_counters *counters) {
     return call_words(net, NET_COUNTERS, NULL, 0, counters, sizeof *counters);
+}
+
+status_t net_restrict(handle_t net, const struct net_restrict_request *request,
+                      handle_t *restricted) {
+    return handle_call(net, NET_RESTRICT, request, sizeof *request, NULL, 0, restricted);
+}
+
+status_t net_capture(handle_t net, uint64_t on, uint64_t length) {
+    struct net_capture_request request = {.on = on, .length = length};
+    return call_words(net, NET_CAPTURE, &request, sizeof request, NULL, 0);
+}
+
+status_t net_frames(handle_t net, uint64_t *cursor, void *buffer, size_t length, size_t *done) {
+    struct net_frames_request request = {.cursor = *cursor};
+    struct net_frames_reply reply;
+    struct lease lease = lease_out(buffer, length);
+    struct message message = {
+        .data = &request, .size = sizeof request, .leases = &lease, .lease_count = 1};
+    struct answer answer = {.data = &reply, .size = sizeof reply};
+    status_t status = call(net, NET_FRAMES, &message, &answer);
+    if (status >= 0) {
+        *cursor = reply.cursor;
+        *done = reply.length <= length ? reply.length : 0;
+    }
+    return status;
+}
+
+status_t net_clock(handle_t net, struct net_clock *clock) {
+    return call_words(net, NET_CLOCK, NULL, 0, clock, sizeof *clock);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Arenas: memory with a committed image. `memory->pages` are the working frames, `committed` the
- * frames of the last commit (0: still zero). A page is mapped writable only while it is in the hot
- * list; the commit looks at the hot pages' dirty bits and copies the dirty ones.
+ * Arenas: memory with a committed image. The frames of `memory` are the working ones, those of
+ * `committed` are of the last commit (absent: still zero). A page is mapped writable only while it
+ * is in the hot list; the commit looks at the hot pages' dirty bits and copies the dirty ones.
  * Charged twice its size at creation, so that neither a write nor a commit can fail.
  */
 #pragma once
@@ -21,8 +21,8 @@ struct arena_hot {
 
 struct arena {
     struct memory *memory;
-    struct task *task;   /* mapped there, NULL: free */
-    uint64_t *committed; /* a frame table like memory->pages */
+    struct task *task;        /* mapped there, NULL: free */
+    struct memory *committed; /* of kind MEMORY_ARENA as well */
     struct arena_hot *hot[ARENA_HOT_CHUNKS];
     uint32_t hot_count, hot_max;
     bool loaded; /* has its initial content */

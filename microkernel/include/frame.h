@@ -17,6 +17,8 @@ phys_t frame_alloc(void);
 phys_t frame_alloc_zeroed(void);
 /* `count` contiguous frames, zeroed, below 4 GiB; 0 when there is no such run. */
 phys_t frame_alloc_run(uint64_t count);
+/* Kernel pointer to the content; of frame 0: zeroes, not to be changed. */
+char *frame_bytes(phys_t frame);
 /* Drops one share; the last one frees the frame. */
 void frame_free(phys_t frame);
 void frame_share(phys_t frame);

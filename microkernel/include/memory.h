@@ -15,14 +15,12 @@ struct thread;
 struct session;
 
 #define MEMORY_MAX_SIZE (1ull << 30) /* of kinds with a page table of their own */
-#define MEMORY_DIRECT_PAGES 512ull
+#define MEMORY_TABLE_PAGES 512ull    /* frames in one page of a table */
 
 struct memory {
     struct object object;
     uint64_t size;     /* bytes, a multiple of PAGE_SIZE */
     uint8_t kind;      /* enum memory_kind */
-    bool exclusive;    /* has a writable mapping that must stay the only one (arena) */
-    uint8_t cache;     /* device: arch caching flags */
     phys_t base;       /* device, DMA: contiguous */
     uint64_t resident; /* pages */
     uint64_t *pages;   /* ≤ 512 pages: the frames; else pointers to arrays of 512 frames */
@@ -47,6 +45,8 @@ struct mapping {
 #define MAPPING_PROVISIONAL 0x400u
 #define MAPPING_GOING 0x800u /* unmapped in this turn */
 
+/* Kinds with pages of their own; those of MEMORY_ARENA are charged at once, others at first touch.
+ */
 MUST_CHECK status_t memory_create(struct account *account, uint64_t size, enum memory_kind kind,
                                   struct memory **out);
 MUST_CHECK status_t memory_create_physical(struct account *account, phys_t base, uint64_t size,
@@ -57,10 +57,20 @@ MUST_CHECK status_t memory_clone(struct account *account, struct memory *source,
 MUST_CHECK status_t memory_page(struct memory *memory, uint64_t index, bool write, phys_t *out);
 /* The frame or 0 if absent; never allocates. */
 phys_t memory_page_peek(struct memory *memory, uint64_t index);
-/* Puts a frame that is already charged into an absent page. */
-MUST_CHECK status_t memory_page_set(struct memory *memory, uint64_t index, phys_t frame);
-/* Makes the table entry of a page, so that memory_page_set can't fail. E_QUOTA. */
+/* Makes room in the table for a page. E_QUOTA. */
 MUST_CHECK status_t memory_page_reserve(struct memory *memory, uint64_t index);
+/* Puts a frame that is already charged into an absent page with room in the table. */
+void memory_page_set(struct memory *memory, uint64_t index, phys_t frame);
+/* Zeroes every page that is there. */
+void memory_clear(struct memory *memory);
+/* Bytes from `offset` to the end of its page, at most `length`. */
+static inline uint64_t page_step(uint64_t offset, uint64_t length) {
+    uint64_t room = PAGE_SIZE - offset % PAGE_SIZE;
+    return room < length ? room : length;
+}
+/* Kernel pointer to the byte at `offset`, good for the rest of its page; one that is only read is
+ * not allocated. As memory_page. */
+MUST_CHECK status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char **out);
 /* Kernel-side access to the content; anonymous and arena kinds, DMA. */
 MUST_CHECK status_t memory_copy_in(struct memory *memory, uint64_t offset, const void *from,
                                    uint64_t length);
@@ -71,8 +81,10 @@ MUST_CHECK status_t memory_copy_out(struct memory *memory, uint64_t offset, void
 struct mapping *mapping_find(struct task *task, uint64_t address);
 /* The one at the address, else the first beyond; NULL: none. */
 struct mapping *mapping_next(struct task *task, uint64_t address);
-/* Cuts the mapping that contains the address in two there, if one does. E_QUOTA. */
-MUST_CHECK status_t mapping_cut(struct task *task, uint64_t address);
+/* The next one of its task, or NULL. */
+struct mapping *mapping_after(const struct mapping *mapping);
+/* Cuts the mapping in two at the address if that lies inside. E_QUOTA. */
+MUST_CHECK status_t mapping_cut(struct mapping *mapping, uint64_t address);
 MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
                                    uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
                                    struct mapping **out);
@@ -85,10 +97,8 @@ MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);
  * E_QUOTA: the memory's account can't pay; E_WOULD_BLOCK: pager-backed page is absent. */
 MUST_CHECK status_t memory_fault(struct task *task, uint64_t address, bool write, bool execute);
 
-/* Copies between a range of another task and a range of the current one, resolving faults on the
- * way. The other task's arena can't be written. E_FAULT, E_QUOTA; some bytes may have been copied.
- */
-MUST_CHECK status_t task_copy_from(struct task *remote, uint64_t address, uint64_t local,
-                                   uint64_t length);
-MUST_CHECK status_t task_copy_to(struct task *remote, uint64_t address, uint64_t local,
-                                 uint64_t length);
+/* Copies from (`write`: to) a range of another task to (from) a range of the current one, resolving
+ * faults on the way. The other task's arena can't be written. E_FAULT, E_QUOTA; some bytes may have
+ * been copied. */
+MUST_CHECK status_t task_copy(struct task *remote, uint64_t address, uint64_t local,
+                              uint64_t length, bool write);

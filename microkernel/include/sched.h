@@ -30,8 +30,6 @@ void sched_wake(struct thread *thread);
 void sched_wake_here(struct thread *thread);
 /* The current thread blocks; another is chosen at the exit from the kernel. */
 void sched_block(struct thread *thread, enum thread_state state);
-/* Takes sched_block back: the current thread runs on. */
-void sched_unblock(struct thread *thread);
 /* READY or RUNNING -> `state`, wherever it is; on return it executes nowhere. */
 void sched_stop(struct thread *thread, enum thread_state state);
 void sched_set_priority(struct thread *thread, uint32_t effective);
@@ -47,6 +45,15 @@ void sched_look(const struct thread *thread);
 void sched_exit(void);
 /* Sets this CPU's timer to the next deadline. */
 void sched_reprogram(void);
+
+/* Fast paths of CALL and COMMIT_RECEIVE. False: nothing was done, use the general code. */
+bool fast_call(struct thread *thread);
+bool fast_commit_receive(struct thread *thread);
+
+/* Whether the thread's affinity allows the CPU. */
+static inline bool sched_allowed(const struct thread *thread, uint32_t cpu) {
+    return cpu >= 32 || (thread->affinity >> cpu & 1) != 0;
+}
 
 static inline struct cpu *cpu_here(void) {
     return cpu_self();

@@ -44,7 +44,8 @@ static struct memory *module_memory(const struct boot_module_info *module) {
     }
     for (uint64_t at = 0; at < module->size; at += PAGE_SIZE) {
         check(account_charge(account_root, PAGE_SIZE), "boot module");
-        check(memory_page_set(memory, at / PAGE_SIZE, module->start + at), "boot module");
+        check(memory_page_reserve(memory, at / PAGE_SIZE), "boot module");
+        memory_page_set(memory, at / PAGE_SIZE, module->start + at);
     }
     uint64_t tail = module->size % PAGE_SIZE;
     if (tail != 0) {

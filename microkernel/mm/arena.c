@@ -3,66 +3,37 @@
  * Invariants: a page is mapped writable iff it is in the hot list; working and committed frames of
  * a page differ only if its dirty bit is set. An absent committed frame stands for zeroes.
  */
-#include "frame_table.h"
 #include <arena.h>
 #include <common/string.h>
 #include <debug.h>
+#include <kmem.h>
 #include <task.h>
 
-static uint64_t pages_of(const struct arena *arena) {
-    return arena->memory->size / PAGE_SIZE;
-}
-
-/* Bytes charged beyond the memory object itself: both images, and the tables of both. */
-static uint64_t reserve_of(uint64_t pages) {
-    return 2 * pages * PAGE_SIZE;
-}
-
-/* Everything that a turn could need is allocated here: second levels of both tables, hot list. */
-static status_t allocate_tables(struct arena *arena, struct account *account, uint64_t pages) {
+/* Everything that a turn could need: both images, their tables, the hot list. */
+static status_t set_up(struct arena *arena, struct memory *memory) {
+    struct account *account = memory->object.account;
+    uint64_t pages = memory->size / PAGE_SIZE;
+    arena->memory = memory;
+    arena->hot_max = pages < ARENA_HOT_MAX ? (uint32_t)pages : ARENA_HOT_MAX;
+    TRY(memory_create(account, memory->size, MEMORY_ARENA, &arena->committed));
     for (uint32_t i = 0; i * ARENA_HOT_CHUNK < arena->hot_max; i++) {
         arena->hot[i] = kmem_alloc(account, PAGE_SIZE);
         if (arena->hot[i] == NULL) {
             return E_QUOTA;
         }
     }
-    for (uint64_t i = 0; i < pages; i += MEMORY_DIRECT_PAGES) {
-        if (frame_table_entry(arena->memory->pages, pages, i, account) == NULL ||
-            frame_table_entry(arena->committed, pages, i, account) == NULL) {
-            return E_QUOTA;
-        }
+    for (uint64_t i = 0; i < pages; i += MEMORY_TABLE_PAGES) {
+        TRY(memory_page_reserve(memory, i));
+        TRY(memory_page_reserve(arena->committed, i));
     }
     return OK;
 }
 
 status_t arena_create(struct account *account, uint64_t size, struct memory **out) {
     struct memory *memory;
-    status_t status = memory_create(account, size, MEMORY_ARENA, &memory);
-    if (status != OK) {
-        return status;
-    }
-    uint64_t pages = memory->size / PAGE_SIZE;
-    struct arena *arena = kmem_alloc(account, sizeof(*arena));
-    uint64_t *committed = kmem_alloc(account, frame_table_root_size(pages));
-    status = account_charge(account, reserve_of(pages));
-    if (arena == NULL || committed == NULL || status != OK) {
-        if (status == OK) {
-            account_release(account, reserve_of(pages));
-        }
-        if (arena != NULL) {
-            kmem_free(account, arena, sizeof(*arena));
-        }
-        if (committed != NULL) {
-            kmem_free(account, committed, frame_table_root_size(pages));
-        }
-        object_put(&memory->object);
-        return E_QUOTA;
-    }
-    arena->memory = memory;
-    arena->committed = committed;
-    arena->hot_max = pages < ARENA_HOT_MAX ? (uint32_t)pages : ARENA_HOT_MAX;
-    memory->arena = arena;
-    status = allocate_tables(arena, account, pages);
+    TRY(memory_create(account, size, MEMORY_ARENA, &memory));
+    memory->arena = kmem_alloc(account, sizeof(*memory->arena));
+    status_t status = memory->arena == NULL ? E_QUOTA : set_up(memory->arena, memory);
     if (status != OK) {
         object_put(&memory->object);
         return status;
@@ -71,30 +42,16 @@ status_t arena_create(struct account *account, uint64_t size, struct memory **ou
     return OK;
 }
 
-static uint64_t *committed_entry(struct arena *arena, uint64_t page) {
-    return frame_table_entry(arena->committed, pages_of(arena), page, NULL);
-}
-
-static uint64_t *working_entry(struct arena *arena, uint64_t page) {
-    return frame_table_entry(arena->memory->pages, pages_of(arena), page, NULL);
-}
-
 void arena_destroy(struct arena *arena) {
     struct account *account = arena->memory->object.account;
-    uint64_t pages = pages_of(arena);
     ASSERT(arena->task == NULL);
-    for (uint64_t page = 0; page < pages; page++) {
-        uint64_t *entry = committed_entry(arena, page);
-        if (entry != NULL && *entry != 0) {
-            frame_free(*entry);
-        }
-    }
-    frame_table_destroy(arena->committed, pages, account);
     for (uint32_t i = 0; i < ARENA_HOT_CHUNKS && arena->hot[i] != NULL; i++) {
         kmem_free(account, arena->hot[i], PAGE_SIZE);
     }
+    if (arena->committed != NULL) {
+        object_put(&arena->committed->object);
+    }
     kmem_free(account, arena, sizeof(*arena));
-    account_release(account, reserve_of(pages));
 }
 
 static uint64_t address_of(uint64_t page) {
@@ -102,21 +59,17 @@ static uint64_t address_of(uint64_t page) {
 }
 
 static void copy_committed(struct arena *arena, uint64_t page) {
-    uint64_t *committed = committed_entry(arena, page);
-    if (*committed == 0) {
-        *committed = frame_alloc();
+    phys_t committed = memory_page_peek(arena->committed, page);
+    if (committed == 0) {
+        committed = frame_alloc();
+        memory_page_set(arena->committed, page, committed);
     }
-    memcpy(phys_to_virt(*committed), phys_to_virt(*working_entry(arena, page)), PAGE_SIZE);
+    memcpy(phys_to_virt(committed), phys_to_virt(memory_page_peek(arena->memory, page)), PAGE_SIZE);
 }
 
 static void copy_working(struct arena *arena, uint64_t page) {
-    uint64_t committed = *committed_entry(arena, page);
-    void *working = phys_to_virt(*working_entry(arena, page));
-    if (committed == 0) {
-        memset(working, 0, PAGE_SIZE);
-    } else {
-        memcpy(working, phys_to_virt(committed), PAGE_SIZE);
-    }
+    memcpy(phys_to_virt(memory_page_peek(arena->memory, page)),
+           frame_bytes(memory_page_peek(arena->committed, page)), PAGE_SIZE);
 }
 
 static void cool(struct arena *arena, uint32_t index) {
@@ -185,15 +138,8 @@ void arena_rollback(struct arena *arena) {
 }
 
 void arena_clear(struct arena *arena) {
-    for (uint64_t page = 0; page < pages_of(arena); page++) {
-        uint64_t *committed = committed_entry(arena, page);
-        if (*committed != 0) {
-            memset(phys_to_virt(*committed), 0, PAGE_SIZE);
-        }
-        if (*working_entry(arena, page) != 0) {
-            memset(phys_to_virt(*working_entry(arena, page)), 0, PAGE_SIZE);
-        }
-    }
+    memory_clear(arena->memory);
+    memory_clear(arena->committed);
 }
 
 status_t arena_load(struct arena *arena, uint64_t offset, const void *from, uint64_t length) {

@@ -68,6 +68,11 @@ phys_t frame_alloc_zeroed(void) {
     return frame;
 }
 
+char *frame_bytes(phys_t frame) {
+    static char zeroes[PAGE_SIZE];
+    return frame == 0 ? zeroes : phys_to_virt(frame);
+}
+
 static bool is_free(uint64_t frame) {
     return (free_map[frame / 64] >> (frame % 64) & 1) != 0;
 }

@@ -11,17 +11,14 @@
 #include <kmem.h>
 #include <task.h>
 
-struct mapping *mapping_find(struct task *task, uint64_t address) {
+struct mapping *mapping_next(struct task *task, uint64_t address) {
     struct mapping *last = task->last_mapping;
     if (last != NULL && address - last->address < last->length) {
         return last;
     }
     LIST_FOR_EACH(link, &task->mappings) {
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if (address < mapping->address) {
-            break;
-        }
-        if (address - mapping->address < mapping->length) {
+        if (mapping->address + mapping->length > address) {
             task->last_mapping = mapping;
             return mapping;
         }
@@ -29,37 +26,28 @@ struct mapping *mapping_find(struct task *task, uint64_t address) {
     return NULL;
 }
 
-static status_t check_range(const struct memory *memory, uint64_t offset, uint64_t address,
-                            uint64_t length, uint32_t prot) {
+struct mapping *mapping_find(struct task *task, uint64_t address) {
+    struct mapping *mapping = mapping_next(task, address);
+    return mapping != NULL && mapping->address <= address ? mapping : NULL;
+}
+
+static bool prot_ok(uint32_t prot) {
+    return (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) == 0 &&
+           (prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC);
+}
+
+status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
+                        uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
     if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || prot == 0 ||
-        (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
-        (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC) || address < USER_LOWEST ||
-        address >= USER_HIGHEST || length > USER_HIGHEST - address) {
+        !prot_ok(prot) || !user_range_ok(address, length)) {
         return E_INVALID;
     }
     if (offset > memory->size || length > memory->size - offset) {
         return E_RANGE;
     }
-    return OK;
-}
-
-status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
-                        uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
-    status_t status = check_range(memory, offset, address, length, prot);
-    if (status != OK) {
-        return status;
-    }
-    struct list *position = &task->mappings;
-    LIST_FOR_EACH(link, &task->mappings) {
-        struct mapping *other = LIST_ENTRY(link, struct mapping, task_link);
-        if (other->address + other->length <= address) {
-            continue;
-        }
-        if (other->address < address + length) {
-            return E_EXISTS;
-        }
-        position = link;
-        break;
+    struct mapping *next = mapping_next(task, address);
+    if (next != NULL && next->address < address + length) {
+        return E_EXISTS;
     }
     struct mapping *mapping = kmem_alloc(task->account, sizeof(*mapping));
     if (mapping == NULL) {
@@ -72,11 +60,12 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
                                 .offset = offset,
                                 .prot = prot,
                                 .flags = flags};
+    task->last_mapping = mapping;
     object_get(&memory->object);
-    list_insert_before(position, &mapping->task_link);
+    list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
     list_push_back(&memory->mappings, &mapping->memory_link);
     if ((flags & MAP_POPULATE) != 0) {
-        status = mapping_populate(mapping);
+        status_t status = mapping_populate(mapping);
         if (status != OK) {
             mapping_destroy(mapping);
             return status;
@@ -128,24 +117,18 @@ static status_t fault_page(struct mapping *mapping, uint64_t address, bool write
     struct memory *memory = mapping->memory;
     uint64_t index = (mapping->offset + (address - mapping->address)) / PAGE_SIZE;
     phys_t frame;
-    status_t status = memory_page(memory, index, write, &frame);
-    if (status != OK) {
-        return status;
-    }
+    TRY(memory_page(memory, index, write, &frame));
     uint32_t prot = mapping->prot;
     if (memory->kind == MEMORY_ARENA) {
         if (write) {
-            status = arena_touch(memory->arena, index);
-            if (status != OK) {
-                return status;
-            }
+            TRY(arena_touch(memory->arena, index));
         } else {
             prot &= ~PROT_WRITE;
         }
     } else if (memory->pages != NULL && frame_shares(frame) > 1) {
         prot &= ~PROT_WRITE;
     }
-    status = arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
+    status_t status = arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
     if (write && memory->kind == MEMORY_ARENA) {
         arena_touched(memory->arena);
     }
@@ -154,30 +137,21 @@ static status_t fault_page(struct mapping *mapping, uint64_t address, bool write
 
 status_t mapping_populate(struct mapping *mapping) {
     for (uint64_t at = 0; at < mapping->length; at += PAGE_SIZE) {
-        status_t status = fault_page(mapping, mapping->address + at, false);
-        if (status != OK) {
-            return status;
-        }
+        TRY(fault_page(mapping, mapping->address + at, false));
     }
     return OK;
 }
 
-struct mapping *mapping_next(struct task *task, uint64_t address) {
-    LIST_FOR_EACH(link, &task->mappings) {
-        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if (mapping->address + mapping->length > address) {
-            return mapping;
-        }
-    }
-    return NULL;
+struct mapping *mapping_after(const struct mapping *mapping) {
+    struct list *link = mapping->task_link.next;
+    return link == &mapping->task->mappings ? NULL : LIST_ENTRY(link, struct mapping, task_link);
 }
 
-status_t mapping_cut(struct task *task, uint64_t address) {
-    struct mapping *mapping = mapping_find(task, address);
-    if (mapping == NULL || mapping->address == address) {
+status_t mapping_cut(struct mapping *mapping, uint64_t address) {
+    if (address <= mapping->address || address - mapping->address >= mapping->length) {
         return OK;
     }
-    struct mapping *rest = kmem_alloc(task->account, sizeof(*rest));
+    struct mapping *rest = kmem_alloc(mapping->task->account, sizeof(*rest));
     if (rest == NULL) {
         return E_QUOTA;
     }
@@ -194,8 +168,7 @@ status_t mapping_cut(struct task *task, uint64_t address) {
 }
 
 status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
-    if ((prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0 ||
-        (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC)) {
+    if (!prot_ok(prot)) {
         return E_INVALID;
     }
     if (mapping->memory->kind == MEMORY_ARENA) {
@@ -208,76 +181,35 @@ status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
 
 status_t memory_fault(struct task *task, uint64_t address, bool write, bool execute) {
     struct mapping *mapping = mapping_find(task, address);
-    if (mapping == NULL) {
-        return E_FAULT;
-    }
     uint32_t wanted = write ? PROT_WRITE : execute ? PROT_EXEC : PROT_READ;
-    if ((mapping->prot & wanted) == 0) {
+    if (mapping == NULL || (mapping->prot & wanted) == 0) {
         return E_FAULT;
     }
     return fault_page(mapping, address & ~(PAGE_SIZE - 1), write);
 }
 
-/* Kernel pointer to one byte of a task's memory, resident and writable as wanted. */
-static status_t task_page(struct task *task, uint64_t address, bool write, char **out) {
-    if (address < USER_LOWEST || address >= USER_HIGHEST) {
+/* Kernel pointer to one byte of a task's memory; an arena's changes must go through the dirty bits
+ * of its page table. */
+static status_t task_bytes(struct task *task, uint64_t address, bool write, char **out) {
+    struct mapping *mapping = mapping_find(task, address);
+    if (mapping == NULL || (mapping->prot & (write ? PROT_WRITE : PROT_READ)) == 0 ||
+        mapping->memory->kind == MEMORY_DEVICE ||
+        (write && mapping->memory->kind == MEMORY_ARENA)) {
         return E_FAULT;
     }
-    struct page_info info;
-    uint32_t wanted = write ? PAGE_WRITE : PAGE_READ;
-    if (!arch_query(&task->space, address, &info) || (info.flags & wanted) == 0) {
-        status_t status = memory_fault(task, address, write, false);
-        if (status != OK) {
-            return status;
-        }
-        if (!arch_query(&task->space, address, &info)) {
-            return E_FAULT;
-        }
-    }
-    if ((info.flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0) {
-        return E_FAULT; /* device memory is not in the direct map */
-    }
-    if (write) { /* an arena's changes must go through its page table's dirty bits */
-        struct mapping *mapping = mapping_find(task, address);
-        if (mapping == NULL || mapping->memory->kind == MEMORY_ARENA) {
-            return E_FAULT;
-        }
-    }
-    *out = (char *)phys_to_virt(info.address & ~(PAGE_SIZE - 1)) + address % PAGE_SIZE;
-    return OK;
+    uint64_t offset = mapping->offset + (address - mapping->address);
+    status_t status = memory_bytes(mapping->memory, offset, write, out);
+    return status == E_WOULD_BLOCK ? E_FAULT : status;
 }
 
-static uint64_t step_of(uint64_t address, uint64_t length) {
-    uint64_t room = PAGE_SIZE - address % PAGE_SIZE;
-    return room < length ? room : length;
-}
-
-status_t task_copy_from(struct task *remote, uint64_t address, uint64_t local, uint64_t length) {
+status_t task_copy(struct task *remote, uint64_t address, uint64_t local, uint64_t length,
+                   bool write) {
     for (uint64_t done = 0, step; done < length; done += step) {
         char *page;
-        step = step_of(address + done, length - done);
-        status_t status = task_page(remote, address + done, false, &page);
-        if (status == OK) {
-            status = copy_to_user(local + done, page, step);
-        }
-        if (status != OK) {
-            return status;
-        }
-    }
-    return OK;
-}
-
-status_t task_copy_to(struct task *remote, uint64_t address, uint64_t local, uint64_t length) {
-    for (uint64_t done = 0, step; done < length; done += step) {
-        char *page;
-        step = step_of(address + done, length - done);
-        status_t status = task_page(remote, address + done, true, &page);
-        if (status == OK) {
-            status = copy_from_user(page, local + done, step);
-        }
-        if (status != OK) {
-            return status;
-        }
+        step = page_step(address + done, length - done);
+        TRY(task_bytes(remote, address + done, write, &page));
+        TRY(write ? copy_from_user(page, local + done, step)
+                  : copy_to_user(local + done, page, step));
     }
     return OK;
 }

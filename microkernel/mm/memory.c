@@ -3,35 +3,63 @@
  * Invariant: `resident` pages are charged to the object's account, shared or not, so that breaking
  * a share never fails.
  */
-#include "frame_table.h"
 #include <arena.h>
 #include <common/string.h>
 #include <debug.h>
+#include <kmem.h>
 #include <task.h>
 
 static uint64_t page_count(const struct memory *memory) {
     return memory->size / PAGE_SIZE;
 }
 
+/* ---- the table from page index to frame: two levels if one page can't hold it
+ * --------------------- */
+
+static size_t root_size(const struct memory *memory) {
+    uint64_t pages = page_count(memory);
+    return 8 * (pages <= MEMORY_TABLE_PAGES ? pages : (pages - 1) / MEMORY_TABLE_PAGES + 1);
+}
+
+/* NULL: its second level is absent, and not to be made or not paid for. */
+static uint64_t *entry_of(struct memory *memory, uint64_t index, bool create) {
+    if (page_count(memory) <= MEMORY_TABLE_PAGES) {
+        return &memory->pages[index];
+    }
+    uint64_t *root = &memory->pages[index / MEMORY_TABLE_PAGES];
+    if (*root == 0 && create) {
+        *root = (uint64_t)(uintptr_t)kmem_alloc(memory->object.account, PAGE_SIZE);
+    }
+    return *root == 0 ? NULL : &((uint64_t *)(uintptr_t)*root)[index % MEMORY_TABLE_PAGES];
+}
+
+static void table_destroy(struct memory *memory) {
+    size_t size = root_size(memory);
+    for (uint64_t i = 0; page_count(memory) > MEMORY_TABLE_PAGES && i < size / 8; i++) {
+        if (memory->pages[i] != 0) {
+            kmem_free(memory->object.account, (void *)(uintptr_t)memory->pages[i], PAGE_SIZE);
+        }
+    }
+    kmem_free(memory->object.account, memory->pages, size);
+}
+
+/* ---- pages -------------------------------------------------------------------------------------
+ */
+
 status_t memory_create(struct account *account, uint64_t size, enum memory_kind kind,
                        struct memory **out) {
+    struct memory *memory;
     if (size == 0 || size > MEMORY_MAX_SIZE) {
         return E_RANGE;
     }
-    struct memory *memory;
-    status_t status = object_create(OBJECT_MEMORY, sizeof(*memory), account, &memory);
-    if (status != OK) {
-        return status;
-    }
-    list_init(&memory->mappings);
-    memory->kind = (uint8_t)kind;
-    memory->size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    memory->pages = kmem_alloc(account, frame_table_root_size(page_count(memory)));
-    if (memory->pages == NULL) {
-        memory->size = 0;
+    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    TRY(memory_create_physical(account, 0, size, MEMORY_ANONYMOUS, &memory));
+    memory->pages = kmem_alloc(account, root_size(memory));
+    if (memory->pages == NULL || (kind == MEMORY_ARENA && account_charge(account, size) != OK)) {
         object_put(&memory->object);
         return E_QUOTA;
     }
+    memory->kind = (uint8_t)kind;
     *out = memory;
     return OK;
 }
@@ -39,21 +67,13 @@ status_t memory_create(struct account *account, uint64_t size, enum memory_kind 
 status_t memory_create_physical(struct account *account, phys_t base, uint64_t size,
                                 enum memory_kind kind, struct memory **out) {
     struct memory *memory;
-    status_t status = object_create(OBJECT_MEMORY, sizeof(*memory), account, &memory);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_MEMORY, sizeof(*memory), account, &memory));
     list_init(&memory->mappings);
     memory->kind = (uint8_t)kind;
     memory->size = size;
     memory->base = base;
     *out = memory;
     return OK;
-}
-
-static uint64_t *entry_of(struct memory *memory, uint64_t index, bool create) {
-    return frame_table_entry(memory->pages, page_count(memory), index,
-                             create ? memory->object.account : NULL);
 }
 
 phys_t memory_page_peek(struct memory *memory, uint64_t index) {
@@ -112,15 +132,11 @@ status_t memory_page_reserve(struct memory *memory, uint64_t index) {
     return entry_of(memory, index, true) == NULL ? E_QUOTA : OK;
 }
 
-status_t memory_page_set(struct memory *memory, uint64_t index, phys_t frame) {
-    uint64_t *entry = entry_of(memory, index, true);
-    if (entry == NULL) {
-        return E_QUOTA;
-    }
-    ASSERT(*entry == 0);
+void memory_page_set(struct memory *memory, uint64_t index, phys_t frame) {
+    uint64_t *entry = entry_of(memory, index, false);
+    ASSERT(entry != NULL && *entry == 0);
     *entry = frame;
     memory->resident++;
-    return OK;
 }
 
 status_t memory_clone(struct account *account, struct memory *source, struct memory **out) {
@@ -128,27 +144,18 @@ status_t memory_clone(struct account *account, struct memory *source, struct mem
         return E_TYPE;
     }
     struct memory *clone;
-    status_t status = memory_create(account, source->size, MEMORY_ANONYMOUS, &clone);
-    if (status != OK) {
-        return status;
-    }
+    TRY(memory_create(account, source->size, MEMORY_ANONYMOUS, &clone));
     for (uint64_t index = 0; index < page_count(source); index++) {
         phys_t frame = memory_page_peek(source, index);
         if (frame == 0) {
             continue;
         }
-        status = account_charge(account, PAGE_SIZE);
-        if (status == OK) {
-            status = memory_page_set(clone, index, frame);
-            if (status != OK) {
-                account_release(account, PAGE_SIZE);
-            }
-        }
-        if (status != OK) {
+        if (memory_page_reserve(clone, index) != OK || account_charge(account, PAGE_SIZE) != OK) {
             object_put(&clone->object);
-            return status;
+            return E_QUOTA;
         }
         frame_share(frame);
+        memory_page_set(clone, index, frame);
     }
     LIST_FOR_EACH(link, &source->mappings) { /* writes must fault from now on */
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, memory_link);
@@ -167,15 +174,23 @@ status_t memory_clone(struct account *account, struct memory *source, struct mem
     return OK;
 }
 
+void memory_clear(struct memory *memory) {
+    for (uint64_t index = 0; index < page_count(memory); index++) {
+        phys_t frame = memory_page_peek(memory, index);
+        if (frame != 0) {
+            memset(phys_to_virt(frame), 0, PAGE_SIZE);
+        }
+    }
+}
+
 static void free_frames(struct memory *memory) {
-    for (uint64_t index = 0; memory->resident > 0 && index < page_count(memory); index++) {
+    uint64_t charged = memory->kind == MEMORY_ARENA ? page_count(memory) : memory->resident;
+    account_release(memory->object.account, charged * PAGE_SIZE);
+    for (uint64_t index = 0; memory->resident > 0; index++) {
         phys_t frame = memory_page_peek(memory, index);
         if (frame != 0) {
             frame_free(frame);
             memory->resident--;
-            if (memory->kind != MEMORY_ARENA) {
-                account_release(memory->object.account, PAGE_SIZE);
-            }
         }
     }
 }
@@ -188,7 +203,7 @@ void memory_destroy(struct object *object) {
     }
     if (memory->pages != NULL) {
         free_frames(memory);
-        frame_table_destroy(memory->pages, page_count(memory), object->account);
+        table_destroy(memory);
     } else if (memory->kind == MEMORY_DMA) {
         for (uint64_t at = 0; at < memory->size; at += PAGE_SIZE) {
             frame_free(memory->base + at);
@@ -203,6 +218,15 @@ void memory_destroy(struct object *object) {
     }
 }
 
+status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char **out) {
+    phys_t frame = memory_page_peek(memory, offset / PAGE_SIZE);
+    if (write || (frame == 0 && memory->kind == MEMORY_PAGED)) {
+        TRY(memory_page(memory, offset / PAGE_SIZE, write, &frame));
+    }
+    *out = frame_bytes(frame) + offset % PAGE_SIZE;
+    return OK;
+}
+
 static status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint64_t length,
                             bool into) {
     if (offset > memory->size || length > memory->size - offset) {
@@ -211,25 +235,11 @@ static status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer
     if (memory->kind == MEMORY_DEVICE) {
         return E_TYPE;
     }
-    char *bytes = buffer;
-    while (length > 0) {
-        uint64_t within = offset % PAGE_SIZE;
-        uint64_t step = PAGE_SIZE - within < length ? PAGE_SIZE - within : length;
-        phys_t frame = memory_page_peek(memory, offset / PAGE_SIZE);
-        if (into) {
-            status_t status = memory_page(memory, offset / PAGE_SIZE, true, &frame);
-            if (status != OK) {
-                return status;
-            }
-            memcpy((char *)phys_to_virt(frame) + within, bytes, step);
-        } else if (frame == 0) {
-            memset(bytes, 0, step);
-        } else {
-            memcpy(bytes, (char *)phys_to_virt(frame) + within, step);
-        }
-        offset += step;
-        bytes += step;
-        length -= step;
+    for (uint64_t done = 0, step; done < length; done += step) {
+        char *bytes, *other = (char *)buffer + done;
+        step = page_step(offset + done, length - done);
+        TRY(memory_bytes(memory, offset + done, into, &bytes));
+        memcpy(into ? bytes : other, into ? other : bytes, step);
     }
     return OK;
 }

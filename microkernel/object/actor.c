@@ -166,9 +166,7 @@ void actor_commit(struct task *task) {
         ioport_commit(LIST_ENTRY(link, struct ioport, kept_link));
     }
     consume(task);
-    if (!list_empty(&task->staged)) {
-        staged_commit(task);
-    }
+    staged_commit(task, &task->staged);
 }
 
 static void undo_call(struct call *call, uint32_t flags) {
@@ -222,7 +220,7 @@ static void give_back(struct task *task, uint32_t flags) {
 }
 
 void actor_undo(struct task *task, uint32_t flags) {
-    staged_rollback(task);
+    staged_rollback(task, &task->staged);
     for (struct list *link; (link = list_pop_front(&task->kept_ports)) != NULL;) {
         ioport_rollback(LIST_ENTRY(link, struct ioport, kept_link));
     }
@@ -240,20 +238,9 @@ static void install_handles(struct task *task, const struct message *message,
     for (uint32_t i = 0; i < TAG_HANDLES(message->tag); i++) {
         const struct message_handle *from = &message->handles[i];
         slots[i] = (struct handle_slot){HANDLE_NONE, from->rights};
-        if (from->object == NULL || from->epoch != from->object->epoch) {
-            continue;
-        }
-        struct staged *undo = task->actor ? staged_add(task, STAGED_CREATED_HANDLE) : NULL;
-        if (task->actor && undo == NULL) {
-            continue;
-        }
-        handle_t handle;
-        if (handle_install(&task->handles, from->object, from->rights,
-                           task->actor ? ENTRY_PROVISIONAL : 0, &handle) == OK) {
-            slots[i].handle = handle;
-        }
-        if (undo != NULL) {
-            undo->handle = slots[i].handle;
+        if (from->object == NULL || from->epoch != from->object->epoch ||
+            staged_handle(task, from->object, from->rights, &slots[i].handle) != OK) {
+            slots[i].handle = HANDLE_NONE;
         }
     }
 }

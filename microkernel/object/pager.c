@@ -39,15 +39,9 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index) {
     struct memory *memory = call->page_memory;
     if (memory_page_peek(memory, call->page_index) == 0) {
         phys_t frame = frame_alloc();
-        phys_t from = memory_page_peek(source, index);
-        if (from != 0) {
-            memcpy(phys_to_virt(frame), phys_to_virt(from), PAGE_SIZE);
-        } else {
-            memset(phys_to_virt(frame), 0, PAGE_SIZE);
-        }
-        status_t status = memory_page_set(memory, call->page_index, frame);
-        ASSERT(status == OK); /* MEMORY_SUPPLY made the table */
-    } else {                  /* two threads touched it; the first answer counts */
+        memcpy(phys_to_virt(frame), frame_bytes(memory_page_peek(source, index)), PAGE_SIZE);
+        memory_page_set(memory, call->page_index, frame); /* MEMORY_SUPPLY made the table */
+    } else { /* two threads touched it; the first answer counts */
         account_release(memory->object.account, PAGE_SIZE);
     }
     call->reply.tag = TAG(FAULT_RESUME, 0, 0, 0);

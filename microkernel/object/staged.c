@@ -33,6 +33,41 @@ void staged_forget(struct task *task, struct staged *staged) {
     }
 }
 
+status_t staged_effect(struct task *task, const struct staged *template) {
+    struct staged *staged = staged_add(task, template->kind);
+    if (staged == NULL) {
+        return E_QUOTA;
+    }
+    struct list link = staged->link;
+    *staged = *template;
+    staged->link = link;
+    struct object *held[] = {staged->object, staged->other, staged->third};
+    for (unsigned i = 0; i < 3; i++) {
+        if (held[i] != NULL) {
+            object_get(held[i]);
+        }
+    }
+    return OK;
+}
+
+status_t staged_close(struct task *task, handle_t handle) {
+    TRY(staged_effect(task, &(struct staged){.kind = STAGED_CLOSE, .handle = handle}));
+    handle_entry_find(&task->handles, handle)->flags |= ENTRY_CLOSING;
+    return OK;
+}
+
+status_t staged_handle(struct task *task, struct object *object, uint32_t rights, handle_t *out) {
+    struct staged *undo = task->actor ? staged_add(task, STAGED_CREATED_HANDLE) : NULL;
+    if (task->actor && undo == NULL) {
+        return E_QUOTA;
+    }
+    TRY(handle_install(&task->handles, object, rights, task->actor ? ENTRY_PROVISIONAL : 0, out));
+    if (undo != NULL) {
+        undo->handle = *out;
+    }
+    return OK;
+}
+
 static void apply_call(struct task *task, struct call *call, struct session *session) {
     list_push_back(&task->outgoing, &call->caller_link);
     status_t status = call_send(call, session);
@@ -44,7 +79,7 @@ static void apply_call(struct task *task, struct call *call, struct session *ses
     }
 }
 
-static void apply_grant(struct staged *staged) {
+static void apply_grant(const struct staged *staged) {
     struct task *target = (struct task *)staged->object;
     struct handle_entry *entry = handle_entry_find(&target->handles, staged->handle);
     if (entry != NULL) {
@@ -60,7 +95,7 @@ static void apply_created(struct task *task, handle_t handle) {
     }
 }
 
-void staged_apply(struct task *task, struct staged *s) {
+void staged_apply(struct task *task, const struct staged *s) {
     switch ((enum staged_kind)s->kind) {
     case STAGED_REPLY:
         /* The call is gone if its server side ended meanwhile. */
@@ -205,17 +240,17 @@ static void undo(struct task *task, struct staged *s) {
     }
 }
 
-void staged_commit(struct task *task) {
-    for (struct list *link; (link = list_first(&task->staged)) != NULL;) {
-        struct staged *staged = LIST_ENTRY(link, struct staged, link);
+void staged_commit(struct task *task, const struct list *mark) {
+    while (mark->next != &task->staged) {
+        struct staged *staged = LIST_ENTRY(mark->next, struct staged, link);
         staged_apply(task, staged);
         staged_forget(task, staged);
     }
 }
 
-void staged_rollback(struct task *task) {
-    for (struct list *link; (link = list_last(&task->staged)) != NULL;) {
-        struct staged *staged = LIST_ENTRY(link, struct staged, link);
+void staged_rollback(struct task *task, const struct list *mark) {
+    while (task->staged.prev != mark) {
+        struct staged *staged = LIST_ENTRY(task->staged.prev, struct staged, link);
         undo(task, staged);
         staged_forget(task, staged);
     }

@@ -5,7 +5,6 @@
  */
 #include <arch/switch.h>
 #include <counters.h>
-#include <fastpath.h>
 #include <sched.h>
 #include <system.h>
 
@@ -26,10 +25,6 @@ static inline struct session *session_of(struct task *task, handle_t handle) {
         return NULL;
     }
     return (struct session *)object;
-}
-
-static inline bool runs_here(const struct thread *thread, const struct cpu *cpu) {
-    return cpu->arch.id >= 32 || (thread->affinity >> cpu->arch.id & 1) != 0;
 }
 
 /* Hands the CPU from `from`, which has just blocked, to `to`, which has just been unblocked. */
@@ -74,7 +69,7 @@ bool fast_call(struct thread *thread) {
     }
     struct thread *receiver = server->receiver;
     if (UNLIKELY(receiver == NULL || (receiver->receive_mask & RECEIVE_CALL) == 0 ||
-                 !runs_here(receiver, cpu))) {
+                 !sched_allowed(receiver, cpu->arch.id))) {
         return false;
     }
     counters.calls++;
@@ -156,8 +151,8 @@ bool fast_commit_receive(struct thread *thread) {
                  call->answered || call->cancel || call->timer.deadline != 0 ||
                  TAG_HANDLES(call->request.tag) != 0 || (c->r14 & RECEIVE_POLL) != 0 ||
                  cpu->choose || task->receiver != NULL ||
-                 cpu->ready >> caller->effective >> 1 != 0 || !runs_here(caller, cpu) ||
-                 !turn_is_plain(task))) {
+                 cpu->ready >> caller->effective >> 1 != 0 ||
+                 !sched_allowed(caller, cpu->arch.id) || !turn_is_plain(task))) {
         return false;
     }
     if (task->arena != NULL && arena_wants_commit(task->arena->arena, task->commits)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Scheduler. Invariants: a thread is in a queue of CPU thread->cpu iff READY; it is RUNNING iff it
- * is arch.current of CPU thread->cpu; `choose` is set whenever a CPU's current may be the wrong
- * one.
+ * is arch.current of CPU thread->cpu; both only where its affinity allows; `choose` is set whenever
+ * a CPU's current may be the wrong one.
  */
 #include <arch/hooks.h>
 #include <arch/smp.h>
@@ -49,18 +49,17 @@ static void dequeue(struct thread *thread) {
     }
 }
 
-static bool allowed(const struct thread *thread, uint32_t cpu) {
-    return (thread->affinity >> cpu & 1) != 0 || cpu >= 32;
-}
-
 static int top_of(const struct cpu *cpu) {
     return cpu->ready == 0 ? -1 : 31 - __builtin_clz(cpu->ready);
 }
 
-static int running_priority(const struct cpu *cpu) {
+static int current_priority(const struct cpu *cpu) {
     const struct thread *current = cpu->arch.current;
-    int priority = current != NULL && current->state == THREAD_RUNNING ? current->effective : -1;
-    int top = top_of(cpu);
+    return current != NULL && current->state == THREAD_RUNNING ? current->effective : -1;
+}
+
+static int busy_priority(const struct cpu *cpu) {
+    int priority = current_priority(cpu), top = top_of(cpu);
     return top > priority ? top : priority;
 }
 
@@ -74,44 +73,42 @@ static struct cpu *place(const struct thread *thread, uint32_t preferred) {
     if (cpu_count() == 1) {
         return cpu_here();
     }
-    if (allowed(thread, preferred) &&
-        running_priority(cpu_by_id(preferred)) < (int)thread->effective) {
-        return cpu_by_id(preferred);
+    struct cpu *home = sched_allowed(thread, preferred) ? cpu_by_id(preferred) : NULL;
+    if (home != NULL && busy_priority(home) < thread->effective) {
+        return home;
     }
-    struct cpu *best = NULL;
+    struct cpu *best = home;
     for (uint32_t id = 0; id < cpu_count(); id++) {
         struct cpu *cpu = cpu_by_id(id);
-        if (allowed(thread, id) &&
-            (best == NULL || running_priority(cpu) < running_priority(best))) {
+        if (sched_allowed(thread, id) &&
+            (best == NULL || busy_priority(cpu) < busy_priority(best))) {
             best = cpu;
         }
     }
-    if (best == NULL) {
-        return cpu_by_id(0); /* no CPU of the mask is there */
+    ASSERT(best != NULL); /* sched_mask_valid */
+    return home != NULL && busy_priority(best) >= thread->effective ? home : best;
+}
+
+/* Makes the CPU choose again. */
+static void look(struct cpu *cpu) {
+    if (!cpu->choose) {
+        cpu->choose = true;
+        if (cpu != cpu_here()) {
+            arch_send_reschedule(cpu->arch.id);
+        }
     }
-    return allowed(thread, preferred) && running_priority(best) >= (int)thread->effective
-               ? cpu_by_id(preferred)
-               : best;
 }
 
 /* The thread was queued on `cpu`: should that CPU look? */
 static void notice(struct cpu *cpu, const struct thread *thread) {
-    const struct thread *current = cpu->arch.current;
-    if (current != NULL && current->state == THREAD_RUNNING &&
-        current->effective >= thread->effective) {
-        if (current->effective == thread->effective && cpu->slice_end == 0) {
-            cpu->slice_end = time_now() + SLICE_NS; /* it has a rival now */
-            if (cpu == cpu_here()) {
-                sched_reprogram();
-            } else {
-                arch_send_reschedule(cpu->arch.id);
-            }
-        }
-        return;
-    }
-    if (!cpu->choose) {
-        cpu->choose = true;
-        if (cpu != cpu_here()) {
+    int priority = current_priority(cpu);
+    if (priority < thread->effective) {
+        look(cpu);
+    } else if (priority == thread->effective && cpu->slice_end == 0) {
+        cpu->slice_end = time_now() + SLICE_NS; /* it has a rival now */
+        if (cpu == cpu_here()) {
+            sched_reprogram();
+        } else {
             arch_send_reschedule(cpu->arch.id);
         }
     }
@@ -137,10 +134,6 @@ void sched_block(struct thread *thread, enum thread_state state) {
     cpu_here()->choose = true;
 }
 
-void sched_unblock(struct thread *thread) {
-    thread->state = THREAD_RUNNING;
-}
-
 void sched_stop(struct thread *thread, enum thread_state state) {
     if (thread->state == THREAD_READY) {
         dequeue(thread);
@@ -160,27 +153,20 @@ void sched_stop(struct thread *thread, enum thread_state state) {
 }
 
 void sched_set_priority(struct thread *thread, uint32_t effective) {
+    struct cpu *cpu = cpu_by_id(thread->cpu);
     if (thread->effective == effective) {
         return;
     }
     if (thread->state == THREAD_READY) {
-        struct cpu *cpu = cpu_by_id(thread->cpu);
         dequeue(thread);
         thread->effective = (uint8_t)effective;
         enqueue(cpu, thread, false);
         notice(cpu, thread);
         return;
     }
-    bool lower = effective < thread->effective;
     thread->effective = (uint8_t)effective;
-    if (thread->state == THREAD_RUNNING && lower) {
-        struct cpu *cpu = cpu_by_id(thread->cpu);
-        if (top_of(cpu) > (int)effective && !cpu->choose) {
-            cpu->choose = true;
-            if (cpu != cpu_here()) {
-                arch_send_reschedule(cpu->arch.id);
-            }
-        }
+    if (thread->state == THREAD_RUNNING && top_of(cpu) > (int)effective) {
+        look(cpu);
     }
 }
 
@@ -193,42 +179,28 @@ void sched_rotate(struct thread *thread) {
 }
 
 void sched_look(const struct thread *thread) {
-    struct cpu *cpu = cpu_by_id(thread->cpu);
     if (thread->state == THREAD_RUNNING) {
-        cpu->choose = true;
-        if (cpu != cpu_here()) {
-            arch_send_reschedule(cpu->arch.id);
-        }
+        look(cpu_by_id(thread->cpu));
     }
 }
 
 void sched_migrate(struct thread *thread) {
-    if (allowed(thread, thread->cpu)) {
-        return;
-    }
-    if (thread->state == THREAD_READY) {
-        dequeue(thread);
-        wake_on(thread, thread->cpu);
-    } else if (thread->state == THREAD_RUNNING) {
+    if (!sched_allowed(thread, thread->cpu) &&
+        (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)) {
         sched_stop(thread, THREAD_NEW);
         wake_on(thread, thread->cpu);
     }
 }
 
 /* Highest-priority thread queued elsewhere that may run here. */
-static struct thread *steal(struct cpu *thief) {
+static struct thread *steal(const struct cpu *thief) {
     struct thread *best = NULL;
     for (uint32_t id = 0; id < cpu_count(); id++) {
         struct cpu *cpu = cpu_by_id(id);
-        uint32_t ready = cpu == thief ? 0 : cpu->ready;
-        while (ready != 0) {
-            uint32_t priority = 31 - (uint32_t)__builtin_clz(ready);
-            ready &= ~(1u << priority);
-            if (best != NULL && best->effective >= priority) {
-                break;
-            }
+        for (int priority = top_of(cpu); priority > (best == NULL ? -1 : best->effective);
+             priority--) {
             LIST_FOR_EACH(link, &cpu->queues[priority]) {
-                if (allowed(entry_thread(link), thief->arch.id)) {
+                if (sched_allowed(entry_thread(link), thief->arch.id)) {
                     best = entry_thread(link);
                     break;
                 }
@@ -236,15 +208,6 @@ static struct thread *steal(struct cpu *thief) {
         }
     }
     return best;
-}
-
-/* Lets go of a thread that ended while it was current here. */
-static void release_ended(struct cpu *cpu) {
-    struct thread *ended = cpu->ended;
-    if (UNLIKELY(ended != NULL)) {
-        cpu->ended = NULL;
-        object_put(&ended->object);
-    }
 }
 
 static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
@@ -259,13 +222,6 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
     }
     if (top >= 0) {
         next = entry_thread(cpu->queues[top].next);
-        if (!allowed(next, cpu->arch.id) && cpu_count() > 1) {
-            dequeue(next); /* its affinity changed while it waited */
-            wake_on(next, next->cpu);
-            cpu->choose = true;
-            choose(cpu, keep_old ? NULL : old, false);
-            return;
-        }
     } else if (cpu_count() > 1) {
         next = steal(cpu);
     }
@@ -286,7 +242,11 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         arch_space_switch(&kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(next);
-    release_ended(cpu);
+    struct thread *ended = cpu->ended;
+    if (UNLIKELY(ended != NULL)) { /* while it was current here */
+        cpu->ended = NULL;
+        object_put(&ended->object);
+    }
     if (cpu->slice_end != 0 || next == NULL || cpu->programmed < now) {
         sched_reprogram();
     }

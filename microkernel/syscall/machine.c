@@ -12,18 +12,13 @@
 #include <syscall.h>
 #include <system.h>
 
-int64_t sys_irq_bind(struct thread *thread) {
-    struct irq *irq;
-    struct notification *notification;
-    LOOKUP(0, OBJECT_IRQ, RIGHT_MANAGE, &irq);
-    LOOKUP(1, OBJECT_NOTIFICATION, RIGHT_SIGNAL, &notification);
+int64_t sys_irq_bind(struct thread *thread, struct irq *irq, struct notification *notification) {
     irq_bind(irq, notification, ARG(2));
     return OK;
 }
 
-int64_t sys_irq_ack(struct thread *thread) {
-    struct irq *irq;
-    LOOKUP(0, OBJECT_IRQ, RIGHT_MANAGE, &irq);
+int64_t sys_irq_ack(struct thread *thread, struct irq *irq) {
+    (void)thread;
     irq_ack(irq);
     return OK;
 }
@@ -35,33 +30,26 @@ static bool port_range_ok(const struct ioport *ioport, uint64_t offset, uint64_t
            width <= ioport->count - offset;
 }
 
-int64_t sys_port_read(struct thread *thread) {
-    struct ioport *ioport;
-    LOOKUP(0, OBJECT_IOPORT, RIGHT_READ, &ioport);
+int64_t sys_port_read(struct thread *thread, struct ioport *ioport) {
     if (!port_range_ok(ioport, ARG(1), ARG(2))) {
         return E_RANGE;
     }
     return ioport_read(ioport, (uint32_t)ARG(1), (uint32_t)ARG(2));
 }
 
-int64_t sys_port_write(struct thread *thread) {
-    struct ioport *ioport;
-    LOOKUP(0, OBJECT_IOPORT, RIGHT_WRITE, &ioport);
+int64_t sys_port_write(struct thread *thread, struct ioport *ioport) {
     if (!port_range_ok(ioport, ARG(1), ARG(2))) {
         return E_RANGE;
     }
-    struct staged store = {.kind = STAGED_PORT_WRITE,
-                           .object = &ioport->object,
-                           .offset = (uint16_t)ARG(1),
-                           .flags = (uint32_t)ARG(2),
-                           .value = ARG(3)};
-    return effect(thread, &store);
+    return effect(thread, &(struct staged){.kind = STAGED_PORT_WRITE,
+                                           .object = &ioport->object,
+                                           .offset = (uint16_t)ARG(1),
+                                           .flags = (uint32_t)ARG(2),
+                                           .value = ARG(3)});
 }
 
-int64_t sys_port_drain(struct thread *thread) {
-    struct ioport *ioport;
+int64_t sys_port_drain(struct thread *thread, struct ioport *ioport) {
     uint8_t bytes[IOPORT_KEPT];
-    LOOKUP(0, OBJECT_IOPORT, RIGHT_READ, &ioport);
     uint64_t status = ARG(1), data = ARG(3), size = ARG(5);
     if (!port_range_ok(ioport, status, 1) || !port_range_ok(ioport, data, 1) ||
         size > sizeof(bytes)) {
@@ -81,10 +69,8 @@ int64_t sys_port_drain(struct thread *thread) {
     return count;
 }
 
-int64_t sys_port_fill(struct thread *thread) {
-    struct ioport *ioport;
+int64_t sys_port_fill(struct thread *thread, struct ioport *ioport) {
     uint8_t bytes[STAGED_BYTES];
-    LOOKUP(0, OBJECT_IOPORT, RIGHT_WRITE, &ioport);
     uint64_t data = ARG(1), count = ARG(3);
     if (!port_range_ok(ioport, data, 1) || count > sizeof(bytes)) {
         return E_RANGE;
@@ -122,62 +108,43 @@ int64_t sys_device_config(struct thread *thread) {
     return value;
 }
 
-int64_t sys_device_bar(struct thread *thread) {
-    struct device *device;
-    struct account *account;
+int64_t sys_device_bar(struct thread *thread, struct device *device, struct account *account) {
     struct object *object;
     uint64_t size;
-    LOOKUP(0, OBJECT_DEVICE, RIGHT_MANAGE, &device);
-    LOOKUP(2, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     if (ARG(1) > 5) {
         return E_INVALID;
     }
     TRY(device_bar(device, (uint32_t)ARG(1), account, &object, &size));
     thread->context.rdi = size;
-    return give_handle(thread, object, RIGHT_ALL & ~RIGHT_EXECUTE, true);
+    return give_new(thread, object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
 
-int64_t sys_device_irq(struct thread *thread) {
-    struct device *device;
-    struct account *account;
+int64_t sys_device_irq(struct thread *thread, struct device *device, struct account *account) {
     struct irq *irq;
     uint32_t kind;
-    LOOKUP(0, OBJECT_DEVICE, RIGHT_MANAGE, &device);
-    LOOKUP(2, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     TRY(device_irq(device, (uint32_t)ARG(1), account, (uint32_t)ARG(3), (uint32_t)ARG(4), &irq,
                    &kind));
     thread->context.rdi = kind;
-    return give_handle(thread, &irq->object, RIGHT_ALL, true);
+    return give_new(thread, &irq->object, RIGHT_ALL);
 }
 
-int64_t sys_device_dma(struct thread *thread) {
-    struct device *device;
-    struct account *account;
+int64_t sys_device_dma(struct thread *thread, struct device *device, struct account *account) {
     struct memory *memory;
-    LOOKUP(0, OBJECT_DEVICE, RIGHT_MANAGE, &device);
-    LOOKUP(2, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     TRY(device_dma(device, ARG(1), account, &memory));
     thread->context.rdi = memory->base;
-    return give_handle(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE, true);
+    return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
 
-int64_t sys_device_enable(struct thread *thread) {
-    struct device *device;
-    LOOKUP(0, OBJECT_DEVICE, RIGHT_MANAGE, &device);
+int64_t sys_device_enable(struct thread *thread, struct device *device) {
     device_enable(device, ARG(1) != 0);
     return OK;
 }
 
 /* ---- system object --------------------------------------------------------------------------- */
 
-#define SYSTEM(rights)                                                                             \
-    struct object *system;                                                                         \
-    LOOKUP(0, OBJECT_SYSTEM, rights, &system)
-
 int64_t sys_system_info(struct thread *thread) {
     union system_answer answer;
     size_t size;
-    SYSTEM(RIGHT_READ);
     TRY(system_describe((uint32_t)ARG(1), (uint32_t)ARG(2), &answer, &size));
     if (ARG(4) < size) {
         size = ARG(4);
@@ -187,7 +154,6 @@ int64_t sys_system_info(struct thread *thread) {
 }
 
 int64_t sys_system_pci_read(struct thread *thread) {
-    SYSTEM(RIGHT_MANAGE);
     uint64_t address = ARG(1), width = ARG(2);
     if (address >> 24 != 0 || (width != 1 && width != 2 && width != 4) || address % width != 0) {
         return E_RANGE;
@@ -195,58 +161,45 @@ int64_t sys_system_pci_read(struct thread *thread) {
     return pci_config_read((uint32_t)address & ~0xffu, address & 0xff, (unsigned)width);
 }
 
-int64_t sys_system_ioport(struct thread *thread) {
-    struct account *account;
+int64_t sys_system_ioport(struct thread *thread, struct account *account) {
     struct ioport *ioport;
-    SYSTEM(RIGHT_MANAGE);
-    LOOKUP(3, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     TRY(system_ports_ok(ARG(1), ARG(2)));
     TRY(ioport_create(account, (uint32_t)ARG(1), (uint32_t)ARG(2), &ioport));
-    return give_handle(thread, &ioport->object, RIGHT_ALL, true);
+    return give_new(thread, &ioport->object, RIGHT_ALL);
 }
 
-int64_t sys_system_irq(struct thread *thread) {
-    struct account *account;
+int64_t sys_system_irq(struct thread *thread, struct account *account) {
     struct irq *irq;
-    SYSTEM(RIGHT_MANAGE);
-    LOOKUP(3, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     if (ARG(1) > 0xffff || ARG(2) > 7) {
         return E_INVALID;
     }
     TRY(irq_create(account, (uint32_t)ARG(1), (uint32_t)ARG(2), &irq));
-    return give_handle(thread, &irq->object, RIGHT_ALL, true);
+    return give_new(thread, &irq->object, RIGHT_ALL);
 }
 
-int64_t sys_system_device(struct thread *thread) {
-    struct account *account;
+int64_t sys_system_device(struct thread *thread, struct account *account) {
     struct device *device;
-    SYSTEM(RIGHT_MANAGE);
-    LOOKUP(2, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     if (ARG(1) >> 32 != 0) {
         return E_NOT_FOUND;
     }
     TRY(device_create(account, (uint32_t)ARG(1), &device));
-    return give_handle(thread, &device->object, RIGHT_ALL, true);
+    return give_new(thread, &device->object, RIGHT_ALL);
 }
 
-int64_t sys_system_memory(struct thread *thread) {
-    struct account *account;
+int64_t sys_system_memory(struct thread *thread, struct account *account) {
     struct memory *memory;
-    SYSTEM(RIGHT_MANAGE);
-    LOOKUP(3, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     TRY(system_memory_ok(ARG(1), ARG(2)));
     TRY(memory_create_physical(account, ARG(1), ARG(2), MEMORY_DEVICE, &memory));
-    return give_handle(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE, true);
+    return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
 
 int64_t sys_system_reboot(struct thread *thread) {
-    SYSTEM(RIGHT_MANAGE);
+    (void)thread;
     arch_reboot();
 }
 
 int64_t sys_log_write(struct thread *thread) {
     char line[256];
-    SYSTEM(RIGHT_WRITE);
     uint64_t length = ARG(2);
     if (length > sizeof(line)) {
         return E_RANGE;
@@ -263,7 +216,6 @@ int64_t sys_log_write(struct thread *thread) {
 
 int64_t sys_log_read(struct thread *thread) {
     char bytes[512];
-    SYSTEM(RIGHT_READ);
     uint64_t position = ARG(1), size = ARG(3), done = 0, start = position;
     if (!user_range_ok(ARG(2), size)) {
         return E_FAULT;

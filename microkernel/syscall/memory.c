@@ -5,12 +5,10 @@
 
 #define COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
 
-int64_t sys_memory_create(struct thread *thread) {
-    struct account *account;
+int64_t sys_memory_create(struct thread *thread, struct account *account) {
     struct memory *memory;
     struct session *pager = NULL;
     bool paged = ARG(3) == MEMORY_PAGED;
-    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     if (ARG(3) != MEMORY_ANONYMOUS && !paged) {
         return E_INVALID;
     }
@@ -22,16 +20,13 @@ int64_t sys_memory_create(struct thread *thread) {
         memory->pager = pager;
         object_get(&pager->object);
     }
-    return give_handle(thread, &memory->object, RIGHT_ALL, true);
+    return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
-int64_t sys_memory_clone(struct thread *thread) {
-    struct account *account;
-    struct memory *source, *memory;
-    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
-    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ, &source);
+int64_t sys_memory_clone(struct thread *thread, struct account *account, struct memory *source) {
+    struct memory *memory;
     TRY(memory_clone(account, source, &memory));
-    return give_handle(thread, &memory->object, RIGHT_ALL, true);
+    return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
 /* Copies page by page between the memory's frames and the current task's memory. */
@@ -47,35 +42,27 @@ static int64_t copy(struct thread *thread, struct memory *memory, bool into) {
         return E_FAULT;
     }
     for (uint64_t done = 0, step; done < length; done += step) {
-        uint64_t at = offset + done, within = at % PAGE_SIZE;
-        step = PAGE_SIZE - within < length - done ? PAGE_SIZE - within : length - done;
-        phys_t frame;
-        TRY(memory_page(memory, at / PAGE_SIZE, into, &frame));
-        char *bytes = (char *)phys_to_virt(frame) + within;
+        char *bytes;
+        step = page_step(offset + done, length - done);
+        TRY(memory_bytes(memory, offset + done, into, &bytes));
         TRY(into ? copy_from_user(bytes, address + done, step)
                  : copy_to_user(address + done, bytes, step));
     }
     return (int64_t)length;
 }
 
-int64_t sys_memory_read(struct thread *thread) {
-    struct memory *memory;
-    LOOKUP(0, OBJECT_MEMORY, RIGHT_READ, &memory);
+int64_t sys_memory_read(struct thread *thread, struct memory *memory) {
     return copy(thread, memory, false);
 }
 
-int64_t sys_memory_write(struct thread *thread) {
-    struct memory *memory;
-    LOOKUP(0, OBJECT_MEMORY, RIGHT_WRITE, &memory);
+int64_t sys_memory_write(struct thread *thread, struct memory *memory) {
     if (thread->task->actor && (memory->object.flags & OBJECT_PROVISIONAL) == 0) {
         return E_NOT_STAGED;
     }
     return copy(thread, memory, true);
 }
 
-int64_t sys_memory_supply(struct thread *thread) {
-    struct memory *source;
-    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ, &source);
+int64_t sys_memory_supply(struct thread *thread, struct memory *source) {
     uint64_t offset = ARG(2);
     struct call *call = call_find(ARG(0), thread->task);
     if (call == NULL || call->page_memory == NULL || call->answered) {
@@ -90,12 +77,11 @@ int64_t sys_memory_supply(struct thread *thread) {
     struct memory *paged = call->page_memory;
     TRY(memory_page_reserve(paged, call->page_index));
     TRY(account_charge(paged->object.account, PAGE_SIZE));
-    struct staged supply = {.kind = STAGED_SUPPLY,
-                            .object = &source->object,
-                            .other = &paged->object,
-                            .value = ARG(0),
-                            .page = (uint32_t)(offset / PAGE_SIZE)};
-    status_t status = effect(thread, &supply);
+    status_t status = effect(thread, &(struct staged){.kind = STAGED_SUPPLY,
+                                                      .object = &source->object,
+                                                      .other = &paged->object,
+                                                      .value = ARG(0),
+                                                      .page = (uint32_t)(offset / PAGE_SIZE)});
     if (status != OK) {
         account_release(paged->object.account, PAGE_SIZE);
     } else if (thread->task->actor) {
@@ -104,9 +90,7 @@ int64_t sys_memory_supply(struct thread *thread) {
     return status;
 }
 
-int64_t sys_memory_info(struct thread *thread) {
-    struct memory *memory;
-    LOOKUP(0, OBJECT_MEMORY, 0, &memory);
+int64_t sys_memory_info(struct thread *thread, struct memory *memory) {
     struct memory_info info = {
         .size = memory->size,
         .physical = memory->base,
@@ -116,34 +100,25 @@ int64_t sys_memory_info(struct thread *thread) {
     return copy_to_user(ARG(1), &info, sizeof(info));
 }
 
-int64_t sys_arena_create(struct thread *thread) {
-    struct account *account;
+int64_t sys_arena_create(struct thread *thread, struct account *account) {
     struct memory *memory;
-    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
     TRY(arena_create(account, ARG(1), &memory));
-    return give_handle(thread, &memory->object, RIGHT_ALL, true);
+    return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
-/* The task that argument 0 names, 0: the caller's own. */
-static status_t target_task(struct thread *thread, struct task **out) {
-    *out = thread->task;
-    if (ARG_HANDLE(0) != HANDLE_NONE) {
-        LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, out);
-    }
-    return (*out)->state == TASK_DEAD ? E_STATE : OK;
-}
+_Static_assert(RIGHT_READ == 4 * PROT_READ && RIGHT_WRITE == 4 * PROT_WRITE &&
+                   RIGHT_EXECUTE == 4 * PROT_EXEC,
+               "the rights that a mapping wants");
 
-int64_t sys_map(struct thread *thread) {
-    struct task *task;
+int64_t sys_map(struct thread *thread, struct task *task) {
     struct memory *memory;
     struct mapping *mapping;
     uint64_t flags = ARG(5);
     uint32_t prot = (uint32_t)flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
-    TRY(target_task(thread, &task));
-    LOOKUP(1, OBJECT_MEMORY,
-           RIGHT_READ | ((prot & PROT_WRITE) != 0 ? RIGHT_WRITE : 0) |
-               ((prot & PROT_EXEC) != 0 ? RIGHT_EXECUTE : 0),
-           &memory);
+    if (task->state == TASK_DEAD) {
+        return E_STATE;
+    }
+    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ | 4 * prot, &memory);
     if ((flags & ~(uint64_t)(prot | MAP_POPULATE | MAP_WRITE_COMBINE | MAP_PERSIST)) != 0) {
         return E_INVALID;
     }
@@ -154,77 +129,72 @@ int64_t sys_map(struct thread *thread) {
     if (thread->task->actor && !provisional && (task->object.flags & OBJECT_PROVISIONAL) == 0) {
         return E_NOT_STAGED;
     }
-    struct staged *undo = provisional ? staged_add(thread->task, STAGED_CREATED_MAPPING) : NULL;
-    if (provisional && undo == NULL) {
-        return E_QUOTA;
-    }
     uint32_t kind = (uint32_t)flags & (MAP_POPULATE | MAP_WRITE_COMBINE);
     bool keep = !task->started || (flags & MAP_PERSIST) != 0;
     kind |= (keep ? MAPPING_INITIAL : 0) | (provisional ? MAPPING_PROVISIONAL : 0);
-    status_t status = mapping_create(task, memory, ARG(2), ARG(3), ARG(4), prot, kind, &mapping);
-    if (undo != NULL && status == OK) {
-        undo->mapping = mapping;
-    } else if (undo != NULL) {
-        staged_forget(thread->task, undo);
+    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), prot, kind, &mapping));
+    if (!provisional) {
+        return OK;
+    }
+    status_t status =
+        staged_effect(task, &(struct staged){.kind = STAGED_CREATED_MAPPING, .mapping = mapping});
+    if (status != OK) {
+        mapping_destroy(mapping);
     }
     return status;
 }
 
 /* The first mapping of the range that arguments 1 and 2 name, which is cut at both ends. */
-static status_t find_range(struct thread *thread, struct task **task, struct mapping **out) {
-    uint64_t address = ARG(1), length = ARG(2);
-    TRY(target_task(thread, task));
-    struct mapping *first = mapping_next(*task, address);
+static status_t find_range(struct thread *thread, struct task *task, struct mapping **out) {
+    uint64_t address = ARG(1), length = ARG(2), end = address + length;
+    struct mapping *first = mapping_next(task, address), *last = first;
+    if (task->state == TASK_DEAD) {
+        return E_STATE;
+    }
     if (((address | length) & (PAGE_SIZE - 1)) != 0 || !user_range_ok(address, length)) {
         return E_INVALID;
     }
-    if (first == NULL || first->address >= address + length ||
+    if (first == NULL || first->address >= end ||
         (thread->task->actor && (first->address != address || first->length != length))) {
         return E_NOT_FOUND;
     }
-    for (struct mapping *at = first; at != NULL && at->address < address + length;
-         at = mapping_next(*task, at->address + at->length)) {
+    for (struct mapping *at = first; at != NULL && at->address < end; at = mapping_after(at)) {
         if ((at->flags & (MAPPING_IMAGE | MAPPING_GOING)) != 0 ||
             at->memory->kind == MEMORY_ARENA) {
             return E_NOT_FOUND;
         }
+        last = at;
     }
-    TRY(mapping_cut(*task, address));
-    TRY(mapping_cut(*task, address + length));
-    *out = mapping_next(*task, address);
+    TRY(mapping_cut(last, end));
+    TRY(mapping_cut(first, address));
+    *out = first->address < address ? mapping_after(first) : first;
     return OK;
 }
 
-int64_t sys_unmap(struct thread *thread) {
-    struct task *task;
+int64_t sys_unmap(struct thread *thread, struct task *task) {
     struct mapping *mapping;
-    TRY(find_range(thread, &task, &mapping));
+    TRY(find_range(thread, task, &mapping));
     if (thread->task->actor) {
         if (task != thread->task) {
             return E_NOT_STAGED;
         }
-        struct staged unmap = {.kind = STAGED_UNMAP, .mapping = mapping};
-        TRY(effect(thread, &unmap));
+        TRY(effect(thread, &(struct staged){.kind = STAGED_UNMAP, .mapping = mapping}));
         mapping->flags |= MAPPING_GOING;
         return OK;
     }
     uint64_t end = ARG(1) + ARG(2);
-    for (; mapping != NULL && mapping->address < end; mapping = mapping_next(task, ARG(1))) {
+    for (struct mapping *next; mapping != NULL && mapping->address < end; mapping = next) {
+        next = mapping_after(mapping);
         mapping_destroy(mapping);
     }
     return OK;
 }
 
-int64_t sys_protect(struct thread *thread) {
-    struct task *task;
+int64_t sys_protect(struct thread *thread, struct task *task) {
     struct mapping *mapping;
-    TRY(find_range(thread, &task, &mapping));
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
+    TRY(find_range(thread, task, &mapping));
     uint64_t end = ARG(1) + ARG(2);
-    for (; mapping != NULL && mapping->address < end;
-         mapping = mapping_next(task, mapping->address + mapping->length)) {
+    for (; mapping != NULL && mapping->address < end; mapping = mapping_after(mapping)) {
         TRY(mapping_protect(mapping, (uint32_t)ARG(3)));
     }
     return OK;

@@ -10,14 +10,6 @@
 
 #define LEASE_COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
 
-/* A message read from the sender, with the handles that it moves. */
-struct outgoing {
-    struct message *message;
-    struct lease *leases; /* NULL: an answer, which has none */
-    uint32_t moved_count;
-    handle_t moved[MESSAGE_HANDLES];
-};
-
 static status_t read_leases(struct thread *thread, uint32_t count, struct lease *leases) {
     TRY(copy_from_user(leases, thread->message_buffer + offsetof(struct message_buffer, leases),
                        count * sizeof(*leases)));
@@ -33,45 +25,34 @@ static status_t read_leases(struct thread *thread, uint32_t count, struct lease 
     return OK;
 }
 
-static status_t read_handles(struct thread *thread, uint32_t count, struct outgoing *out) {
+/* A handle that is moved is closed by a record in the outbox, also of a plain task. */
+static status_t read_handles(struct thread *thread, uint32_t count, struct message *message) {
     struct handle_slot slots[MESSAGE_HANDLES];
+    struct handle_table *table = &thread->task->handles;
     TRY(copy_from_user(slots, thread->message_buffer + offsetof(struct message_buffer, handles),
                        count * sizeof(slots[0])));
     for (uint32_t i = 0; i < count; i++) {
         bool move = (slots[i].rights & HANDLE_MOVE) != 0;
-        struct handle_table *table = &thread->task->handles;
         struct object *object;
-        status_t status =
-            handle_lookup(table, slots[i].handle, OBJECT_NONE, move ? 0 : RIGHT_COPY, &object);
-        for (uint32_t j = 0; move && j < out->moved_count; j++) {
-            if (out->moved[j] == slots[i].handle) {
-                status = E_HANDLE; /* it can go only once */
-            }
-        }
-        if (status != OK) {
-            message_drop_handles(out->message);
-            return status;
-        }
+        TRY(handle_lookup(table, slots[i].handle, OBJECT_NONE, move ? 0 : RIGHT_COPY, &object));
         const struct handle_entry *entry = handle_entry_find(table, slots[i].handle);
         object_handle_get(object);
-        out->message->handles[i] = (struct message_handle){
+        message->handles[i] = (struct message_handle){
             object, entry->rights & slots[i].rights & RIGHT_ALL, entry->epoch};
         if (move) {
-            out->moved[out->moved_count++] = slots[i].handle;
+            TRY(staged_close(thread->task, slots[i].handle));
         }
     }
     return OK;
 }
 
-/* Reads the current thread's registers and message buffer. On failure nothing is held. */
-static status_t message_read(struct thread *thread, struct outgoing *out) {
+static status_t read_parts(struct thread *thread, struct message *message, struct lease *leases) {
     const struct arch_context *c = &thread->context;
-    struct message *message = out->message;
     uint64_t tag = c->rsi;
-    uint32_t words = TAG_WORDS(tag), leases = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
+    uint32_t words = TAG_WORDS(tag), lease_count = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
     const uint64_t known = TAG(~0u, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
-                           (out->leases != NULL ? TAG_FLAGS_MASK : 0);
-    if (words > MESSAGE_WORDS || leases > (out->leases != NULL ? MESSAGE_LEASES : 0) ||
+                           (leases != NULL ? TAG_FLAGS_MASK : 0);
+    if (words > MESSAGE_WORDS || lease_count > (leases != NULL ? MESSAGE_LEASES : 0) ||
         handles > MESSAGE_HANDLES || (tag & ~known) != 0) {
         return E_INVALID;
     }
@@ -87,41 +68,22 @@ static status_t message_read(struct thread *thread, struct outgoing *out) {
                            thread->message_buffer + MESSAGE_REGISTER_WORDS * 8,
                            (words - MESSAGE_REGISTER_WORDS) * 8));
     }
-    if (leases != 0) {
-        TRY(read_leases(thread, leases, out->leases));
+    if (lease_count != 0) {
+        TRY(read_leases(thread, lease_count, leases));
     }
-    return handles == 0 ? OK : read_handles(thread, handles, out);
+    return handles == 0 ? OK : read_handles(thread, handles, message);
 }
 
-/* The moved handles leave the sender: now, or at the commit. */
-static status_t moved_close(struct thread *thread, const struct outgoing *out, bool stage) {
-    struct task *task = thread->task;
-    for (uint32_t i = 0; i < out->moved_count; i++) {
-        if (!stage) {
-            handle_remove(&task->handles, out->moved[i]);
-            continue;
-        }
-        struct staged *close = staged_add(task, STAGED_CLOSE);
-        if (close == NULL) {
-            return E_QUOTA; /* earlier ones stay marked; the caller undoes */
-        }
-        close->handle = out->moved[i];
-        handle_entry_find(&task->handles, out->moved[i])->flags |= ENTRY_CLOSING;
+/* Reads the current thread's registers and message buffer; leases NULL: an answer, which has none.
+ * On failure nothing is held. */
+static status_t message_read(struct thread *thread, struct message *message, struct lease *leases) {
+    const struct list *mark = thread->task->staged.prev;
+    status_t status = read_parts(thread, message, leases);
+    if (status != OK) {
+        message_drop_handles(message);
+        staged_rollback(thread->task, mark);
     }
-    return OK;
-}
-
-/* Takes moved_close back as far as it came. */
-static void moved_undo(struct thread *thread, const struct outgoing *out) {
-    struct task *task = thread->task;
-    for (uint32_t i = out->moved_count; i-- > 0;) {
-        struct handle_entry *entry = handle_entry_find(&task->handles, out->moved[i]);
-        if ((entry->flags & ENTRY_CLOSING) != 0) {
-            struct staged *last = LIST_ENTRY(list_last(&task->staged), struct staged, link);
-            staged_forget(task, last);
-            entry->flags &= (uint16_t)(~ENTRY_CLOSING & 0xf);
-        }
-    }
+    return status;
 }
 
 /* ---- CALL ------------------------------------------------------------------------------------ */
@@ -132,17 +94,9 @@ static void call_deadline(struct timer_node *node) {
     call_cancel(call, E_TIMEOUT);
 }
 
-int64_t sys_call(struct thread *thread) {
+int64_t sys_call(struct thread *thread, struct session *session) {
     struct task *task = thread->task;
-    struct session *session;
-    LOOKUP(0, OBJECT_SESSION, RIGHT_CALL, &session);
-    if (task->actor) {
-        return E_NOT_STAGED;
-    }
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     if (thread->call == NULL) {
         TRY(call_create(task->account, &thread->call));
     }
@@ -152,8 +106,8 @@ int64_t sys_call(struct thread *thread) {
         TRY(copy_from_user(&deadline,
                            thread->message_buffer + offsetof(struct message_buffer, deadline), 8));
     }
-    struct outgoing out = {.message = &call->request, .leases = call->leases};
-    TRY(message_read(thread, &out));
+    const struct list *mark = task->staged.prev;
+    TRY(message_read(thread, &call->request, call->leases));
     counters.calls++;
     call_rename(call);
     call->caller = task;
@@ -164,11 +118,12 @@ int64_t sys_call(struct thread *thread) {
     status_t status = call_send(call, session);
     if (status != OK) {
         message_drop_handles(&call->request);
+        staged_rollback(task, mark);
         call->thread = NULL;
-        sched_unblock(thread);
+        thread->state = THREAD_RUNNING;
         return status;
     }
-    (void)moved_close(thread, &out, false);
+    staged_commit(task, mark);
     if ((ARG(1) & TAG_TIMEOUT) != 0 && call->thread != NULL) {
         call->timer.expired = call_deadline;
         timer_arm(&call->timer, deadline);
@@ -178,37 +133,29 @@ int64_t sys_call(struct thread *thread) {
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Reads an answer into the call that the token names. */
-static status_t answer_read(struct thread *thread, token_t token, struct outgoing *out,
-                            struct call **found) {
-    struct call *call = call_find(token, thread->task);
+/* Reads an answer into the call that argument 0 names. */
+static status_t answer_read(struct thread *thread, struct call **out) {
+    struct call *call = call_find(ARG(0), thread->task);
     if (call == NULL || call->answered) {
         return E_STALE;
     }
-    out->message = &call->reply;
-    TRY(message_read(thread, out));
-    *found = call;
+    TRY(message_read(thread, &call->reply, NULL));
+    *out = call;
     return OK;
 }
 
 int64_t sys_reply(struct thread *thread) {
-    struct call *call;
-    struct outgoing out = {.leases = NULL};
-    TRY(answer_read(thread, ARG(0), &out, &call));
     struct staged *staged = staged_add(thread->task, STAGED_REPLY);
     if (staged == NULL) {
-        message_drop_handles(&call->reply);
         return E_QUOTA;
     }
-    staged->call = call;
-    staged->value = ARG(0);
-    if (moved_close(thread, &out, true) != OK) {
-        moved_undo(thread, &out);
-        message_drop_handles(&call->reply);
+    status_t status = answer_read(thread, &staged->call);
+    if (status != OK) {
         staged_forget(thread->task, staged);
-        return E_QUOTA;
+        return status;
     }
-    call->answered = true;
+    staged->value = ARG(0);
+    staged->call->answered = true;
     return OK;
 }
 
@@ -216,7 +163,6 @@ int64_t sys_commit_receive(struct thread *thread) {
     struct task *task = thread->task;
     uint32_t mask = (uint32_t)thread->context.r14;
     struct call *answered = NULL;
-    struct outgoing out = {.leases = NULL};
     if (task->endpoint == NULL && task->notification == NULL && !task->actor) {
         return E_STATE;
     }
@@ -224,14 +170,7 @@ int64_t sys_commit_receive(struct thread *thread) {
         return E_BUSY;
     }
     if (ARG(0) != TOKEN_NONE) {
-        status_t status = answer_read(thread, ARG(0), &out, &answered);
-        if (status == OK) {
-            status = moved_close(thread, &out, true);
-            if (status != OK) {
-                moved_undo(thread, &out);
-                message_drop_handles(&answered->reply);
-            }
-        }
+        status_t status = answer_read(thread, &answered);
         if (status != OK && status != E_STALE) {
             return status;
         }
@@ -261,19 +200,19 @@ int64_t sys_commit_receive(struct thread *thread) {
 
 /* ---- staged calls ---------------------------------------------------------------------------- */
 
-int64_t sys_call_stage(struct thread *thread) {
+int64_t sys_call_stage(struct thread *thread, struct session *session) {
     struct task *task = thread->task;
-    struct session *session;
     struct call *call;
-    LOOKUP(0, OBJECT_SESSION, RIGHT_CALL, &session);
-    TRY(call_create(task->account, &call));
-    struct outgoing out = {.message = &call->request, .leases = call->leases};
-    status_t status = (ARG(1) & TAG_TIMEOUT) != 0 ? E_INVALID : message_read(thread, &out);
-    struct staged *staged = status == OK ? staged_add(task, STAGED_CALL) : NULL;
-    if (status == OK && staged == NULL) {
-        status = E_QUOTA;
+    if ((ARG(1) & TAG_TIMEOUT) != 0) {
+        return E_INVALID;
     }
+    TRY(call_create(task->account, &call));
+    struct staged *staged = staged_add(task, STAGED_CALL);
+    status_t status = staged == NULL ? E_QUOTA : message_read(thread, &call->request, call->leases);
     if (status != OK) {
+        if (staged != NULL) {
+            staged_forget(task, staged);
+        }
         object_put(&call->object);
         return status;
     }
@@ -283,13 +222,6 @@ int64_t sys_call_stage(struct thread *thread) {
     call->caller = task;
     call->cookie = thread->context.r14;
     call->priority = thread->effective;
-    if (moved_close(thread, &out, true) != OK) {
-        moved_undo(thread, &out);
-        call->caller = NULL;
-        staged_forget(task, staged);
-        object_put(&call->object);
-        return E_QUOTA;
-    }
     counters.calls++;
     thread->context.r14 = call_token(call);
     return OK;
@@ -300,12 +232,7 @@ int64_t sys_call_cancel(struct thread *thread) {
     if (call == NULL || call->state == CALL_DONE) {
         return E_STALE;
     }
-    struct staged *staged = staged_add(thread->task, STAGED_CANCEL);
-    if (staged == NULL) {
-        return E_QUOTA;
-    }
-    staged->value = ARG(0);
-    return OK;
+    return staged_effect(thread->task, &(struct staged){.kind = STAGED_CANCEL, .value = ARG(0)});
 }
 
 /* ---- leases ---------------------------------------------------------------------------------- */
@@ -329,10 +256,8 @@ static int64_t lease_copy(struct thread *thread, uint32_t access) {
     if (!user_range_ok(address, length)) {
         return E_FAULT;
     }
-    status_t status = access == LEASE_READ
-                          ? task_copy_from(call->caller, lease->address + offset, address, length)
-                          : task_copy_to(call->caller, lease->address + offset, address, length);
-    return status == OK ? (int64_t)length : status;
+    TRY(task_copy(call->caller, lease->address + offset, address, length, access == LEASE_WRITE));
+    return (int64_t)length;
 }
 
 int64_t sys_lease_read(struct thread *thread) {
@@ -345,16 +270,9 @@ int64_t sys_lease_write(struct thread *thread) {
 
 /* ---- binding --------------------------------------------------------------------------------- */
 
-int64_t sys_actor_bind(struct thread *thread) {
+int64_t sys_actor_bind(struct thread *thread, struct endpoint *endpoint,
+                       struct notification *notification) {
     struct task *task = thread->task;
-    struct endpoint *endpoint = NULL;
-    struct notification *notification = NULL;
-    if (ARG_HANDLE(0) != HANDLE_NONE) {
-        LOOKUP(0, OBJECT_ENDPOINT, RIGHT_RECEIVE, &endpoint);
-    }
-    if (ARG_HANDLE(1) != HANDLE_NONE) {
-        LOOKUP(1, OBJECT_NOTIFICATION, RIGHT_WAIT, &notification);
-    }
     if ((endpoint != NULL && endpoint->server != NULL && endpoint->server != task) ||
         (notification != NULL && ((notification->actor != NULL && notification->actor != task) ||
                                   notification->waiter != NULL))) {

@@ -7,19 +7,13 @@
 #include <sched.h>
 #include <syscall.h>
 
-int64_t sys_image_create(struct thread *thread) {
-    struct account *account;
-    struct memory *memory;
+int64_t sys_image_create(struct thread *thread, struct account *account, struct memory *memory) {
     struct image *image;
-    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
-    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ, &memory);
     TRY(image_create(account, memory, ARG(2), &image));
-    return give_handle(thread, &image->object, RIGHT_ALL, true);
+    return give_new(thread, &image->object, RIGHT_ALL);
 }
 
-int64_t sys_image_info(struct thread *thread) {
-    struct image *image;
-    LOOKUP(0, OBJECT_IMAGE, 0, &image);
+int64_t sys_image_info(struct thread *thread, struct image *image) {
     return copy_to_user(ARG(1), &image->info, sizeof(image->info));
 }
 
@@ -42,30 +36,18 @@ int64_t sys_task_create(struct thread *thread) {
         return E_INVALID;
     }
     TRY(task_create(&parameters, account, image, arena, &task));
-    return give_handle(thread, &task->object, RIGHT_ALL, true);
+    return give_new(thread, &task->object, RIGHT_ALL);
 }
 
-int64_t sys_task_start(struct thread *thread) {
-    struct task *task;
-    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+int64_t sys_task_start(struct thread *thread, struct task *task) {
     if (task->main == NULL || task->main->state != THREAD_NEW || task->state == TASK_DEAD) {
         return E_STATE;
     }
-    struct staged start = {.kind = STAGED_START, .object = &task->object};
-    return effect(thread, &start);
+    return effect(thread, &(struct staged){.kind = STAGED_START, .object = &task->object});
 }
 
-int64_t sys_task_reset(struct thread *thread) {
-    struct task *task;
-    struct image *image = NULL;
-    struct memory *arena = NULL;
-    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
-    if (ARG_HANDLE(1) != HANDLE_NONE) {
-        LOOKUP(1, OBJECT_IMAGE, RIGHT_READ, &image);
-    }
-    if (ARG_HANDLE(3) != HANDLE_NONE) {
-        LOOKUP(3, OBJECT_MEMORY, RIGHT_WRITE, &arena);
-    }
+int64_t sys_task_reset(struct thread *thread, struct task *task, struct image *image,
+                       struct memory *arena) {
     uint32_t flags = (uint32_t)ARG(2);
     if ((flags & ~(RESET_POISON | RESET_COLD | RESET_STOP | RESET_DROP)) != 0 ||
         (arena != NULL && (image == NULL || task->arena == NULL || arena->kind != MEMORY_ARENA ||
@@ -75,53 +57,35 @@ int64_t sys_task_reset(struct thread *thread) {
     if (task->state == TASK_DEAD || task->image == NULL || task == thread->task) {
         return E_STATE;
     }
-    if (image != NULL) {
-        const struct memory *future = arena != NULL ? arena : task->arena;
-        const struct account *account = task->account;
-        if (future != NULL && image->info.arena_minimum > future->size) {
-            return E_INVALID;
-        }
-        if (account->limit - account->used < image->info.memory) {
-            return E_QUOTA;
-        }
+    const struct memory *future = arena != NULL ? arena : task->arena;
+    if (image != NULL && future != NULL && image->info.arena_minimum > future->size) {
+        return E_INVALID;
     }
-    struct staged reset = {.kind = STAGED_RESET,
-                           .object = &task->object,
-                           .other = image == NULL ? NULL : &image->object,
-                           .third = arena == NULL ? NULL : &arena->object,
-                           .value = ARG(2)};
-    return effect(thread, &reset);
+    if (image != NULL && task->account->limit - task->account->used < image->info.memory) {
+        return E_QUOTA;
+    }
+    return effect(thread, &(struct staged){.kind = STAGED_RESET,
+                                           .object = &task->object,
+                                           .other = image == NULL ? NULL : &image->object,
+                                           .third = arena == NULL ? NULL : &arena->object,
+                                           .value = ARG(2)});
 }
 
-int64_t sys_task_destroy(struct thread *thread) {
-    struct task *task;
-    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
+int64_t sys_task_destroy(struct thread *thread, struct task *task) {
     if (task == thread->task) {
         return E_STATE;
     }
-    struct staged destroy = {.kind = STAGED_DESTROY, .object = &task->object};
-    return effect(thread, &destroy);
+    return effect(thread, &(struct staged){.kind = STAGED_DESTROY, .object = &task->object});
 }
 
-int64_t sys_task_info(struct thread *thread) {
-    struct task *task;
+int64_t sys_task_info(struct thread *thread, struct task *task) {
     struct task_info info;
-    LOOKUP(0, OBJECT_TASK, 0, &task);
     task_describe(task, &info);
     return copy_to_user(ARG(1), &info, sizeof(info));
 }
 
-int64_t sys_task_supervise(struct thread *thread) {
-    struct task *task;
-    struct session *session = NULL;
-    struct notification *watcher = NULL;
-    LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
-    if (ARG_HANDLE(1) != HANDLE_NONE) {
-        LOOKUP(1, OBJECT_SESSION, RIGHT_CALL, &session);
-    }
-    if (ARG_HANDLE(2) != HANDLE_NONE) {
-        LOOKUP(2, OBJECT_NOTIFICATION, RIGHT_SIGNAL, &watcher);
-    }
+int64_t sys_task_supervise(struct thread *thread, struct task *task, struct session *session,
+                           struct notification *watcher) {
     if (task->state == TASK_DEAD) {
         return E_STATE;
     }
@@ -142,19 +106,14 @@ int64_t sys_task_exit(struct thread *thread) {
     return SYSCALL_NO_RESULT;
 }
 
-int64_t sys_task_clone(struct thread *thread) {
-    struct account *account;
+int64_t sys_task_clone(struct thread *thread, struct account *account) {
     struct task *task;
     char name[TASK_NAME] = "";
-    LOOKUP(0, OBJECT_ACCOUNT, RIGHT_CHARGE, &account);
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
     if (ARG(1) != 0) {
         TRY(copy_from_user(name, ARG(1), sizeof(name) - 1));
     }
     TRY(task_clone(account, thread, ARG(1) == 0 ? thread->task->name : name, &task));
-    int64_t handle = give_handle(thread, &task->object, RIGHT_ALL, true);
+    int64_t handle = give_new(thread, &task->object, RIGHT_ALL);
     if (handle > 0) {
         task_start(task);
     }
@@ -163,13 +122,9 @@ int64_t sys_task_clone(struct thread *thread) {
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-int64_t sys_thread_create(struct thread *thread) {
-    struct task *task = thread->task;
+int64_t sys_thread_create(struct thread *thread, struct task *task) {
     struct thread *created;
-    if (ARG_HANDLE(0) != HANDLE_NONE) {
-        LOOKUP(0, OBJECT_TASK, RIGHT_MANAGE, &task);
-    }
-    if (thread->task->actor || task->actor) {
+    if (task->actor) {
         return E_NOT_STAGED;
     }
     uint64_t entry = ARG(1), stack = ARG(2), buffer = ARG(4), priority = ARG(5);
@@ -179,7 +134,7 @@ int64_t sys_thread_create(struct thread *thread) {
         return E_INVALID;
     }
     TRY(thread_create(task, entry, stack, ARG(3), buffer, (uint32_t)priority, &created));
-    int64_t handle = give_handle(thread, &created->object, RIGHT_ALL, false);
+    int64_t handle = give_handle(thread, &created->object, RIGHT_ALL);
     if (handle < 0) {
         thread_kill(created);
         return handle;
@@ -208,34 +163,24 @@ int64_t sys_thread_yield(struct thread *thread) {
 }
 
 int64_t sys_thread_sleep(struct thread *thread) {
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
     if (ARG(0) <= time_now()) {
         return OK;
     }
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     timer_arm(&thread->timer, ARG(0));
     sched_block(thread, THREAD_SLEEPING);
     return SYSCALL_NO_RESULT;
 }
 
-int64_t sys_thread_schedule(struct thread *thread) {
+int64_t sys_thread_schedule(struct thread *thread, struct object *object) {
     struct thread *target = thread;
     uint64_t priority = ARG(1);
-    if (ARG_HANDLE(0) != HANDLE_NONE) {
-        struct object *object;
-        LOOKUP(0, OBJECT_NONE, RIGHT_MANAGE, &object);
-        if (object->type == OBJECT_THREAD) {
-            target = thread_of(object);
-        } else if (object->type == OBJECT_TASK) {
-            target = ((struct task *)object)->main;
-        } else {
-            return E_TYPE;
-        }
+    if (object != NULL && object->type == OBJECT_TASK) {
+        target = ((struct task *)object)->main;
+    } else if (object != NULL && object->type == OBJECT_THREAD) {
+        target = thread_of(object);
+    } else if (object != NULL) {
+        return E_TYPE;
     }
     if (target == NULL || target->state == THREAD_DEAD || priority > target->task->priority_limit ||
         ((uint32_t)ARG(2) != 0 && !sched_mask_valid((uint32_t)ARG(2)))) {
@@ -254,27 +199,16 @@ int64_t sys_thread_schedule(struct thread *thread) {
     return OK;
 }
 
-int64_t sys_thread_interrupt(struct thread *thread) {
-    struct object *object;
-    LOOKUP(0, OBJECT_NONE, RIGHT_MANAGE, &object);
+int64_t sys_thread_interrupt(struct thread *thread, struct object *object) {
     if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
         return E_TYPE;
     }
-    struct staged interrupt = {.kind = STAGED_INTERRUPT, .object = object};
-    return effect(thread, &interrupt);
+    return effect(thread, &(struct staged){.kind = STAGED_INTERRUPT, .object = object});
 }
 
-int64_t sys_thread_set_foreign(struct thread *thread) {
+int64_t sys_thread_set_foreign(struct thread *thread, struct object *object) {
     uint64_t entry = ARG(1), page = ARG(2);
-    struct thread *target = thread;
-    if (ARG_HANDLE(0) != HANDLE_NONE) {
-        struct object *object;
-        LOOKUP(0, OBJECT_THREAD, RIGHT_MANAGE, &object);
-        target = thread_of(object);
-    }
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
+    struct thread *target = object == NULL ? thread : thread_of(object);
     if (entry != 0 && (entry < USER_LOWEST || entry >= USER_HIGHEST || (page & 7) != 0 ||
                        !user_range_ok(page, sizeof(struct upcall_page)))) {
         return E_INVALID;
@@ -303,20 +237,11 @@ int64_t sys_thread_set_base(struct thread *thread) {
 }
 
 int64_t sys_futex_wait(struct thread *thread) {
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
-    if (thread->interrupted) {
-        thread->interrupted = false;
-        return E_INTR;
-    }
+    TRY(take_interrupt(thread));
     status_t status = futex_wait(thread, ARG(0), (uint32_t)ARG(1), ARG(2));
     return status == E_BUSY ? SYSCALL_NO_RESULT : status;
 }
 
 int64_t sys_futex_wake(struct thread *thread) {
-    if (thread->task->actor) {
-        return E_NOT_STAGED;
-    }
     return futex_wake(thread->task, ARG(0), (uint32_t)ARG(1));
 }

@@ -28,45 +28,13 @@ struct connection {
 /* ---- Moving bytes ------------------------------------------------------------------------- */
 
 static status_t receive_some(struct connection *connection, char *to, size_t room, size_t *done) {
-    struct net_io_request request = {.length = room};
-    struct net_io_reply reply = {0};
-    struct lease lease = lease_out(to, room);
-    struct message message = {.data = &request,
-                              .size = sizeof request,
-                              .leases = &lease,
-                              .lease_count = 1,
-                              .deadline = time_now_ns() + IDLE_LIMIT};
-    struct answer answer = {.data = &reply, .size = sizeof reply};
-    status_t status = call(connection->socket, NET_RECEIVE, &message, &answer);
-    if (status < 0) {
-        return status;
-    }
-    *done = reply.length;
-    return reply.length == 0 ? E_CLOSED : OK;
+    status_t status =
+        net_receive(connection->socket, to, room, 0, time_now_ns() + IDLE_LIMIT, done);
+    return status >= 0 && *done == 0 ? E_CLOSED : status;
 }
 
 static status_t send_all(struct connection *connection, const char *from, size_t length) {
-    while (length != 0) {
-        struct net_io_request request = {.length = length < NET_IO_MAX ? length : NET_IO_MAX};
-        struct net_io_reply reply = {0};
-        struct lease lease = lease_in(from, request.length);
-        struct message message = {.data = &request,
-                                  .size = sizeof request,
-                                  .leases = &lease,
-                                  .lease_count = 1,
-                                  .deadline = time_now_ns() + SEND_LIMIT};
-        struct answer answer = {.data = &reply, .size = sizeof reply};
-        status_t status = call(connection->socket, NET_SEND, &message, &answer);
-        if (status < 0) {
-            return status;
-        }
-        if (reply.length == 0 || reply.length > length) {
-            return E_PROTOCOL;
-        }
-        from += reply.length;
-        length -= reply.length;
-    }
-    return OK;
+    return net_send_all(connection->socket, from, length, time_now_ns() + SEND_LIMIT);
 }
 
 /* Sends the head and `length` bytes that lie in the body's place of the output already. */

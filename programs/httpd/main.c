@@ -48,7 +48,7 @@ static status_t open_listener(handle_t *socket) {
     if (status < 0) {
         return status;
     }
-    status = net_bind(*socket, 0, port);
+    status = net_bind_port(*socket, port);
     if (status >= 0) {
         status = net_listen(*socket, BACKLOG);
     }
@@ -90,7 +90,7 @@ static void work(void *argument) {
     handle_t socket = listener_get(&seen);
     for (;;) {
         handle_t connection;
-        status_t status = net_accept(socket, &connection, NULL);
+        status_t status = net_accept(socket, 0, &connection, NULL);
         if (status >= 0) {
             connection_serve(&site, worker, connection);
             handle_close(connection);

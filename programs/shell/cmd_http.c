@@ -42,7 +42,7 @@ static status_t send_request(handle_t socket, const struct url *url) {
                            "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: axolotl\r\n"
                            "Connection: close\r\n\r\n",
                            url->path, url->host);
-    return net_send_all(socket, request, length);
+    return net_send_all(socket, request, length, 0);
 }
 
 /* Reads the answer to its end and prints its body. *body: bytes of it. */
@@ -50,7 +50,7 @@ static status_t receive_answer(struct shell *shell, handle_t socket, struct http
                                uint64_t *body) {
     for (;;) {
         size_t done;
-        status_t status = net_receive(socket, piece, sizeof(piece), 0, &done);
+        status_t status = net_receive(socket, piece, sizeof(piece), 0, 0, &done);
         if (status != OK || done == 0) {
             return status;
         }
@@ -85,10 +85,13 @@ static int fetch(struct shell *shell, const struct url *url, handle_t socket) {
     struct http_head head = {.status = 0};
     uint64_t body = 0;
     uint64_t start = time_now_ns();
-    uint32_t ip;
-    status_t status = net_resolve(shell->net, url->host, &ip);
+    struct net_resolve_reply found;
+    char name[URL_HOST];
+    url_name(url, name);
+    status_t status = net_resolve(shell->net, name, 0, &found);
     if (status == OK) {
-        status = net_connect(socket, ip, url->port);
+        struct net_address server = {.ip = found.ips[0], .port = (uint16_t)url->port};
+        status = net_connect(socket, &server, 0, 0);
     }
     if (status == OK) {
         status = send_request(socket, url);

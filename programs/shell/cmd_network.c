@@ -1,252 +1,375 @@
 /* SPDX-License-Identifier: MIT
- * Commands to the network stack.
+ * Commands to the network stack: interfaces, neighbours, routes, names.
  */
 #include <client/net.h>
+#include <common/format.h>
 #include <common/parse.h>
 #include <common/string.h>
 #include <ipc/status.h>
-#include <ipc/thread.h>
-#include <ipc/time.h>
 
 #include "shell.h"
 #include "text.h"
 
-#define PING_SIZE 56
-#define PING_INTERVAL NS_PER_S
-#define PING_TIMEOUT (2 * NS_PER_S)
+/* ---- Addresses ---------------------------------------------------------------------------- */
 
-/* ---- Interface ---------------------------------------------------------------------------- */
+bool resolve_argument(struct shell *shell, const char *name, uint64_t family, struct net_ip *ip) {
+    struct net_resolve_reply found;
+    if (strlen(name) >= NET_NAME_MAX) {
+        fail(shell, "name too long");
+        return false;
+    }
+    status_t status = net_resolve(shell->net, name, family, &found);
+    if (status != OK) {
+        fail_status(shell, name, status);
+        return false;
+    }
+    *ip = found.ips[0];
+    return true;
+}
 
-static bool ip_argument(struct shell *shell, const char *argument, uint32_t *ip) {
-    if (!parse_ipv4(argument, strlen(argument), ip)) {
+static bool interface_find(struct shell *shell, const char *name, struct net_interface *found) {
+    for (uint64_t i = 0; net_interface(shell->net, i, found) == OK; i++) {
+        if (strcmp(found->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool address_argument(struct shell *shell, const char *host, uint64_t port,
+                      struct net_address *address) {
+    char name[NET_NAME_MAX];
+    const char *zone = strchr(host, '%');
+    size_t length = zone != NULL ? (size_t)(zone - host) : strlen(host);
+    struct net_interface interface;
+    if (length >= sizeof name) {
+        fail(shell, "name too long");
+        return false;
+    }
+    memcpy(name, host, length);
+    name[length] = '\0';
+    *address = (struct net_address){.port = (uint16_t)port};
+    if (zone != NULL) {
+        if (!interface_find(shell, zone + 1, &interface)) {
+            usage(shell, "there is no interface '%s'", zone + 1);
+            return false;
+        }
+        address->interface = (uint16_t)interface.number;
+    }
+    return resolve_argument(shell, name, 0, &address->ip);
+}
+
+char *text_address(char to[ADDRESS_TEXT], const struct net_address *address) {
+    char ip[IP_TEXT];
+    bool any = ip_is_any(address->ip.bytes);
+    bool v6 = !any && !ip_is_v4(address->ip.bytes);
+    format(to, ADDRESS_TEXT, v6 ? "[%s]:%u" : "%s:%u", any ? "*" : ip_format(ip, address->ip.bytes),
+           address->port);
+    return to;
+}
+
+/* ---- Showing interfaces ------------------------------------------------------------------- */
+
+static const char *text_mask(char to[IP_TEXT], uint32_t bits) {
+    uint8_t mask[IP_BYTES];
+    ip_from_v4(mask, bits == 0 ? 0 : ~0u << (32 - bits));
+    return ip_format(to, mask);
+}
+
+static void show_ip4(struct shell *shell, const struct net_interface *info) {
+    static const char *const dhcp[] = {"static", "asking DHCP", "DHCP"};
+    char ip[IP_TEXT], mask[IP_TEXT], gateway[IP_TEXT], dns[IP_TEXT];
+    uint8_t none[IP_BYTES] = {0};
+    ip_from_v4(none, 0);
+    print(shell, "  ip %s mask %s gateway %s", ip_format(ip, info->ip.bytes),
+          text_mask(mask, info->prefix_length), ip_format(gateway, info->gateway.bytes));
+    for (int i = 0; i < NET_INTERFACE_DNS; i++) {
+        bool known = !ip_is_any(info->dns[i].bytes);
+        if (known || i == 0) {
+            print(shell, "%s%s", i == 0 ? " dns " : ",",
+                  ip_format(dns, known ? info->dns[i].bytes : none));
+        }
+    }
+    print(shell, " (%s)\n", info->dhcp < 3 ? dhcp[info->dhcp] : "?");
+    if (info->dhcp == NET_DHCP_BOUND) {
+        print(shell, "  lease %u s\n", info->lease_s);
+    }
+}
+
+static void show_ip6(struct shell *shell, const struct net_interface *info) {
+    static const char *const states[] = {"?", "tentative", "preferred", "deprecated",
+                                         "another station's"};
+    char text[IP_TEXT];
+    for (uint64_t i = 0; i < info->ip6_count && i < NET_INTERFACE_IP6; i++) {
+        const struct net_ip6 *entry = &info->ip6[i];
+        print(shell, "  ip6 %s/%u %s%s\n", ip_format(text, entry->ip.bytes), entry->prefix_length,
+              entry->state < 5 ? states[entry->state] : "?", entry->fixed != 0 ? " fixed" : "");
+    }
+    if (!ip_is_any(info->router.bytes)) {
+        print(shell, "  router %s\n", ip_format(text, info->router.bytes));
+    }
+}
+
+static void show_interface(struct shell *shell, const struct net_interface *info) {
+    char mac[TEXT_SIZE];
+    print(shell, "%s: %s, link %s, mac %s, mtu %u", info->name, info->up ? "up" : "down",
+          info->link ? "up" : "down", text_mac(mac, info->mac), info->mtu);
+    if (info->speed != 0 && info->link) {
+        print(shell, ", %u Mbit/s", info->speed);
+    }
+    print(shell, "\n");
+    show_ip4(shell, info);
+    show_ip6(shell, info);
+    print(shell, "  rx %lu packets %lu bytes %lu dropped, tx %lu packets %lu bytes %lu dropped\n",
+          (unsigned long)info->rx_packets, (unsigned long)info->rx_bytes,
+          (unsigned long)info->rx_dropped, (unsigned long)info->tx_packets,
+          (unsigned long)info->tx_bytes, (unsigned long)info->tx_dropped);
+}
+
+/* ---- Setting them ------------------------------------------------------------------------- */
+
+static bool ip4_argument(struct shell *shell, const char *argument, struct net_ip *ip) {
+    if (!ip_parse(argument, strlen(argument), ip->bytes) || !ip_is_v4(ip->bytes)) {
         usage(shell, "'%s' is no IPv4 address", argument);
         return false;
     }
     return true;
 }
 
-static int configure(struct shell *shell, int argc, char **argv) {
-    struct net_configure_request request = {.dhcp = 0};
-    if (argc == 2 && strcmp(argv[1], "dhcp") == 0) {
-        request.dhcp = 1;
-    } else {
-        uint32_t *const values[] = {&request.ip, &request.mask, &request.gateway, &request.dns};
-        if (argc < 4) {
-            return usage(shell,
-                         argc == 2 ? "'%s' is neither dhcp nor IP MASK GATEWAY"
-                                   : "'%s': MASK or GATEWAY is missing",
-                         argv[1]);
-        }
-        for (int i = 1; i < argc; i++) {
-            if (!ip_argument(shell, argv[i], values[i - 1])) {
-                return STATUS_USAGE;
-            }
-        }
-        uint32_t inverse = ~request.mask;
-        if ((inverse & (inverse + 1)) != 0 || request.mask == 0) {
-            return usage(shell, "'%s' is no network mask", argv[2]);
-        }
-    }
-    status_t status = net_configure(shell->net, &request);
-    return status == OK ? 0 : fail_status(shell, "net", status);
-}
-
-static int run_netinfo(struct shell *shell, int argc, char **argv) {
-    static const char *const dhcp[] = {"static", "asking DHCP", "DHCP"};
-    if (!count_arguments(shell, argc, argv, 0, 4) || !need(shell, shell->net, "net")) {
-        return STATUS_USAGE;
-    }
-    if (argc > 1) {
-        return configure(shell, argc, argv);
-    }
-    struct net_interface info;
-    status_t status;
-    for (uint64_t i = 0; (status = net_interface(shell->net, i, &info)) == OK; i++) {
-        char mac[TEXT_SIZE];
-        char ip[TEXT_SIZE];
-        char mask[TEXT_SIZE];
-        char gateway[TEXT_SIZE];
-        char dns[TEXT_SIZE];
-        print(shell, "%s: %s, link %s, mac %s, mtu %u\n", info.name, info.up ? "up" : "down",
-              info.link ? "up" : "down", text_mac(mac, info.mac), info.mtu);
-        print(shell, "  ip %s mask %s gateway %s dns %s (%s)\n", text_ip(ip, info.ip),
-              text_ip(mask, info.mask), text_ip(gateway, info.gateway), text_ip(dns, info.dns),
-              info.dhcp < 3 ? dhcp[info.dhcp] : "?");
-        print(shell,
-              "  rx %lu packets %lu bytes %lu dropped, tx %lu packets %lu bytes %lu dropped\n",
-              (unsigned long)info.rx_packets, (unsigned long)info.rx_bytes,
-              (unsigned long)info.rx_dropped, (unsigned long)info.tx_packets,
-              (unsigned long)info.tx_bytes, (unsigned long)info.tx_dropped);
-    }
-    return status == E_NOT_FOUND ? 0 : fail_status(shell, "net", status);
-}
-
-/* ---- ping, arp, dns ----------------------------------------------------------------------- */
-
-static bool resolve(struct shell *shell, const char *name, uint32_t *ip) {
-    if (strlen(name) >= NET_NAME_MAX) {
-        fail(shell, "name too long");
+static bool ip6_argument(struct shell *shell, const char *argument, struct net_ip *ip) {
+    const char *slash = strchr(argument, '/');
+    size_t length = slash != NULL ? (size_t)(slash - argument) : strlen(argument);
+    if (!ip_parse(argument, length, ip->bytes) || ip_is_v4(ip->bytes)) {
+        usage(shell, "'%s' is no IPv6 address", argument);
         return false;
     }
-    status_t status = net_resolve(shell->net, name, ip);
-    if (status != OK) {
-        fail_status(shell, name, status);
+    if (slash != NULL && strcmp(slash, "/64") != 0) {
+        usage(shell, "'%s': the prefix must have 64 bits", argument);
         return false;
     }
     return true;
 }
 
-/* One request; prints what became of it. False on Ctrl-C or a fault of the stack. */
-static bool ping_once(struct shell *shell, uint32_t ip, uint32_t sequence, uint64_t *received) {
-    struct net_ping_request request = {
-        .ip = ip, .sequence = sequence, .size = PING_SIZE, .timeout_ns = PING_TIMEOUT};
-    struct net_ping_reply result;
-    char text[TEXT_SIZE];
-    status_t status = net_ping(shell->net, &request, &result);
-    if (status == OK) {
-        *received += 1;
-        unsigned long us = (unsigned long)(result.rtt_ns / NS_PER_US);
-        print(shell, "%lu bytes from %s: seq=%u ttl=%u time=%lu.%03lu ms\n",
-              (unsigned long)result.size, text_ip(text, result.ip), sequence, result.ttl, us / 1000,
-              us % 1000);
-    } else if (status == E_TIMEOUT) {
-        print(shell, "no answer from %s: seq=%u\n", text_ip(text, ip), sequence);
-    } else {
-        fail_status(shell, text_ip(text, ip), status);
+/* "255.255.255.0" as 24. */
+static bool mask_argument(struct shell *shell, const char *argument, uint32_t *bits) {
+    struct net_ip mask;
+    if (!ip4_argument(shell, argument, &mask)) {
         return false;
     }
-    print_flush(shell);
-    return !shell_stopped(shell);
+    uint32_t inverse = ~ip_to_v4(mask.bytes);
+    if ((inverse & (inverse + 1)) != 0 || inverse == UINT32_MAX) {
+        usage(shell, "'%s' is no network mask", argument);
+        return false;
+    }
+    *bits = inverse == 0 ? 32 : (uint32_t)__builtin_clz(inverse);
+    return true;
 }
 
-static int run_ping(struct shell *shell, int argc, char **argv) {
-    uint64_t count = 4;
+/* IP/BITS or IP MASK, then GATEWAY and DNS. */
+static bool static_arguments(struct shell *shell, int argc, char **argv,
+                             struct net_configure_request *request) {
+    char *slash = strchr(argv[0], '/');
     int at = 1;
-    if (argc > 1 && strcmp(argv[1], "-c") == 0) {
-        if (argc < 3) {
-            return usage(shell, "-c needs a number");
+    request->action = NET_CONFIGURE_STATIC;
+    if (slash != NULL) {
+        uint64_t bits;
+        *slash = '\0';
+        if (!number_argument(shell, slash + 1, 32, &bits)) {
+            return false;
         }
-        if (!number_argument(shell, argv[2], 1000000, &count)) {
-            return STATUS_USAGE;
+        request->prefix_length = (uint32_t)bits;
+    }
+    if (!ip4_argument(shell, argv[0], &request->ip)) {
+        return false;
+    }
+    if (slash == NULL) {
+        if (argc < 2) {
+            usage(shell, "'%s': MASK is missing", argv[0]);
+            return false;
         }
-        at = 3;
-    }
-    if (argc - at != 1) {
-        return usage(shell, argc == at ? "HOST is missing" : "more than one HOST");
-    }
-    uint32_t ip;
-    if (!need(shell, shell->net, "net") || !resolve(shell, argv[at], &ip)) {
-        return STATUS_FAILED;
-    }
-    uint64_t sent = 0;
-    uint64_t received = 0;
-    status_t status = OK;
-    while (sent < count && status == OK) {
-        uint64_t next = time_now_ns() + PING_INTERVAL;
-        sent++;
-        if (!ping_once(shell, ip, (uint32_t)sent, &received)) {
-            break;
-        }
-        if (sent < count) {
-            status = thread_sleep_until(next);
+        if (!mask_argument(shell, argv[at++], &request->prefix_length)) {
+            return false;
         }
     }
-    /* The summary also after Ctrl-C. */
-    bool interrupted = status != OK || shell_stopped(shell);
-    shell->output_status = OK;
-    print(shell, "%lu sent, %lu received, %lu%% lost\n", (unsigned long)sent,
-          (unsigned long)received, (unsigned long)(sent != 0 ? (sent - received) * 100 / sent : 0));
-    return interrupted ? STATUS_INTERRUPTED : received != 0 || count == 0 ? 0 : STATUS_FAILED;
+    if (argc > at + 2) {
+        usage(shell, "too many arguments");
+        return false;
+    }
+    return (argc <= at || ip4_argument(shell, argv[at], &request->gateway)) &&
+           (argc <= at + 1 || ip4_argument(shell, argv[at + 1], &request->dns[0]));
+}
+
+static bool dns_arguments(struct shell *shell, int argc, char **argv,
+                          struct net_configure_request *request) {
+    request->action = NET_CONFIGURE_DNS;
+    if (argc < 2 || argc > 1 + NET_INTERFACE_DNS) {
+        usage(shell, argc < 2 ? "IP is missing" : "at most %d servers", NET_INTERFACE_DNS);
+        return false;
+    }
+    for (int i = 1; i < argc; i++) {
+        if (!ip_parse(argv[i], strlen(argv[i]), request->dns[i - 1].bytes)) {
+            usage(shell, "'%s' is no address", argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct {
+    const char *word;
+    uint32_t action;
+} actions[] = {
+    {"up", NET_CONFIGURE_UP},
+    {"down", NET_CONFIGURE_DOWN},
+    {"dhcp", NET_CONFIGURE_DHCP},
+    {"release", NET_CONFIGURE_RELEASE},
+};
+
+static bool configure_arguments(struct shell *shell, int argc, char **argv,
+                                struct net_configure_request *request) {
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (argc == 1 && strcmp(argv[0], actions[i].word) == 0) {
+            request->action = actions[i].action;
+            return true;
+        }
+    }
+    if (argc == 2 && (strcmp(argv[0], "add") == 0 || strcmp(argv[0], "del") == 0)) {
+        request->action = argv[0][0] == 'a' ? NET_CONFIGURE_ADD6 : NET_CONFIGURE_REMOVE6;
+        request->prefix_length = 64;
+        return ip6_argument(shell, argv[1], &request->ip);
+    }
+    if (strcmp(argv[0], "dns") == 0) {
+        return dns_arguments(shell, argc, argv, request);
+    }
+    return static_arguments(shell, argc, argv, request);
+}
+
+static int configure(struct shell *shell, const struct net_configure_request *request) {
+    status_t status = net_configure(shell->net, request);
+    if (status == OK && request->action == NET_CONFIGURE_STATIC &&
+        !ip_is_any(request->dns[0].bytes)) {
+        struct net_configure_request dns = *request;
+        dns.action = NET_CONFIGURE_DNS;
+        status = net_configure(shell->net, &dns);
+    }
+    return status == OK ? 0 : fail_status(shell, "net", status);
+}
+
+static int run_ifconfig(struct shell *shell, int argc, char **argv) {
+    struct net_interface info;
+    struct net_configure_request request = {0};
+    if (!need(shell, shell->net, "net")) {
+        return STATUS_USAGE;
+    }
+    if (argc > 1 && interface_find(shell, argv[1], &info)) {
+        if (argc == 2) {
+            show_interface(shell, &info);
+            return 0;
+        }
+        request.interface = info.number;
+        argc--;
+        argv++;
+    }
+    if (argc > 1) {
+        return configure_arguments(shell, argc - 1, argv + 1, &request) ? configure(shell, &request)
+                                                                        : STATUS_USAGE;
+    }
+    status_t status;
+    for (uint64_t i = 0; (status = net_interface(shell->net, i, &info)) == OK; i++) {
+        show_interface(shell, &info);
+    }
+    return status == E_NOT_FOUND ? 0 : fail_status(shell, "net", status);
+}
+
+/* ---- Neighbours, routes, names ------------------------------------------------------------ */
+
+static const char *interface_name(struct shell *shell, uint32_t number, char to[16]) {
+    struct net_interface info;
+    format(to, 16, "%u", number);
+    for (uint64_t i = 0; net_interface(shell->net, i, &info) == OK; i++) {
+        if (info.number == number) {
+            strlcpy(to, info.name, 16);
+        }
+    }
+    return to;
+}
+
+static int forget_neighbour(struct shell *shell, const char *argument) {
+    struct net_configure_request request = {.action = NET_CONFIGURE_FORGET};
+    if (!ip_parse(argument, strlen(argument), request.ip.bytes)) {
+        return usage(shell, "'%s' is no address", argument);
+    }
+    return configure(shell, &request);
 }
 
 static int run_arp(struct shell *shell, int argc, char **argv) {
+    static const char *const states[] = {"?", "asking", "known", "stale"};
+    bool forget = argc == 3 && strcmp(argv[1], "-d") == 0;
+    if ((!forget && !count_arguments(shell, argc, argv, 0, 0)) || !need(shell, shell->net, "net")) {
+        return STATUS_USAGE;
+    }
+    if (forget) {
+        return forget_neighbour(shell, argv[2]);
+    }
+    struct net_neighbour entry;
+    status_t status;
+    for (uint64_t i = 0; (status = net_neighbour(shell->net, i, &entry)) == OK; i++) {
+        char ip[IP_TEXT], mac[TEXT_SIZE], name[16];
+        print(shell, "%-15s %s %s %s%s\n", ip_format(ip, entry.ip.bytes), text_mac(mac, entry.mac),
+              interface_name(shell, entry.interface, name),
+              entry.state < 4 ? states[entry.state] : "?", entry.router != 0 ? " router" : "");
+    }
+    return status == E_NOT_FOUND ? 0 : fail_status(shell, "net", status);
+}
+
+static int run_route(struct shell *shell, int argc, char **argv) {
     if (!count_arguments(shell, argc, argv, 0, 0) || !need(shell, shell->net, "net")) {
         return STATUS_USAGE;
     }
-    struct net_arp_entry entry;
+    struct net_route route;
     status_t status;
-    for (uint64_t i = 0; (status = net_arp(shell->net, i, &entry)) == OK; i++) {
-        char ip[TEXT_SIZE];
-        char mac[TEXT_SIZE];
-        print(shell, "%-15s %s\n", text_ip(ip, entry.ip), text_mac(mac, entry.mac));
+    for (uint64_t i = 0; (status = net_route(shell->net, i, &route)) == OK; i++) {
+        char ip[IP_TEXT], gateway[IP_TEXT], name[16], target[IP_TEXT + 8];
+        bool v4 = ip_is_v4(route.ip.bytes);
+        uint32_t bits = route.prefix_length - (v4 ? IP_MAPPED_BITS : 0);
+        format(target, sizeof target, "%s/%u", ip_format(ip, route.ip.bytes), bits);
+        bool direct = ip_is_any(route.gateway.bytes);
+        print(shell, "%-25s via %-25s %s\n", bits == 0 ? (v4 ? "default" : "default6") : target,
+              direct ? "link" : ip_format(gateway, route.gateway.bytes),
+              interface_name(shell, route.interface, name));
     }
     return status == E_NOT_FOUND ? 0 : fail_status(shell, "net", status);
 }
 
 static int run_dns(struct shell *shell, int argc, char **argv) {
-    uint32_t ip;
-    char text[TEXT_SIZE];
+    struct net_ip ip;
+    char text[IP_TEXT];
+    uint64_t family = 0;
+    if (argc > 1 && (strcmp(argv[1], "-4") == 0 || strcmp(argv[1], "-6") == 0)) {
+        family = (uint64_t)(argv[1][1] - '0');
+        argc--;
+        argv++;
+    }
     if (!count_arguments(shell, argc, argv, 1, 1) || !need(shell, shell->net, "net")) {
         return STATUS_USAGE;
     }
-    if (!resolve(shell, argv[1], &ip)) {
+    if (!resolve_argument(shell, argv[1], family, &ip)) {
         return STATUS_FAILED;
     }
-    print(shell, "%s -> %s\n", argv[1], text_ip(text, ip));
+    print(shell, "%s -> %s\n", argv[1], ip_format(text, ip.bytes));
     return 0;
 }
 
-/* ---- netstat ------------------------------------------------------------------------------ */
-
-static int show_counters(struct shell *shell) {
-    struct net_counters c;
-    status_t status = net_counters(shell->net, &c);
-    if (status != OK) {
-        return fail_status(shell, "net", status);
-    }
-    print(shell, "link rx=%lu tx=%lu drop=%lu\n", (unsigned long)c.link_rx,
-          (unsigned long)c.link_tx, (unsigned long)c.link_drop);
-    print(shell, "arp  rx=%lu tx=%lu\n", (unsigned long)c.arp_rx, (unsigned long)c.arp_tx);
-    print(shell, "ip   rx=%lu tx=%lu drop=%lu bad_checksum=%lu\n", (unsigned long)c.ip_rx,
-          (unsigned long)c.ip_tx, (unsigned long)c.ip_drop, (unsigned long)c.ip_checksum);
-    print(shell, "icmp rx=%lu tx=%lu\n", (unsigned long)c.icmp_rx, (unsigned long)c.icmp_tx);
-    print(shell, "udp  rx=%lu tx=%lu drop=%lu\n", (unsigned long)c.udp_rx, (unsigned long)c.udp_tx,
-          (unsigned long)c.udp_drop);
-    print(shell, "tcp  rx=%lu tx=%lu drop=%lu bad_checksum=%lu retransmitted=%lu\n",
-          (unsigned long)c.tcp_rx, (unsigned long)c.tcp_tx, (unsigned long)c.tcp_drop,
-          (unsigned long)c.tcp_checksum, (unsigned long)c.tcp_retransmit);
-    print(shell, "sockets %lu of %lu, memory %lu of %lu bytes\n", (unsigned long)c.sockets,
-          (unsigned long)c.sockets_max, (unsigned long)c.memory_used, (unsigned long)c.memory_max);
-    return 0;
-}
-
-static int run_netstat(struct shell *shell, int argc, char **argv) {
-    static const char *const states[] = {"CLOSED",      "LISTEN",     "SYN_SENT",   "SYN_RCVD",
-                                         "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT",
-                                         "CLOSING",     "LAST_ACK",   "TIME_WAIT"};
-    bool counters = argc == 2 && strcmp(argv[1], "-s") == 0;
-    if (!count_arguments(shell, argc, argv, 0, counters ? 1 : 0) ||
-        !need(shell, shell->net, "net")) {
-        return STATUS_USAGE;
-    }
-    if (counters) {
-        return show_counters(shell);
-    }
-    struct net_connection entry;
-    status_t status;
-    print(shell, "%-5s %-21s %-21s %-11s %6s %6s\n", "PROTO", "LOCAL", "REMOTE", "STATE", "RECV",
-          "SEND");
-    for (uint64_t i = 0; (status = net_connection(shell->net, i, &entry)) == OK; i++) {
-        char local[TEXT_SIZE];
-        char remote[TEXT_SIZE];
-        bool tcp = entry.kind == NET_TCP;
-        print(shell, "%-5s %15s:%-5u %15s:%-5u %-11s %6lu %6lu\n", tcp ? "tcp" : "udp",
-              text_ip(local, entry.local_ip), entry.local_port, text_ip(remote, entry.remote_ip),
-              entry.remote_port, tcp && entry.state < 11 ? states[entry.state] : "-",
-              (unsigned long)entry.receive_queue, (unsigned long)entry.send_queue);
-    }
-    return status == E_NOT_FOUND ? show_counters(shell) : fail_status(shell, "net", status);
-}
-
-#define NETINFO_USAGE "[dhcp | IP MASK GATEWAY [DNS]]"
-#define NETINFO_HELP "Shows or sets the addresses of the network interface."
+#define IFCONFIG_USAGE                                                                             \
+    "[INTERFACE] [up | down | dhcp | release | IP/BITS [GATEWAY [DNS]] | IP MASK [GATEWAY [DNS]] " \
+    "| add IP6 | del IP6 | dns IP...]"
+#define IFCONFIG_HELP "Shows or sets the addresses of network interfaces."
 
 const struct command commands_network[] = {
-    {"netinfo", run_netinfo, NETINFO_USAGE, NETINFO_HELP},
-    {"ifconfig", run_netinfo, NETINFO_USAGE, NETINFO_HELP},
-    {"ping", run_ping, "[-c COUNT] HOST", "Sends echo requests, 4 by default."},
-    {"arp", run_arp, "", "Lists the known hardware addresses."},
-    {"dns", run_dns, "NAME", "Looks a name up."},
-    {"netstat", run_netstat, "[-s]", "Lists connections and counters; -s only the counters."},
+    {"netinfo", run_ifconfig, IFCONFIG_USAGE, IFCONFIG_HELP},
+    {"ifconfig", run_ifconfig, IFCONFIG_USAGE, IFCONFIG_HELP},
+    {"arp", run_arp, "[-d IP]", "Lists the known hardware addresses; -d forgets one."},
+    {"route", run_route, "", "Lists where packets go."},
+    {"dns", run_dns, "[-4 | -6] NAME", "Looks a name up."},
     {NULL, NULL, NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Commands that show the machine and the kernel.
  */
+#include <client/net.h>
 #include <client/pci.h>
 #include <common/format.h>
 #include <common/string.h>
@@ -277,7 +278,9 @@ static int run_date(struct shell *shell, int argc, char **argv) {
     if (!count_arguments(shell, argc, argv, 0, 0)) {
         return STATUS_USAGE;
     }
-    uint64_t seconds = time_wall_ns() / NS_PER_S;
+    struct net_clock clock;
+    bool network = shell->net != HANDLE_NONE && net_clock(shell->net, &clock) == OK;
+    uint64_t seconds = (network ? clock.base_ns + time_now_ns() : time_wall_ns()) / NS_PER_S;
     if (seconds == 0) {
         return fail(shell, "this machine has no clock");
     }

@@ -17,6 +17,7 @@ const struct command_group command_groups[] = {
     {"Shell", commands_shell},     {"Services", commands_services},
     {"System", commands_system},   {"Files", commands_files},
     {"", commands_copy},           {"Network", commands_network},
+    {"", commands_ping},           {"", commands_netstat},
     {"", commands_http},           {"AI", commands_ai},
     {"Measuring", commands_bench}, {NULL, NULL},
 };

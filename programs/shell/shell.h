@@ -12,6 +12,9 @@
 #include <axolotl/abi.h>
 #include <proto/file.h>
 
+#include <common/ip.h>
+#include <proto/net.h>
+
 #include "tokens.h"
 
 #define STATUS_FAILED 1
@@ -46,8 +49,8 @@ struct command {
 
 /* Commands of one file of this folder; ends with a NULL name. */
 extern const struct command commands_shell[], commands_services[], commands_system[],
-    commands_files[], commands_copy[], commands_network[], commands_http[], commands_ai[],
-    commands_bench[];
+    commands_files[], commands_copy[], commands_network[], commands_ping[], commands_netstat[],
+    commands_http[], commands_ai[], commands_bench[];
 
 struct command_group {
     const char *title;
@@ -94,3 +97,16 @@ bool number_argument(struct shell *shell, const char *argument, uint64_t limit, 
 
 /* True when a service's session is there; else a message. */
 bool need(struct shell *shell, handle_t handle, const char *service);
+
+/* ---- Network ---- */
+
+/* The first address of a name, or a number; family 0, 4, 6. False with a message. */
+bool resolve_argument(struct shell *shell, const char *name, uint64_t family, struct net_ip *ip);
+
+/* A name or number, with "%eth0" behind a link-local address, and a port. False with a message. */
+bool address_argument(struct shell *shell, const char *host, uint64_t port,
+                      struct net_address *address);
+
+/* Room for "[IPv6]:port". */
+#define ADDRESS_TEXT (IP_TEXT + 8)
+char *text_address(char to[ADDRESS_TEXT], const struct net_address *address);

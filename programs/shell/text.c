@@ -55,11 +55,6 @@ char *text_duration(char to[TEXT_SIZE], uint64_t ns) {
     return to;
 }
 
-char *text_ip(char to[TEXT_SIZE], uint32_t ip) {
-    format(to, TEXT_SIZE, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
-    return to;
-}
-
 char *text_mac(char to[TEXT_SIZE], const uint8_t mac[6]) {
     format(to, TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
            mac[5]);

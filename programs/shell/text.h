@@ -17,9 +17,6 @@ char *text_bytes_short(char to[TEXT_SIZE], uint64_t bytes);
 /* A duration as "12.345s", "2m05s", "3h02m05s", "1d03h02m"; returns `to`. */
 char *text_duration(char to[TEXT_SIZE], uint64_t ns);
 
-/* "10.0.2.15"; returns `to`. */
-char *text_ip(char to[TEXT_SIZE], uint32_t ip);
-
 /* "52:54:00:12:34:56"; returns `to`. */
 char *text_mac(char to[TEXT_SIZE], const uint8_t mac[6]);
 

@@ -19,7 +19,9 @@ bool url_parse(const char *text, struct url *url) {
         slash = strchr(text, '/');
     }
     size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
-    const char *colon = memchr(text, ':', length);
+    const char *bracket = text[0] == '[' ? memchr(text, ']', length) : NULL; /* IPv6 */
+    const char *from = bracket != NULL ? bracket : text;
+    const char *colon = memchr(from, ':', length - (size_t)(from - text));
     size_t host = colon != NULL ? (size_t)(colon - text) : length;
     uint64_t port = HTTP_PORT;
     if (colon != NULL && (!parse_u64(colon + 1, length - host - 1, &port) || port == 0)) {
@@ -28,10 +30,20 @@ bool url_parse(const char *text, struct url *url) {
     if (host == 0 || host >= sizeof(url->host) || port > 65535) {
         return false;
     }
+    if (bracket != NULL && bracket + 1 != text + host) {
+        return false;
+    }
     memcpy(url->host, text, host);
     url->host[host] = 0;
     url->port = (uint32_t)port;
     return strlcpy(url->path, slash != NULL ? slash : "/", sizeof(url->path)) < sizeof(url->path);
+}
+
+void url_name(const struct url *url, char name[URL_HOST]) {
+    size_t length = strlen(url->host);
+    bool bracket = url->host[0] == '[';
+    memcpy(name, url->host + bracket, length - bracket);
+    name[bracket ? length - 2 : length] = '\0';
 }
 
 static bool starts_with(const char *line, const char *name) {

@@ -11,13 +11,16 @@
 #define URL_PATH 512
 
 struct url {
-    char host[URL_HOST];
+    char host[URL_HOST]; /* IPv6 in brackets */
     char path[URL_PATH]; /* with the query */
     uint32_t port;
 };
 
 /* "[http://]HOST[:PORT][/PATH]". False: malformed, another scheme, too long. */
 bool url_parse(const char *text, struct url *url);
+
+/* The host as a name to look up: without brackets. */
+void url_name(const struct url *url, char name[URL_HOST]);
 
 /* Reads an HTTP answer's head byte by byte. */
 struct http_head {

@@ -6,7 +6,7 @@
 
 #include "net.h"
 
-#include <lwip/ip4_addr.h>
+#include <lwip/ip_addr.h>
 
 static uint64_t add_carry(uint64_t sum, uint64_t value) {
     sum += value;
@@ -56,18 +56,28 @@ static void mix(uint32_t v[4]) {
     v[2] = rotate(v[2], 16);
 }
 
+static void absorb(uint32_t v[4], uint32_t word) {
+    v[3] ^= word;
+    mix(v);
+    mix(v);
+    v[0] ^= word;
+}
+
+static void absorb_address(uint32_t v[4], const ip_addr_t *ip) {
+    const uint32_t *words = ip_2_ip6(ip)->addr;
+    for (int i = 0; i < (IP_IS_V6(ip) ? 4 : 1); i++) {
+        absorb(v, words[i]);
+    }
+}
+
 /* HalfSipHash-2-4 of the connection's ends under a secret, plus a clock of 4 us. */
-uint32_t port_initial_sequence(const struct ip4_addr *local, uint16_t local_port,
-                               const struct ip4_addr *remote, uint16_t remote_port) {
-    const uint32_t words[3] = {local->addr, remote->addr, (uint32_t)local_port << 16 | remote_port};
+uint32_t port_initial_sequence(const struct ip_addr *local, uint16_t local_port,
+                               const struct ip_addr *remote, uint16_t remote_port) {
     uint32_t v[4] = {net.sequence_secret[0], net.sequence_secret[1],
                      net.sequence_secret[0] ^ 0x6c796765u, net.sequence_secret[1] ^ 0x74656462u};
-    for (int i = 0; i < 3; i++) {
-        v[3] ^= words[i];
-        mix(v);
-        mix(v);
-        v[0] ^= words[i];
-    }
+    absorb_address(v, local);
+    absorb_address(v, remote);
+    absorb(v, (uint32_t)local_port << 16 | remote_port);
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++) {
         mix(v);

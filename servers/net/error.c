@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lwIP's errors as statuses; which addresses are ours. */
+/* lwIP's errors as statuses. */
 #include "socket.h"
 
 status_t status_of(err_t error) {
@@ -34,17 +34,4 @@ status_t status_of(err_t error) {
     default:
         return E_INVALID;
     }
-}
-
-bool address_is_local(uint32_t ip) {
-    const struct netif *netif;
-    if (ip == 0 || ip >> 24 == 127) {
-        return true;
-    }
-    NETIF_FOREACH(netif) {
-        if (lwip_ntohl(netif_ip4_addr(netif)->addr) == ip) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Network interfaces: lwIP's netif, addresses, DHCP. An interface comes into being with its
+ * Network interfaces: lwIP's netif, addresses, DHCP, SLAAC. An interface comes into being with its
  * driver's first HELLO and stays when the driver dies; meanwhile its frames are dropped.
  */
+#include <common/ip.h>
 #include <common/parse.h>
 #include <common/string.h>
 
-#include "net.h"
+#include "socket.h"
 
 #include <lwip/dhcp.h>
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
+#include <lwip/ethip6.h>
 
 #define MTU_MIN 576u
 #define MTU_MAX 1500u
 #define FALLBACK_MS 6000u /* without an answer from a DHCP server */
+#define ROUTER_MS 4000u   /* a router that has not spoken by then is not awaited */
 
 static ip4_addr_t address_of(uint32_t ip) {
     return (ip4_addr_t){.addr = lwip_htonl(ip)};
@@ -33,17 +36,18 @@ static err_t on_init(struct netif *netif) {
     netif->name[1] = 't';
     netif->hostname = "axolotl";
     netif->hwaddr_len = ETH_HWADDR_LEN;
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+                   NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
     netif->linkoutput = on_output;
     return ERR_OK;
 }
 
 #define OCTETS(ip) (ip) >> 24, (ip) >> 16 & 255, (ip) >> 8 & 255, (ip)&255
 
-/* A line in the log when the address is another one. */
-static void on_status(struct netif *netif) {
-    struct interface *interface = netif->state;
+static void log_ip4(struct interface *interface) {
+    const struct netif *netif = &interface->netif;
     uint32_t ip = host_order(netif_ip4_addr(netif));
     uint32_t mask = host_order(netif_ip4_netmask(netif));
     uint32_t gateway = host_order(netif_ip4_gw(netif));
@@ -55,12 +59,36 @@ static void on_status(struct netif *netif) {
     interface->reported_ip = ip;
 }
 
+static void log_ip6(struct interface *interface, s8_t index) {
+    const struct netif *netif = &interface->netif;
+    uint8_t state = netif_ip6_addr_state(netif, index);
+    uint8_t told = interface->reported_ip6[index];
+    struct net_ip ip;
+    char text[IP_TEXT];
+    ip_from_lwip6(netif_ip6_addr(netif, index), &ip);
+    if (ip6_addr_isvalid(state) && !ip6_addr_isvalid(told)) {
+        port_log("%s: address %s/64", interface->label, ip_format(text, ip.bytes));
+    } else if (ip6_addr_isduplicated(state) && !ip6_addr_isduplicated(told)) {
+        port_log("%s: address %s is another station's", interface->label,
+                 ip_format(text, ip.bytes));
+    }
+    interface->reported_ip6[index] = state;
+}
+
+/* A line in the log when an address is another one. */
+static void on_status(struct netif *netif) {
+    log_ip4(netif->state);
+    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        log_ip6(netif->state, i);
+    }
+}
+
 static void set_addresses(struct netif *netif, const struct address_settings *settings) {
     ip4_addr_t ip = address_of(settings->ip), mask = address_of(settings->mask);
     ip4_addr_t gateway = address_of(settings->gateway);
     netif_set_addr(netif, &ip, &mask, &gateway);
     if (settings->dns != 0) {
-        ip_addr_t server = address_of(settings->dns);
+        ip_addr_t server = IPADDR4_INIT(lwip_htonl(settings->dns));
         dns_setserver(0, &server);
     }
 }
@@ -123,6 +151,8 @@ static status_t interface_create(struct interface *interface) {
 }
 
 static void set_up_addresses(struct interface *interface) {
+    netif_create_ip6_linklocal_address(&interface->netif, 1);
+    netif_set_ip6_autoconfig_enabled(&interface->netif, 1);
     if (net.settings.dhcp) {
         ask(interface);
     } else if (net.settings.fixed.mask != 0) {
@@ -167,6 +197,7 @@ void interface_link(struct interface *interface, const struct netif_link *link) 
         return;
     }
     if (link->up != 0) {
+        interface->wait6_ms = timers_now_ms() + ROUTER_MS;
         netif_set_link_up(netif);
     } else {
         netif_set_link_down(netif);
@@ -187,84 +218,151 @@ static bool address_valid(const struct address_settings *settings) {
     return settings->gateway == 0 || ((settings->gateway ^ ip) & mask) == 0;
 }
 
-status_t interface_configure(struct interface *interface,
-                             const struct net_configure_request *request) {
-    if (!interface->used) {
-        return E_NET_DOWN;
-    }
-    if (request->dhcp == 1) {
-        ask(interface);
-        return OK;
-    }
-    struct address_settings settings = {request->ip, request->mask, request->gateway, request->dns};
-    if (request->dhcp != 0) {
-        return E_INVALID;
-    }
-    if (!address_valid(&settings)) {
-        return E_ADDRESS;
-    }
+/* ---- Configuration ------------------------------------------------------------------------ */
+
+static void stop_dhcp(struct interface *interface) {
     interface->give_up_ms = TIMERS_NEVER;
     if (interface->dhcp) {
         dhcp_release_and_stop(&interface->netif);
         interface->dhcp = false;
     }
+}
+
+static status_t configure_dhcp(struct interface *interface) {
+    if (interface->dhcp && dhcp_supplied_address(&interface->netif)) {
+        return dhcp_renew(&interface->netif) == ERR_OK ? OK : E_QUOTA;
+    }
+    ask(interface);
+    return OK;
+}
+
+static status_t configure_static(struct interface *interface,
+                                 const struct net_configure_request *request) {
+    bool gateway = !ip_is_any(request->gateway.bytes);
+    if (!ip_is_v4(request->ip.bytes) || (gateway && !ip_is_v4(request->gateway.bytes)) ||
+        request->prefix_length == 0 || request->prefix_length > 32) {
+        return E_ADDRESS;
+    }
+    struct address_settings settings = {
+        .ip = ip_to_v4(request->ip.bytes),
+        .mask = ~0u << (32 - request->prefix_length),
+        .gateway = gateway ? ip_to_v4(request->gateway.bytes) : 0,
+    };
+    if (!address_valid(&settings)) {
+        return E_ADDRESS;
+    }
+    stop_dhcp(interface);
     set_addresses(&interface->netif, &settings);
     return OK;
 }
 
-/* ---- Report ------------------------------------------------------------------------------- */
-
-static void report_addresses(const struct netif *netif, struct net_interface *report) {
-    report->ip = host_order(netif_ip4_addr(netif));
-    report->mask = host_order(netif_ip4_netmask(netif));
-    report->gateway = host_order(netif_ip4_gw(netif));
-    report->up = netif_is_up(netif) ? 1 : 0;
-    report->link = netif_is_link_up(netif) ? 1 : 0;
-    report->mtu = netif->mtu;
-}
-
-static void report_interface(const struct interface *interface, struct net_interface *report) {
-    const struct netif *netif = &interface->netif;
-    report_addresses(netif, report);
-    strlcpy(report->name, interface->label, sizeof report->name);
-    memcpy(report->mac, netif->hwaddr, ETH_HWADDR_LEN);
-    report->dns = host_order(dns_getserver(0));
-    if (interface->dhcp) {
-        report->dhcp = dhcp_supplied_address(netif) ? INTERFACE_BOUND : INTERFACE_ASKING;
+/* lwIP knows no prefix of a fixed address but 64. */
+static status_t configure_add6(struct interface *interface,
+                               const struct net_configure_request *request) {
+    struct netif *netif = &interface->netif;
+    const uint8_t *bytes = request->ip.bytes;
+    ip_addr_t ip;
+    s8_t index;
+    if (ip_is_v4(bytes) || ip_is_any(bytes) || ip_is_multicast(bytes) || ip_is_loopback(bytes) ||
+        request->prefix_length != 64) {
+        return E_ADDRESS;
     }
-    report->rx_packets = interface->receive_packets;
-    report->tx_packets = interface->transmit_packets;
-    report->rx_bytes = interface->receive_bytes;
-    report->tx_bytes = interface->transmit_bytes;
-    report->rx_dropped = interface->receive_dropped;
-    report->tx_dropped = interface->transmit_dropped;
-    report->driver_generation = interface->nic.generation;
+    ip_to_lwip(&request->ip, netif_get_index(netif), &ip);
+    if (netif_get_ip6_addr_match(netif, ip_2_ip6(&ip)) >= 0) {
+        return E_EXISTS;
+    }
+    if (netif_add_ip6_address(netif, ip_2_ip6(&ip), &index) != ERR_OK) {
+        return E_QUOTA;
+    }
+    netif_ip6_addr_set_valid_life(netif, index, IP6_ADDR_LIFE_STATIC);
+    netif_ip6_addr_set_pref_life(netif, index, IP6_ADDR_LIFE_STATIC);
+    return OK;
 }
 
-static void report_loopback(const struct netif *netif, struct net_interface *report) {
-    report_addresses(netif, report);
-    strlcpy(report->name, "lo", sizeof report->name);
-    report->rx_packets = netif->mib2_counters.ifinucastpkts;
-    report->tx_packets = netif->mib2_counters.ifoutucastpkts;
-    report->rx_bytes = netif->mib2_counters.ifinoctets;
-    report->tx_bytes = netif->mib2_counters.ifoutoctets;
+static status_t configure_remove6(struct interface *interface, const struct net_ip *address) {
+    struct netif *netif = &interface->netif;
+    ip_addr_t ip;
+    ip_to_lwip(address, netif_get_index(netif), &ip);
+    s8_t index = IP_IS_V6_VAL(ip) ? netif_get_ip6_addr_match(netif, ip_2_ip6(&ip)) : -1;
+    if (index < 0) {
+        return E_NOT_FOUND;
+    }
+    netif_ip6_addr_set_state(netif, index, IP6_ADDR_INVALID);
+    return OK;
 }
 
-status_t interface_report(uint64_t index, struct net_interface *report) {
-    const struct netif *netif;
+static status_t configure_dns(const struct net_configure_request *request) {
+    u8_t count = 0;
+    for (int i = 0; i < NET_INTERFACE_DNS; i++) {
+        ip_addr_t server;
+        if (!ip_is_any(request->dns[i].bytes)) {
+            ip_to_lwip(&request->dns[i], 0, &server);
+            dns_setserver(count++, &server);
+        }
+    }
+    for (u8_t i = count; i < DNS_MAX_SERVERS; i++) {
+        dns_setserver(i, IP_ADDR_ANY);
+    }
+    return OK;
+}
+
+static status_t configure_forget(const struct net_ip *ip) {
+    struct eth_addr nobody = {{2, 0, 0, 0, 0, 0}};
+    ip4_addr_t address = address_of(ip_to_v4(ip->bytes));
+    struct eth_addr *known;
+    const ip4_addr_t *found;
+    if (!ip_is_v4(ip->bytes)) {
+        return E_UNSUPPORTED;
+    }
+    if (etharp_find_addr(NULL, &address, &known, &found) < 0) {
+        return E_NOT_FOUND;
+    }
+    /* Fixed entries are the only ones that lwIP lets go. */
+    err_t error = etharp_add_static_entry(&address, &nobody);
+    return error == ERR_OK ? status_of(etharp_remove_static_entry(&address)) : status_of(error);
+}
+
+static struct interface *interface_numbered(uint32_t number) {
     for (int i = 0; i < NET_INTERFACES; i++) {
-        if (net.interfaces[i].used && index-- == 0) {
-            report_interface(&net.interfaces[i], report);
-            return OK;
+        struct interface *interface = &net.interfaces[i];
+        if (interface->used && (number == 0 || netif_get_index(&interface->netif) == number)) {
+            return interface;
         }
     }
-    NETIF_FOREACH(netif) {
-        if (netif->name[0] == 'l' && netif->name[1] == 'o' && index-- == 0) {
-            report_loopback(netif, report);
-            return OK;
-        }
+    return NULL;
+}
+
+status_t interface_configure(const struct net_configure_request *request) {
+    struct interface *interface = interface_numbered(request->interface);
+    if (request->action == NET_CONFIGURE_DNS) {
+        return configure_dns(request);
     }
-    return E_NOT_FOUND;
+    if (interface == NULL) {
+        return request->interface == 0 ? E_NET_DOWN : E_NOT_FOUND;
+    }
+    switch (request->action) {
+    case NET_CONFIGURE_DHCP:
+        return configure_dhcp(interface);
+    case NET_CONFIGURE_STATIC:
+        return configure_static(interface, request);
+    case NET_CONFIGURE_RELEASE:
+        stop_dhcp(interface);
+        return OK;
+    case NET_CONFIGURE_UP:
+        netif_set_up(&interface->netif);
+        return OK;
+    case NET_CONFIGURE_DOWN:
+        netif_set_down(&interface->netif);
+        return OK;
+    case NET_CONFIGURE_ADD6:
+        return configure_add6(interface, request);
+    case NET_CONFIGURE_REMOVE6:
+        return configure_remove6(interface, &request->ip);
+    case NET_CONFIGURE_FORGET:
+        return configure_forget(&request->ip);
+    default:
+        return E_INVALID;
+    }
 }
 
 /* ---- Arguments ---------------------------------------------------------------------------- */

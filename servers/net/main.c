@@ -28,9 +28,20 @@ static bool has_argument(const char *word) {
     return false;
 }
 
-/* dhcp [fallback=NETWORK] or address=NETWORK, and gateway=, dns= for either. */
+/* rule=... for each wired client, see policy_wire. */
+static void read_rules(void) {
+    for (int i = 0; i < startup_argc(); i++) {
+        const char *text = startup_argv(i);
+        if (strncmp(text, "rule=", 5) == 0 && !policy_wire(text + 5)) {
+            log_line("arguments: bad %s", text);
+        }
+    }
+}
+
+/* dhcp [fallback=NETWORK] or address=NETWORK, and gateway=, dns=, ntp= for either. */
 static void read_settings(struct settings *settings) {
     const char *network = startup_option("address", NULL);
+    settings->ntp = startup_option("ntp", NULL);
     settings->dhcp = has_argument("dhcp") || network == NULL;
     if (settings->dhcp) {
         network = startup_option("fallback", NULL);
@@ -63,6 +74,7 @@ static status_t on_create(void) {
     }
     read_settings(&settings);
     net_init(&settings);
+    read_rules();
     finish_turn();
     return OK;
 }
@@ -85,8 +97,11 @@ static void on_notify(struct event *event) {
 
 static void on_closed(struct event *event) {
     struct socket *socket = socket_find(event->badge);
+    struct policy *policy = policy_find(event->badge);
     if (is_driver(event->badge)) {
         driver_closed(event->badge);
+    } else if (policy != NULL) {
+        policy_closed(policy);
     } else if (socket != NULL) {
         socket_closed(socket);
     }

@@ -14,6 +14,7 @@ ARENA struct net net;
 
 void net_init(const struct settings *settings) {
     net.settings = *settings;
+    net.settings.ntp = NULL; /* it points into the arguments */
     list_init(&net.dirty);
     for (int i = 0; i < 4; i++) {
         net.sequence_secret[i] = port_random();
@@ -21,6 +22,7 @@ void net_init(const struct settings *settings) {
     lwip_init();
     query_init();
     defer_init();
+    clock_init(settings->ntp);
 }
 
 static bool packets_to_ourselves(void) {

@@ -25,7 +25,8 @@
 #define NET_BUFFERS 512 /* of one driver: transmit buffers used at most */
 #define NET_PINGS 64
 #define NET_RESOLVES 64
-#define NET_CYCLIC_TIMERS 8
+#define NET_CYCLIC_TIMERS 12
+#define NET_POLICIES 256
 
 #define RECEIVE_BLOCK 2048u
 #define TRANSMIT_BLOCK 4096u
@@ -37,6 +38,21 @@ struct account {
     uint32_t sockets; /* 0: the entry is free */
 };
 
+/* ---- Rules -------------------------------------------------------------------------------- */
+
+/* What a stack session may do, and the sockets made on it. */
+struct policy {
+    uint64_t badge;      /* of its session; 0: wired, or the session is gone */
+    uint32_t number;     /* of the wired client that it is for; UINT32_MAX: made by RESTRICT */
+    uint32_t references; /* sockets, policies below it, its session */
+    uint32_t account;    /* who asked for it */
+    uint32_t mode;       /* enum net_mode */
+    uint32_t count;
+    struct net_rule rules[NET_RULES];
+    struct policy *parent; /* must allow it too; NULL: none */
+    uint64_t denied;
+};
+
 /* ---- Sockets ------------------------------------------------------------------------------ */
 
 /* A call that waits: parked until its socket can serve it. */
@@ -45,6 +61,7 @@ struct request {
     token_t token;
     uint64_t length; /* SEND, RECEIVE */
     uint64_t events; /* POLL */
+    uint64_t flags;
     struct net_address address;
     uint32_t operation;
 };
@@ -61,8 +78,16 @@ struct chunk {
 struct datagram {
     struct datagram *next;
     struct pbuf *packet;
-    uint32_t ip, port;
+    struct net_address from;
 };
+
+/* A multicast group that a socket is in. */
+struct membership {
+    struct membership *next;
+    struct net_ip group;
+    uint32_t interface; /* netif index */
+};
+#define SOCKET_GROUPS 16
 
 struct tcp_pcb;
 struct udp_pcb;
@@ -70,7 +95,8 @@ struct udp_pcb;
 struct socket {
     uint64_t badge;
     uint32_t account;
-    uint32_t kind; /* enum net_kind */
+    uint32_t kind;         /* enum net_kind */
+    struct policy *policy; /* NULL: everything is allowed */
     struct tcp_pcb *tcp;
     struct udp_pcb *udp;
     status_t error; /* why the connection ended; OK while it lives */
@@ -80,6 +106,8 @@ struct socket {
     bool read_closed, write_closed; /* SHUTDOWN */
     bool orphan;                    /* no session: lives until its data is acknowledged */
     bool starved;                   /* a SEND waits for payload blocks */
+    bool deferred;                  /* a CONNECT waits for the network to come up */
+    bool abort_at_close;            /* NET_OPTION_ABORT */
     uint32_t request_count;
     struct list requests; /* of struct request, oldest first */
 
@@ -91,6 +119,12 @@ struct socket {
     struct chunk *chunk_first, *chunk_last;
     uint32_t acknowledged;   /* bytes of the first chunk that the peer has */
     uint32_t transmit_bytes; /* in chunks, unacknowledged */
+
+    struct membership *groups;
+
+    handle_t watcher; /* notification, HANDLE_NONE: nobody watches */
+    uint64_t watch_bits;
+    uint32_t watch_events, watch_told; /* NET_POLL_*: wanted; held when last looked at */
 
     struct socket *listener; /* waiting in its queue to be accepted */
     struct list accept_link;
@@ -125,8 +159,10 @@ struct interface {
     struct nic nic;
     uint64_t generations;
     uint32_t speed;
-    uint64_t give_up_ms;  /* when DHCP has had its time */
-    uint32_t reported_ip; /* last address in the log */
+    uint64_t give_up_ms;                           /* when DHCP has had its time */
+    uint64_t wait6_ms;                             /* until when an IPv6 address is awaited */
+    uint32_t reported_ip;                          /* last address in the log */
+    uint8_t reported_ip6[LWIP_IPV6_NUM_ADDRESSES]; /* states in the log */
     uint64_t receive_packets, receive_bytes, receive_dropped;
     uint64_t transmit_packets, transmit_bytes, transmit_dropped;
 };
@@ -139,6 +175,7 @@ struct address_settings {
 struct settings {
     bool dhcp;
     struct address_settings fixed; /* without DHCP, or when none answers (fallback) */
+    const char *ntp;               /* name or address of the time server; NULL: DHCP's */
 };
 
 /* ---- Questions ---------------------------------------------------------------------------- */
@@ -148,7 +185,7 @@ struct ping {
     token_t token;
     uint64_t sent_ns;
     uint64_t due_ms;
-    uint32_t ip;
+    ip_addr_t ip;
     uint16_t id, sequence;
     uint64_t size;
 };
@@ -157,6 +194,30 @@ struct resolve {
     struct list link;
     token_t token; /* TOKEN_NONE: cancelled, the resolver's answer is still to come */
     uint64_t start_ms;
+};
+
+/* ---- Frames and time ---------------------------------------------------------------------- */
+
+#define CAPTURE_SLOTS 128u
+#define CAPTURE_SLOT 2048u
+
+struct capture {
+    void *slots; /* beside the arena */
+    bool on;
+    uint32_t length;      /* kept of each frame */
+    uint64_t first, next; /* numbers: of this recording's first, of the next frame */
+};
+
+struct clock {
+    struct udp_pcb *pcb;
+    char name[64]; /* of the server; "": DHCP's */
+    ip_addr_t server;
+    uint64_t due_ms, retry_ms;
+    uint64_t asked_ns; /* 0: no question is under way */
+    uint32_t cookie[2];
+    uint64_t base_ns; /* 0: not known */
+    uint64_t answered_ns;
+    uint32_t stratum;
 };
 
 struct raw_pcb;
@@ -169,15 +230,21 @@ struct net {
     struct list dirty;
     uint32_t starved_count;
 
+    struct policy *policies[NET_POLICIES];
+    uint64_t denied;
+
     struct blocks receive_blocks, transmit_blocks;
 
     struct interface interfaces[NET_INTERFACES];
     struct settings settings;
 
-    struct raw_pcb *ping_pcb;
+    struct raw_pcb *ping_pcb, *ping6_pcb;
     struct list pings, resolves;
     uint32_t ping_count, resolve_count;
     uint16_t ping_id;
+
+    struct capture capture;
+    struct clock clock;
 
     struct list deferred;
     uint32_t deferred_count;
@@ -212,6 +279,38 @@ uint64_t timers_next_ms(void);
 MUST_CHECK status_t account_charge_socket(uint32_t id);
 void account_release_socket(uint32_t id);
 
+/* ---- address.c */
+/* interface: net_interface.number, 0: the first. All zeros: lwIP's "any" of both families. */
+void ip_to_lwip(const struct net_ip *ip, uint32_t interface, ip_addr_t *to);
+void ip_from_lwip(const ip_addr_t *from, struct net_ip *ip);
+void ip_from_lwip4(const ip4_addr_t *from, struct net_ip *ip);
+void ip_from_lwip6(const ip6_addr_t *from, struct net_ip *ip);
+/* False: there is no such interface. */
+bool address_to_lwip(const struct net_address *address, ip_addr_t *to);
+void address_from_lwip(const ip_addr_t *ip, uint32_t port, struct net_address *address);
+/* An address of ours, loopback, or any. */
+bool ip_is_ours(const struct net_ip *ip);
+
+/* ---- policy.c */
+/* The policy of a stack session; NULL: everything is allowed. */
+struct policy *policy_of(uint64_t badge);
+/* Of the badges that RESTRICT makes; else NULL. */
+struct policy *policy_find(uint64_t badge);
+/* Wires one rule or the mode: "N,loopback", "N,deny,bind,tcp,0.0.0.0/0,1-1023". False: malformed.
+ */
+bool policy_wire(const char *text);
+MUST_CHECK status_t policy_create(struct policy *parent, uint32_t account,
+                                  const struct net_restrict_request *request,
+                                  struct policy **result);
+struct policy *policy_hold(struct policy *policy);
+void policy_release(struct policy *policy);
+void policy_closed(struct policy *policy);
+/* E_RIGHTS, and perhaps a line in the log. action: NET_ACTION_*. */
+MUST_CHECK status_t policy_check(struct policy *policy, uint32_t action, uint32_t kind,
+                                 const struct net_address *address);
+/* Names may be looked up, addresses that are not ours pinged. */
+bool policy_shared(const struct policy *policy);
+
 /* ---- payload.c: packets whose payload lies in blocks */
 /* A packet with a copy of the frame; NULL without memory. */
 struct pbuf *payload_packet(const uint8_t *frame, uint32_t length);
@@ -233,15 +332,11 @@ bool tcp_socket_relieve(void);
 void tcp_socket_before(const struct pbuf *frame);
 
 /* ---- interface.c */
-/* enum of net_interface.dhcp */
-enum { INTERFACE_STATIC = 0, INTERFACE_ASKING = 1, INTERFACE_BOUND = 2 };
 /* The driver has come (again): mac and so on of the hello. */
 MUST_CHECK status_t interface_hello(struct interface *interface, const struct netif_hello *hello,
                                     uint8_t *buffers);
 void interface_link(struct interface *interface, const struct netif_link *link);
-MUST_CHECK status_t interface_configure(struct interface *interface,
-                                        const struct net_configure_request *request);
-MUST_CHECK status_t interface_report(uint64_t index, struct net_interface *report);
+MUST_CHECK status_t interface_configure(const struct net_configure_request *request);
 /* Texts such as "10.0.2.15/24", "10.0.2.2", "10.0.2.3"; the last two may be NULL. */
 bool interface_parse(const char *network, const char *gateway, const char *dns,
                      struct address_settings *settings);
@@ -263,24 +358,48 @@ err_t nic_output(struct interface *interface, const struct pbuf *packet);
 void nic_settle(struct nic *nic);
 
 /* ---- query.c: ping, names, lists */
-MUST_CHECK status_t query_ping(token_t token, const struct net_ping_request *request);
+MUST_CHECK status_t query_ping(struct policy *policy, token_t token,
+                               const struct net_ping_request *request);
 /* OK: *address is the answer; DISPATCH_PARKED: it will be. */
 MUST_CHECK status_t query_resolve(token_t token, const struct net_resolve_request *request,
-                                  struct net_address *address);
+                                  struct net_resolve_reply *answer);
+/* The name needs no server. */
+bool query_resolves_here(const char *name);
 bool query_cancel(token_t token);
 void query_tick(uint64_t now_ms);
 uint64_t query_deadline(void);
-MUST_CHECK status_t query_arp(uint64_t index, struct net_arp_entry *entry);
-MUST_CHECK status_t query_connection(uint64_t index, struct net_connection *connection);
-void query_counters(struct net_counters *counters);
 void query_init(void);
+
+/* ---- list.c: lists and counters */
+MUST_CHECK status_t interface_report(uint64_t index, struct net_interface *report);
+MUST_CHECK status_t list_neighbour(uint64_t index, struct net_neighbour *entry);
+MUST_CHECK status_t list_connection(uint64_t index, struct net_connection *connection);
+MUST_CHECK status_t list_route(uint64_t index, struct net_route *route);
+void list_counters(struct net_counters *counters);
+
+/* ---- capture.c */
+void capture_start(const struct net_capture_request *request);
+void capture_frame(const struct interface *interface, const void *bytes, uint32_t length,
+                   bool sent);
+/* Fills the call's lease of `room` bytes. */
+MUST_CHECK status_t capture_read(token_t token, uint64_t room,
+                                 const struct net_frames_request *request,
+                                 struct net_frames_reply *reply);
+
+/* ---- clock.c */
+void clock_init(const char *server);
+void clock_tick(uint64_t now_ms);
+uint64_t clock_deadline(void);
+MUST_CHECK status_t clock_report(struct net_clock *report);
 
 /* ---- defer.c: what waits for the network to come up */
 void defer_init(void);
 /* Whether an operation on this address should wait. */
-bool defer_wanted(uint32_t ip);
+bool defer_wanted(const struct net_ip *ip);
+/* TOKEN_NONE: the outcome becomes the socket's. */
 MUST_CHECK status_t defer_connect(uint64_t badge, token_t token, const struct net_address *address);
-MUST_CHECK status_t defer_ping(token_t token, const struct net_ping_request *ping);
+MUST_CHECK status_t defer_ping(struct policy *policy, token_t token,
+                               const struct net_ping_request *ping);
 MUST_CHECK status_t defer_resolve(token_t token, const struct net_resolve_request *resolve);
 void defer_settle(void);
 uint64_t defer_deadline(void);

@@ -49,6 +49,7 @@ static bool receive_frame(struct interface *interface, uint32_t index, uint32_t 
         interface->receive_dropped++;
         return true;
     }
+    capture_frame(interface, packet->payload, length, false);
     tcp_socket_before(packet);
     interface->receive_packets++;
     interface->receive_bytes += length;
@@ -124,6 +125,7 @@ err_t nic_output(struct interface *interface, const struct pbuf *packet) {
         memset(buffer + length, 0, FRAME_MIN - length);
         length = FRAME_MIN;
     }
+    capture_frame(interface, buffer, length, true);
     nic->state[number] = NIC_QUEUED;
     nic->queue[nic->queue_count++] = NETIF_FRAME(index, length);
     interface->transmit_packets++;

@@ -12,6 +12,7 @@
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/prot/ip6.h>
 
 /* Below, a copy in the arena is cheaper than a block for each packet. */
 #define SMALL_FRAME 512u
@@ -32,14 +33,19 @@ static void block_packet_free(struct pbuf *packet) {
 
 /* lwIP writes into the headers of fragments while it collects them, over several turns. The headers
  * are a copy: the frame may change under our eyes. */
-#define HEADERS (SIZEOF_ETH_HDR + IP_HLEN)
+#define HEADERS (SIZEOF_ETH_HDR + IP6_HLEN)
 static bool may_lie_in_block(const uint8_t *headers) {
-    const uint8_t *header = headers + SIZEOF_ETH_HDR;
-    if (headers[12] != 0x08 || headers[13] != 0x00) {
+    const uint8_t *ip = headers + SIZEOF_ETH_HDR;
+    uint8_t protocol;
+    if (headers[12] == 0x08 && headers[13] == 0x00) {
+        uint32_t fragment = (uint32_t)(ip[6] << 8 | ip[7]) & (IP_MF | IP_OFFMASK);
+        protocol = fragment == 0 ? ip[9] : 0;
+    } else if (headers[12] == 0x86 && headers[13] == 0xdd) {
+        protocol = ip[6]; /* without extension headers */
+    } else {
         return false;
     }
-    uint32_t fragment = (uint32_t)(header[6] << 8 | header[7]) & (IP_MF | IP_OFFMASK);
-    return fragment == 0 && (header[9] == IP_PROTO_TCP || header[9] == IP_PROTO_UDP);
+    return protocol == IP_PROTO_TCP || protocol == IP_PROTO_UDP;
 }
 
 static struct pbuf *block_packet_create(const uint8_t *headers, const uint8_t *frame,

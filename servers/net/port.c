@@ -14,10 +14,11 @@
 
 #define RECEIVE_POOL_VA BLOCKS_VA
 #define TRANSMIT_POOL_VA (BLOCKS_VA + (1ull << 36))
+#define CAPTURE_VA (BLOCKS_VA + (2ull << 36))
 #define POOL_MINIMUM (128u << 10)
 #define POOL_MAXIMUM (16u << 20)
 /* Of the account, for the pages of the program, its tables and sessions. */
-#define POOL_RESERVE (256u << 10)
+#define POOL_RESERVE ((256u << 10) + CAPTURE_SLOTS * CAPTURE_SLOT)
 
 void *port_allocate(size_t size) {
     return heap_allocate(arena_heap(), size);
@@ -69,6 +70,14 @@ status_t port_answer_session(token_t token, uint64_t badge, const void *data, si
     return status;
 }
 
+void port_signal(handle_t notification, uint64_t bits) {
+    (void)notification_signal(notification, bits);
+}
+
+void port_release(handle_t handle) {
+    (void)handle_close(handle);
+}
+
 void port_memory(uint64_t *used, uint64_t *total) {
     struct heap_usage usage;
     heap_usage(arena_heap(), &usage);
@@ -114,6 +123,11 @@ status_t pools_create(void) {
     if (status != OK) {
         return status;
     }
+    status = memory_map_new(CAPTURE_VA, (uint64_t)CAPTURE_SLOTS * CAPTURE_SLOT);
+    if (status != OK) {
+        return status;
+    }
+    net.capture.slots = (void *)CAPTURE_VA;
     uint64_t room = account.limit - account.used;
     uint64_t bytes = room > POOL_RESERVE ? (room - POOL_RESERVE) / 2 : 0;
     bytes = bytes < POOL_MAXIMUM ? bytes : POOL_MAXIMUM;

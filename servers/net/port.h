@@ -32,6 +32,10 @@ void port_answer(token_t token, status_t status, const void *data, size_t size);
 MUST_CHECK status_t port_answer_session(token_t token, uint64_t badge, const void *data,
                                         size_t size);
 
+/* Sets bits of a notification, gives a handle up; with the commit. */
+void port_signal(handle_t notification, uint64_t bits);
+void port_release(handle_t handle);
+
 /* Bytes of the arena in use, and in all. */
 void port_memory(uint64_t *used, uint64_t *total);
 /* Less than a quarter of the arena is left. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping, names, and the lists and counters that programs may read. */
-#include <common/parse.h>
+/* Ping and names. */
+#include <common/ip.h>
 #include <common/string.h>
 
 #include <ipc/dispatch.h>
@@ -8,13 +8,12 @@
 #include "socket.h"
 
 #include <lwip/dns.h>
-#include <lwip/etharp.h>
 #include <lwip/icmp.h>
+#include <lwip/icmp6.h>
 #include <lwip/inet_chksum.h>
-#include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/icmp6.h>
+#include <lwip/prot/ip6.h>
 #include <lwip/raw.h>
-#include <lwip/stats.h>
-#include <lwip/udp.h>
 
 #define PING_SIZE_MAX 65000u
 #define PING_TIMEOUT_MAX_MS 600000u
@@ -66,41 +65,51 @@ static bool read_echo(const struct pbuf *packet, uint32_t offset, struct icmp_ec
 }
 
 /* The echo header of the packet that an error message is about. */
-static bool read_quoted_echo(const struct pbuf *packet, uint32_t offset,
+static bool read_quoted_echo(const struct pbuf *packet, uint32_t offset, bool v6,
                              struct icmp_echo_hdr *echo) {
     uint8_t first;
     offset += sizeof(struct icmp_echo_hdr);
     if (pbuf_copy_partial(packet, &first, 1, (u16_t)offset) != 1) {
         return false;
     }
-    return read_echo(packet, offset + (first & 15u) * 4, echo) && echo->type == ICMP_ECHO;
+    offset += v6 ? IP6_HLEN : (first & 15u) * 4;
+    return read_echo(packet, offset, echo) && echo->type == (v6 ? ICMP6_TYPE_EREQ : ICMP_ECHO);
+}
+
+/* Whether an ICMP message answers a ping, or says that its packet got nowhere. */
+static bool is_answer(const struct pbuf *packet, uint32_t offset, bool v6,
+                      struct icmp_echo_hdr *echo, bool *unreachable) {
+    if (!read_echo(packet, offset, echo)) {
+        return false;
+    }
+    *unreachable = v6 ? echo->type == ICMP6_TYPE_DUR || echo->type == ICMP6_TYPE_TE
+                      : echo->type == ICMP_DUR || echo->type == ICMP_TE;
+    return *unreachable ? read_quoted_echo(packet, offset, v6, echo)
+                        : echo->type == (v6 ? ICMP6_TYPE_EREP : ICMP_ER);
 }
 
 /* Sees every ICMP packet before lwIP does, and leaves it to lwIP unless it is for a ping. */
 static u8_t on_icmp(void *argument, struct raw_pcb *pcb, struct pbuf *packet,
                     const ip_addr_t *from) {
+    bool v6 = argument != NULL, unreachable;
     const struct ip_hdr *header = packet->payload;
-    uint32_t offset = IPH_HL_BYTES(header);
+    const struct ip6_hdr *header6 = packet->payload;
+    uint32_t offset = v6 ? IP6_HLEN : IPH_HL_BYTES(header);
     struct icmp_echo_hdr echo;
-    (void)argument;
     (void)pcb;
-    if (!read_echo(packet, offset, &echo)) {
-        return 0;
-    }
-    bool unreachable = echo.type == ICMP_DUR;
-    if (unreachable ? !read_quoted_echo(packet, offset, &echo) : echo.type != ICMP_ER) {
+    if (!is_answer(packet, offset, v6, &echo, &unreachable)) {
         return 0;
     }
     struct ping *ping = ping_find(lwip_ntohs(echo.id), lwip_ntohs(echo.seqno));
-    if (ping == NULL) {
+    if (ping == NULL || (IP_IS_V6_VAL(ping->ip) != 0) != v6) {
         return 0;
     }
     struct net_ping_reply reply = {
         .rtt_ns = port_time_ns() - ping->sent_ns,
-        .ip = lwip_ntohl(from->addr),
-        .ttl = IPH_TTL(header),
+        .hop_limit = v6 ? IP6H_HOPLIM(header6) : IPH_TTL(header),
         .size = packet->tot_len - offset - sizeof echo,
     };
+    ip_from_lwip(from, &reply.ip);
     ping_finish(ping, unreachable ? E_HOST_UNREACHABLE : OK, unreachable ? NULL : &reply);
     pbuf_free(packet);
     return 1;
@@ -112,14 +121,16 @@ static struct pbuf *ping_packet(const struct ping *ping) {
     if (packet == NULL) {
         return NULL;
     }
+    bool v6 = IP_IS_V6_VAL(ping->ip);
     struct icmp_echo_hdr *echo = packet->payload;
-    *echo = (struct icmp_echo_hdr){
-        .type = ICMP_ECHO, .id = lwip_htons(ping->id), .seqno = lwip_htons(ping->sequence)};
+    *echo = (struct icmp_echo_hdr){.type = v6 ? ICMP6_TYPE_EREQ : ICMP_ECHO,
+                                   .id = lwip_htons(ping->id),
+                                   .seqno = lwip_htons(ping->sequence)};
     uint8_t *data = (uint8_t *)(echo + 1);
     for (uint64_t i = 0; i < ping->size; i++) {
         data[i] = (uint8_t)i;
     }
-    echo->chksum = inet_chksum(echo, packet->len);
+    echo->chksum = v6 ? 0 : inet_chksum(echo, packet->len); /* v6: the pcb does it */
     return packet;
 }
 
@@ -128,16 +139,17 @@ static status_t ping_send(const struct ping *ping) {
     if (packet == NULL) {
         return E_QUOTA;
     }
-    ip_addr_t to = {.addr = lwip_htonl(ping->ip)};
-    status_t status = status_of(raw_sendto(net.ping_pcb, packet, &to));
+    struct raw_pcb *pcb = IP_IS_V6_VAL(ping->ip) ? net.ping6_pcb : net.ping_pcb;
+    status_t status = status_of(raw_sendto(pcb, packet, &ping->ip));
     pbuf_free(packet);
     return status;
 }
 
-status_t query_ping(token_t token, const struct net_ping_request *request) {
-    uint64_t timeout_ms = request->timeout_ns / NS_PER_MS;
-    timeout_ms = timeout_ms < PING_TIMEOUT_MAX_MS ? timeout_ms + 1 : PING_TIMEOUT_MAX_MS;
-    if (request->ip == 0) {
+/* What forbids a ping; OK: nothing. */
+static status_t ping_valid(struct policy *policy, const struct net_ping_request *request) {
+    struct net_address address = {.ip = request->ip};
+    if (ip_is_any(request->ip.bytes) ||
+        (request->interface != 0 && netif_get_by_index((u8_t)request->interface) == NULL)) {
         return E_ADDRESS;
     }
     if (request->size > PING_SIZE_MAX) {
@@ -146,8 +158,18 @@ status_t query_ping(token_t token, const struct net_ping_request *request) {
     if (net.ping_count >= NET_PINGS) {
         return E_BUSY;
     }
-    if (defer_wanted(request->ip)) {
-        return defer_ping(token, request);
+    return policy_check(policy, NET_ACTION_CONNECT, NET_ICMP, &address);
+}
+
+status_t query_ping(struct policy *policy, token_t token, const struct net_ping_request *request) {
+    uint64_t timeout_ms = request->timeout_ns / NS_PER_MS;
+    timeout_ms = timeout_ms < PING_TIMEOUT_MAX_MS ? timeout_ms + 1 : PING_TIMEOUT_MAX_MS;
+    status_t status = ping_valid(policy, request);
+    if (status != OK) {
+        return status;
+    }
+    if (defer_wanted(&request->ip)) {
+        return defer_ping(policy, token, request);
     }
     struct ping *ping = port_allocate_zeroed(1, sizeof *ping);
     if (ping == NULL) {
@@ -156,11 +178,11 @@ status_t query_ping(token_t token, const struct net_ping_request *request) {
     *ping = (struct ping){.token = token,
                           .sent_ns = port_time_ns(),
                           .due_ms = timers_now_ms() + timeout_ms,
-                          .ip = request->ip,
                           .id = ++net.ping_id,
                           .sequence = (uint16_t)request->sequence,
                           .size = request->size};
-    status_t status = ping_send(ping);
+    ip_to_lwip(&request->ip, request->interface, &ping->ip);
+    status = ping_send(ping);
     if (status != OK) {
         port_free(ping);
         return status;
@@ -177,10 +199,11 @@ static void on_resolved(const char *name, const ip_addr_t *address, void *argume
     (void)name;
     if (resolve->token != TOKEN_NONE) {
         bool unanswered = timers_now_ms() - resolve->start_ms >= RESOLVE_UNANSWERED_MS;
-        struct net_address reply = {0};
+        struct net_resolve_reply reply = {0};
         status_t status = unanswered ? E_TIMEOUT : E_NOT_FOUND;
         if (address != NULL) {
-            reply.ip = lwip_ntohl(address->addr);
+            reply.count = 1;
+            ip_from_lwip(address, &reply.ips[0]);
             status = OK;
         }
         port_answer(resolve->token, status, &reply, sizeof reply);
@@ -206,8 +229,12 @@ static bool name_valid(const char *name) {
     return letters;
 }
 
-static status_t resolve_ask(struct resolve *resolve, const char *name, ip_addr_t *address) {
-    switch (dns_gethostbyname(name, address, on_resolved, resolve)) {
+static status_t resolve_ask(struct resolve *resolve, const struct net_resolve_request *request,
+                            ip_addr_t *address) {
+    u8_t type = request->family == 6   ? LWIP_DNS_ADDRTYPE_IPV6
+                : request->family == 4 ? LWIP_DNS_ADDRTYPE_IPV4
+                                       : LWIP_DNS_ADDRTYPE_IPV4_IPV6;
+    switch (dns_gethostbyname_addrtype(request->name, address, on_resolved, resolve, type)) {
     case ERR_OK:
         return OK;
     case ERR_INPROGRESS:
@@ -221,21 +248,19 @@ static status_t resolve_ask(struct resolve *resolve, const char *name, ip_addr_t
     }
 }
 
-status_t query_resolve(token_t token, const struct net_resolve_request *request,
-                       struct net_address *address) {
-    const char *name = request->name;
-    if (parse_ipv4(name, strlen(name), &address->ip)) {
-        return OK;
-    }
-    if (!name_valid(name)) {
-        return E_INVALID;
-    }
-    if (net.resolve_count >= NET_RESOLVES) {
-        return E_BUSY;
-    }
-    if (strcmp(name, "localhost") != 0 && defer_wanted(UINT32_MAX)) {
-        return defer_resolve(token, request);
-    }
+bool query_resolves_here(const char *name) {
+    struct net_ip ip;
+    return ip_parse(name, strlen(name), ip.bytes) || strcmp(name, "localhost") == 0;
+}
+
+/* Numbers are names of themselves, if they are of the family. */
+static bool resolve_number(const struct net_resolve_request *request, struct net_ip *ip) {
+    return ip_parse(request->name, strlen(request->name), ip->bytes) &&
+           (request->family == 0 || (request->family == 4) == ip_is_v4(ip->bytes));
+}
+
+static status_t resolve_begin(token_t token, const struct net_resolve_request *request,
+                              struct net_resolve_reply *answer) {
     struct resolve *resolve = port_allocate_zeroed(1, sizeof *resolve);
     if (resolve == NULL) {
         return E_QUOTA;
@@ -245,14 +270,39 @@ status_t query_resolve(token_t token, const struct net_resolve_request *request,
     list_push_back(&net.resolves, &resolve->link);
     net.resolve_count++;
     ip_addr_t found = {0};
-    status_t status = resolve_ask(resolve, name, &found);
+    status_t status = resolve_ask(resolve, request, &found);
     if (status != DISPATCH_PARKED) {
-        address->ip = lwip_ntohl(found.addr);
+        answer->count = status == OK;
+        ip_from_lwip(&found, &answer->ips[0]);
         list_remove(&resolve->link);
         net.resolve_count--;
         port_free(resolve);
     }
     return status;
+}
+
+status_t query_resolve(token_t token, const struct net_resolve_request *request,
+                       struct net_resolve_reply *answer) {
+    const char *name = request->name;
+    if (request->family != 0 && request->family != 4 && request->family != 6) {
+        return E_INVALID;
+    }
+    if (resolve_number(request, &answer->ips[0])) {
+        answer->count = 1;
+        return OK;
+    }
+    if (!name_valid(name)) {
+        return E_INVALID;
+    }
+    if (net.resolve_count >= NET_RESOLVES) {
+        return E_BUSY;
+    }
+    struct net_ip elsewhere;
+    ip_from_v4(elsewhere.bytes, UINT32_MAX);
+    if (!query_resolves_here(name) && defer_wanted(&elsewhere)) {
+        return defer_resolve(token, request);
+    }
+    return resolve_begin(token, request, answer);
 }
 
 bool query_cancel(token_t token) {
@@ -279,106 +329,12 @@ void query_init(void) {
     list_init(&net.resolves);
     net.ping_id = (uint16_t)port_random();
     net.ping_pcb = raw_new(IP_PROTO_ICMP);
-    if (net.ping_pcb == NULL) {
+    net.ping6_pcb = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
+    if (net.ping_pcb == NULL || net.ping6_pcb == NULL) {
         port_abort("no memory for ping");
     }
+    net.ping6_pcb->chksum_reqd = 1;
+    net.ping6_pcb->chksum_offset = 2;
     raw_recv(net.ping_pcb, on_icmp, NULL);
-}
-
-/* ---- Lists -------------------------------------------------------------------------------- */
-
-status_t query_arp(uint64_t index, struct net_arp_entry *entry) {
-    for (size_t i = 0; i < ARP_TABLE_SIZE; i++) {
-        ip4_addr_t *ip;
-        struct netif *netif;
-        struct eth_addr *mac;
-        if (etharp_get_entry(i, &ip, &netif, &mac) && index-- == 0) {
-            entry->ip = lwip_ntohl(ip->addr);
-            entry->state = 1;
-            memcpy(entry->mac, mac, ETH_HWADDR_LEN);
-            return OK;
-        }
-    }
-    return E_NOT_FOUND;
-}
-
-/* The socket behind a pcb, for the length of its queues; NULL for the stack's own. */
-static void fill_tcp(const struct tcp_pcb *pcb, struct net_connection *connection) {
-    connection->kind = NET_TCP;
-    connection->state = (uint32_t)pcb->state;
-    connection->local_ip = lwip_ntohl(pcb->local_ip.addr);
-    connection->local_port = pcb->local_port;
-    if (pcb->state == LISTEN) {
-        return;
-    }
-    connection->remote_ip = lwip_ntohl(pcb->remote_ip.addr);
-    connection->remote_port = pcb->remote_port;
-    const struct socket *socket = pcb->state != TIME_WAIT ? pcb->callback_arg : NULL;
-    if (socket != NULL) {
-        connection->receive_queue = socket->receive_bytes;
-        connection->send_queue = socket->transmit_bytes;
-    }
-}
-
-static bool find_tcp(const struct tcp_pcb *pcb, uint64_t *index,
-                     struct net_connection *connection) {
-    for (; pcb != NULL; pcb = pcb->next) {
-        if ((*index)-- == 0) {
-            fill_tcp(pcb, connection);
-            return true;
-        }
-    }
-    return false;
-}
-
-status_t query_connection(uint64_t index, struct net_connection *connection) {
-    if (find_tcp(tcp_listen_pcbs.pcbs, &index, connection) ||
-        find_tcp(tcp_active_pcbs, &index, connection) ||
-        find_tcp(tcp_tw_pcbs, &index, connection)) {
-        return OK;
-    }
-    for (const struct udp_pcb *pcb = udp_pcbs; pcb != NULL; pcb = pcb->next) {
-        if (index-- == 0) {
-            connection->kind = NET_UDP;
-            connection->local_ip = lwip_ntohl(pcb->local_ip.addr);
-            connection->local_port = pcb->local_port;
-            connection->remote_ip = lwip_ntohl(pcb->remote_ip.addr);
-            connection->remote_port = pcb->remote_port;
-            return OK;
-        }
-    }
-    return E_NOT_FOUND;
-}
-
-static void count_frames(struct net_counters *counters) {
-    for (int i = 0; i < NET_INTERFACES; i++) {
-        const struct interface *interface = &net.interfaces[i];
-        counters->link_rx += interface->receive_packets;
-        counters->link_tx += interface->transmit_packets;
-        counters->link_drop += interface->receive_dropped + interface->transmit_dropped;
-    }
-}
-
-void query_counters(struct net_counters *counters) {
-    const struct stats_ *stats = &lwip_stats;
-    count_frames(counters);
-    counters->arp_rx = stats->etharp.recv;
-    counters->arp_tx = stats->etharp.xmit;
-    counters->ip_rx = stats->ip.recv;
-    counters->ip_tx = stats->ip.xmit;
-    counters->ip_drop = stats->ip.drop + stats->ip_frag.drop;
-    counters->ip_checksum = stats->ip.chkerr;
-    counters->icmp_rx = stats->icmp.recv;
-    counters->icmp_tx = stats->icmp.xmit;
-    counters->udp_rx = stats->udp.recv;
-    counters->udp_tx = stats->udp.xmit;
-    counters->udp_drop = stats->udp.drop;
-    counters->tcp_rx = stats->tcp.recv;
-    counters->tcp_tx = stats->tcp.xmit;
-    counters->tcp_drop = stats->tcp.drop;
-    counters->tcp_checksum = stats->tcp.chkerr;
-    counters->tcp_retransmit = stats->mib2.tcpretranssegs;
-    counters->sockets = net.socket_count;
-    counters->sockets_max = NET_SOCKETS;
-    port_memory(&counters->memory_used, &counters->memory_max);
+    raw_recv(net.ping6_pcb, on_icmp, net.ping6_pcb);
 }

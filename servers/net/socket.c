@@ -5,6 +5,7 @@
  */
 #include "socket.h"
 
+#include <common/ip.h>
 #include <common/string.h>
 #include <ipc/dispatch.h>
 
@@ -22,7 +23,7 @@ struct socket *socket_find(uint64_t badge) {
     return net.sockets[index];
 }
 
-static struct socket *socket_allocate(uint32_t account, uint32_t kind) {
+static struct socket *socket_allocate(uint32_t account, struct policy *policy, uint32_t kind) {
     uint32_t index = net.socket_hint;
     while (net.sockets[index] != NULL) {
         index = (index + 1) % NET_SOCKETS;
@@ -37,6 +38,7 @@ static struct socket *socket_allocate(uint32_t account, uint32_t kind) {
     socket->badge = ++net.badge_count << 16 | index;
     socket->account = account;
     socket->kind = kind;
+    socket->policy = policy_hold(policy);
     list_init(&socket->requests);
     list_init(&socket->accept_link);
     list_init(&socket->accept_queue);
@@ -44,7 +46,8 @@ static struct socket *socket_allocate(uint32_t account, uint32_t kind) {
     return socket;
 }
 
-status_t socket_create(uint32_t account, uint32_t kind, struct socket **result) {
+status_t socket_create(uint32_t account, struct policy *policy, uint32_t kind,
+                       struct socket **result) {
     if (kind != NET_TCP && kind != NET_UDP) {
         return E_INVALID;
     }
@@ -55,7 +58,7 @@ status_t socket_create(uint32_t account, uint32_t kind, struct socket **result) 
     if (status != OK) {
         return status;
     }
-    struct socket *socket = socket_allocate(account, kind);
+    struct socket *socket = socket_allocate(account, policy, kind);
     if (socket == NULL) {
         account_release_socket(account);
         return E_QUOTA;
@@ -104,6 +107,13 @@ static void answer_all(struct socket *socket, status_t status) {
     }
 }
 
+static void watch_end(struct socket *socket) {
+    if (socket->watcher != HANDLE_NONE) {
+        port_release(socket->watcher);
+        socket->watcher = HANDLE_NONE;
+    }
+}
+
 void socket_destroy(struct socket *socket) {
     if (socket->tcp != NULL || socket->udp != NULL) {
         port_abort("a socket is freed that is in use");
@@ -112,6 +122,8 @@ void socket_destroy(struct socket *socket) {
     starved_set(socket, false);
     drop_received(socket);
     payload_release(socket);
+    watch_end(socket);
+    policy_release(socket->policy);
     list_remove(&socket->dirty);
     list_remove(&socket->accept_link);
     account_release_socket(socket->account);
@@ -123,6 +135,7 @@ void socket_destroy(struct socket *socket) {
 void socket_closed(struct socket *socket) {
     answer_all(socket, E_CLOSED);
     starved_set(socket, false);
+    watch_end(socket);
     socket->orphan = true;
     if (socket->kind == NET_UDP) {
         udp_socket_close(socket);
@@ -149,8 +162,21 @@ void socket_mark(struct socket *socket) {
 
 /* ---- Serving ------------------------------------------------------------------------------ */
 
-static uint64_t socket_ready(const struct socket *socket) {
-    return socket->kind == NET_TCP ? tcp_socket_ready(socket) : udp_socket_ready(socket);
+static uint32_t socket_ready(const struct socket *socket) {
+    return (uint32_t)(socket->kind == NET_TCP ? tcp_socket_ready(socket)
+                                              : udp_socket_ready(socket));
+}
+
+/* Tells who watches the socket what has come to hold. */
+static void watch_tell(struct socket *socket) {
+    if (socket->watcher == HANDLE_NONE) {
+        return;
+    }
+    uint32_t holds = socket_ready(socket) & socket->watch_events;
+    if ((holds & ~socket->watch_told) != 0) {
+        port_signal(socket->watcher, socket->watch_bits);
+    }
+    socket->watch_told = holds;
 }
 
 static status_t take_connection(struct socket *socket, token_t token) {
@@ -185,9 +211,8 @@ static status_t send_once(struct socket *socket, const struct request *request, 
 
 static status_t receive_once(struct socket *socket, const struct request *request,
                              struct net_io_reply *reply) {
-    return socket->kind == NET_TCP
-               ? tcp_socket_receive(socket, request->token, request->length, reply)
-               : udp_socket_receive(socket, request->token, request->length, reply);
+    return socket->kind == NET_TCP ? tcp_socket_receive(socket, request, reply)
+                                   : udp_socket_receive(socket, request, reply);
 }
 
 /* Tries to serve a call that may wait. E_WOULD_BLOCK: not yet; DISPATCH_PARKED: it is answered;
@@ -246,6 +271,9 @@ static status_t serve_or_park(struct socket *socket, const struct request *reque
         starved_set(socket, wait);
         status = E_WOULD_BLOCK;
     }
+    if (socket->watcher != HANDLE_NONE) {
+        socket_mark(socket); /* what it was told may hold no more */
+    }
     return status == E_WOULD_BLOCK && wait ? park(socket, request) : status;
 }
 
@@ -288,6 +316,7 @@ static void socket_settle(struct socket *socket) {
         return;
     }
     socket_progress(socket);
+    watch_tell(socket);
 }
 
 void sockets_settle(void) {
@@ -301,10 +330,12 @@ void sockets_settle(void) {
 /* ---- Operations --------------------------------------------------------------------------- */
 
 status_t socket_bind(struct socket *socket, const struct net_address *address) {
-    if (address->port > 0xffff) {
-        return E_INVALID;
+    status_t status = policy_check(socket->policy, NET_ACTION_BIND, socket->kind, address);
+    if (status != OK) {
+        return status;
     }
-    if (!address_is_local(address->ip)) {
+    if (!ip_is_ours(&address->ip) &&
+        !(socket->kind == NET_UDP && ip_is_multicast(address->ip.bytes))) {
         return E_ADDRESS;
     }
     return socket->kind == NET_TCP ? tcp_socket_bind(socket, address)
@@ -315,29 +346,47 @@ status_t socket_listen(struct socket *socket, uint64_t backlog) {
     return socket->kind == NET_TCP ? tcp_socket_listen(socket, backlog) : E_UNSUPPORTED;
 }
 
-status_t socket_accept(struct socket *socket, token_t token) {
+status_t socket_accept(struct socket *socket, token_t token, uint64_t flags) {
     struct request request = {.token = token, .operation = NET_ACCEPT};
     struct net_io_reply unused = {0};
-    return serve_or_park(socket, &request, true, &unused);
+    return serve_or_park(socket, &request, (flags & NET_NO_WAIT) == 0, &unused);
 }
 
-status_t socket_connect(struct socket *socket, token_t token, const struct net_address *address) {
-    if (address->port == 0 || address->port > 0xffff || address->ip == 0) {
+/* Begins a TCP connection, now or when the network is up. OK: it has begun. DISPATCH_PARKED: the
+ * call waits for the network. */
+static status_t connect_begin(struct socket *socket, token_t token,
+                              const struct net_address *address, bool wait) {
+    if (socket->deferred) {
+        return E_BUSY;
+    }
+    if (socket->connected || socket->connecting || !defer_wanted(&address->ip)) {
+        return tcp_socket_connect(socket, address);
+    }
+    status_t status = defer_connect(socket->badge, wait ? token : TOKEN_NONE, address);
+    socket->deferred = status == DISPATCH_PARKED;
+    return status == DISPATCH_PARKED && !wait ? OK : status;
+}
+
+status_t socket_connect(struct socket *socket, token_t token, const struct net_address *address,
+                        uint64_t flags) {
+    bool wait = (flags & NET_NO_WAIT) == 0;
+    if (address->port == 0 || ip_is_any(address->ip.bytes)) {
         return E_ADDRESS;
+    }
+    status_t status = policy_check(socket->policy, NET_ACTION_CONNECT, socket->kind, address);
+    if (status != OK) {
+        return status;
     }
     if (socket->kind == NET_UDP) {
         return udp_socket_connect(socket, address);
     }
-    if (defer_wanted(address->ip)) {
-        return defer_connect(socket->badge, token, address);
-    }
-    status_t status = tcp_socket_connect(socket, address);
+    status = connect_begin(socket, token, address, wait);
     if (status != OK) {
         return status;
     }
     struct request request = {.token = token, .operation = NET_CONNECT};
     struct net_io_reply unused = {0};
-    return serve_or_park(socket, &request, true, &unused);
+    return serve_or_park(socket, &request, wait, &unused);
 }
 
 status_t socket_send(struct socket *socket, token_t token, const struct net_io_request *request,
@@ -349,16 +398,19 @@ status_t socket_send(struct socket *socket, token_t token, const struct net_io_r
     if (request->length > NET_IO_MAX) {
         return E_MESSAGE_SIZE;
     }
-    return serve_or_park(socket, &waiting, (request->flags & NET_IO_NO_WAIT) == 0, reply);
+    return serve_or_park(socket, &waiting, (request->flags & NET_NO_WAIT) == 0, reply);
 }
 
 status_t socket_receive(struct socket *socket, token_t token, const struct net_io_request *request,
                         struct net_io_reply *reply) {
-    struct request waiting = {.token = token, .operation = NET_RECEIVE, .length = request->length};
+    struct request waiting = {.token = token,
+                              .operation = NET_RECEIVE,
+                              .flags = request->flags,
+                              .length = request->length};
     if (waiting.length > NET_IO_MAX) {
         waiting.length = NET_IO_MAX;
     }
-    return serve_or_park(socket, &waiting, (request->flags & NET_IO_NO_WAIT) == 0, reply);
+    return serve_or_park(socket, &waiting, (request->flags & NET_NO_WAIT) == 0, reply);
 }
 
 status_t socket_shutdown(struct socket *socket, uint64_t how) {
@@ -378,11 +430,9 @@ status_t socket_shutdown(struct socket *socket, uint64_t how) {
 
 status_t socket_local(const struct socket *socket, struct net_address *address) {
     if (socket->tcp != NULL) {
-        address->ip = lwip_ntohl(socket->tcp->local_ip.addr);
-        address->port = socket->tcp->local_port;
+        address_from_lwip(&socket->tcp->local_ip, socket->tcp->local_port, address);
     } else if (socket->udp != NULL) {
-        address->ip = lwip_ntohl(socket->udp->local_ip.addr);
-        address->port = socket->udp->local_port;
+        udp_socket_local(socket, address);
     } else {
         return E_NOT_CONNECTED;
     }
@@ -394,11 +444,9 @@ status_t socket_peer(const struct socket *socket, struct net_address *address) {
         return E_NOT_CONNECTED;
     }
     if (socket->tcp != NULL) {
-        address->ip = lwip_ntohl(socket->tcp->remote_ip.addr);
-        address->port = socket->tcp->remote_port;
+        address_from_lwip(&socket->tcp->remote_ip, socket->tcp->remote_port, address);
     } else if (socket->udp != NULL) {
-        address->ip = lwip_ntohl(socket->udp->remote_ip.addr);
-        address->port = socket->udp->remote_port;
+        address_from_lwip(&socket->udp->remote_ip, socket->udp->remote_port, address);
     } else {
         return E_NOT_CONNECTED;
     }
@@ -407,19 +455,63 @@ status_t socket_peer(const struct socket *socket, struct net_address *address) {
 
 status_t socket_option(struct socket *socket, const struct net_option_request *request,
                        uint64_t *value) {
-    return socket->kind == NET_TCP ? tcp_socket_option(socket, request, value) : E_UNSUPPORTED;
-}
-
-status_t socket_poll(struct socket *socket, token_t token, uint64_t events, uint64_t *ready) {
-    struct request request = {.token = token, .operation = NET_POLL, .events = events};
-    struct net_io_reply reply = {0};
-    if (events == 0 ||
-        (events & ~(uint64_t)(NET_POLL_READ | NET_POLL_WRITE | NET_POLL_CLOSED)) != 0) {
+    if (request->option == 0 || request->option >= NET_OPTION_COUNT) {
         return E_INVALID;
     }
-    status_t status = serve_or_park(socket, &request, true, &reply);
+    if (request->set != 0 && request->option >= NET_OPTION_ERROR) {
+        return E_READ_ONLY;
+    }
+    switch (request->option) {
+    case NET_OPTION_ERROR:
+        *value = (uint64_t)-socket->error;
+        return OK;
+    case NET_OPTION_KIND:
+        *value = socket->kind;
+        return OK;
+    case NET_OPTION_LISTENING:
+        *value = socket->listening;
+        return OK;
+    default:
+        return socket->kind == NET_TCP ? tcp_socket_option(socket, request, value)
+                                       : udp_socket_option(socket, request, value);
+    }
+}
+
+#define EVENTS ((uint64_t)(NET_POLL_READ | NET_POLL_WRITE | NET_POLL_CLOSED | NET_POLL_ERROR))
+
+status_t socket_poll(struct socket *socket, token_t token, const struct net_poll_request *request,
+                     uint64_t *ready) {
+    struct request waiting = {.token = token, .operation = NET_POLL, .events = request->events};
+    struct net_io_reply reply = {0};
+    bool wait = (request->flags & NET_NO_WAIT) == 0;
+    if (request->events == 0 || (request->events & ~EVENTS) != 0) {
+        return E_INVALID;
+    }
+    status_t status = serve_or_park(socket, &waiting, wait, &reply);
     *ready = reply.length;
-    return status;
+    return status == E_WOULD_BLOCK ? OK : status;
+}
+
+status_t socket_watch(struct socket *socket, const struct net_watch_request *request,
+                      handle_t notification, uint64_t *ready) {
+    if ((request->events & ~EVENTS) != 0 ||
+        (request->events != 0) != (notification != HANDLE_NONE)) {
+        return E_INVALID;
+    }
+    watch_end(socket);
+    socket->watcher = notification;
+    socket->watch_bits = request->bits;
+    socket->watch_events = (uint32_t)request->events;
+    socket->watch_told = socket_ready(socket) & socket->watch_events;
+    *ready = socket->watch_told;
+    return OK;
+}
+
+status_t socket_group(struct socket *socket, const struct net_group_request *request) {
+    if (socket->kind != NET_UDP) {
+        return E_UNSUPPORTED;
+    }
+    return ip_is_multicast(request->group.bytes) ? udp_socket_group(socket, request) : E_ADDRESS;
 }
 
 bool socket_cancel(struct socket *socket, token_t token) {

@@ -11,7 +11,8 @@
 /* socket.c */
 /* NULL for a badge of no socket. */
 struct socket *socket_find(uint64_t badge);
-MUST_CHECK status_t socket_create(uint32_t account, uint32_t kind, struct socket **result);
+MUST_CHECK status_t socket_create(uint32_t account, struct policy *policy, uint32_t kind,
+                                  struct socket **result);
 /* Frees the structure and what it holds; its pcb must be gone. */
 void socket_destroy(struct socket *socket);
 /* The last handle of the session is gone. */
@@ -21,9 +22,9 @@ void sockets_settle(void);
 
 MUST_CHECK status_t socket_bind(struct socket *socket, const struct net_address *address);
 MUST_CHECK status_t socket_listen(struct socket *socket, uint64_t backlog);
-MUST_CHECK status_t socket_accept(struct socket *socket, token_t token);
+MUST_CHECK status_t socket_accept(struct socket *socket, token_t token, uint64_t flags);
 MUST_CHECK status_t socket_connect(struct socket *socket, token_t token,
-                                   const struct net_address *address);
+                                   const struct net_address *address, uint64_t flags);
 MUST_CHECK status_t socket_send(struct socket *socket, token_t token,
                                 const struct net_io_request *request, struct net_io_reply *reply);
 MUST_CHECK status_t socket_receive(struct socket *socket, token_t token,
@@ -34,8 +35,12 @@ MUST_CHECK status_t socket_local(const struct socket *socket, struct net_address
 MUST_CHECK status_t socket_peer(const struct socket *socket, struct net_address *address);
 MUST_CHECK status_t socket_option(struct socket *socket, const struct net_option_request *request,
                                   uint64_t *value);
-MUST_CHECK status_t socket_poll(struct socket *socket, token_t token, uint64_t events,
-                                uint64_t *ready);
+MUST_CHECK status_t socket_poll(struct socket *socket, token_t token,
+                                const struct net_poll_request *request, uint64_t *ready);
+/* notification HANDLE_NONE: nobody watches any more. The socket owns the handle on success. */
+MUST_CHECK status_t socket_watch(struct socket *socket, const struct net_watch_request *request,
+                                 handle_t notification, uint64_t *ready);
+MUST_CHECK status_t socket_group(struct socket *socket, const struct net_group_request *request);
 bool socket_cancel(struct socket *socket, token_t token);
 
 /* tcp.c and udp.c: the kinds. E_WOULD_BLOCK: can't be served yet, nothing was done. */
@@ -47,7 +52,7 @@ MUST_CHECK status_t tcp_socket_connect(struct socket *socket, const struct net_a
 MUST_CHECK status_t tcp_socket_connected(const struct socket *socket);
 MUST_CHECK status_t tcp_socket_send(struct socket *socket, token_t token, uint64_t length,
                                     bool parked, struct net_io_reply *reply);
-MUST_CHECK status_t tcp_socket_receive(struct socket *socket, token_t token, uint64_t length,
+MUST_CHECK status_t tcp_socket_receive(struct socket *socket, const struct request *request,
                                        struct net_io_reply *reply);
 MUST_CHECK status_t tcp_socket_shutdown(struct socket *socket, uint64_t how);
 MUST_CHECK status_t tcp_socket_option(struct socket *socket,
@@ -64,11 +69,14 @@ MUST_CHECK status_t udp_socket_connect(struct socket *socket, const struct net_a
 MUST_CHECK status_t udp_socket_send(struct socket *socket, token_t token,
                                     const struct net_io_request *request,
                                     struct net_io_reply *reply);
-MUST_CHECK status_t udp_socket_receive(struct socket *socket, token_t token, uint64_t length,
+MUST_CHECK status_t udp_socket_receive(struct socket *socket, const struct request *request,
                                        struct net_io_reply *reply);
+MUST_CHECK status_t udp_socket_option(struct socket *socket,
+                                      const struct net_option_request *request, uint64_t *value);
+MUST_CHECK status_t udp_socket_group(struct socket *socket,
+                                     const struct net_group_request *request);
+void udp_socket_local(const struct socket *socket, struct net_address *address);
 uint64_t udp_socket_ready(const struct socket *socket);
 
 /* error.c: lwIP's error as a status. */
 status_t status_of(err_t error);
-/* An address of ours, or any. */
-bool address_is_local(uint32_t ip);

@@ -101,17 +101,42 @@ static void attach(struct socket *socket, struct tcp_pcb *pcb) {
     tcp_err(pcb, on_error);
 }
 
-/* The connection in TIME_WAIT that this packet opens anew, NULL for none. The packet is as it came
- * and has not been checked; forgetting such a connection early is no harm. */
-static struct tcp_pcb *reopened(const uint8_t *ip) {
-    const struct tcp_hdr *header = (const void *)(ip + IP_HLEN);
-    u32_t from, to;
-    memcpy(&from, ip + 12, sizeof from);
-    memcpy(&to, ip + 16, sizeof to);
+/* Ends of a TCP packet that is as it came: nothing of it has been checked. */
+static bool read_ends(const struct pbuf *frame, ip_addr_t *from, ip_addr_t *to,
+                      struct tcp_hdr *header) {
+    const uint8_t *ip = (const uint8_t *)frame->payload + SIZEOF_ETH_HDR;
+    uint32_t offset;
+    memset(from, 0, sizeof *from);
+    memset(to, 0, sizeof *to);
+    if (frame->len >= SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN && ip[-2] == 0x08 && ip[-1] == 0 &&
+        ip[0] == 0x45 && ip[9] == IP_PROTO_TCP) {
+        memcpy(ip_2_ip4(from), ip + 12, sizeof(ip4_addr_t));
+        memcpy(ip_2_ip4(to), ip + 16, sizeof(ip4_addr_t));
+        offset = IP_HLEN;
+    } else if (frame->len >= SIZEOF_ETH_HDR + IP6_HLEN + TCP_HLEN && ip[-2] == 0x86 &&
+               ip[-1] == 0xdd && ip[6] == IP6_NEXTH_TCP) {
+        IP_SET_TYPE(from, IPADDR_TYPE_V6);
+        IP_SET_TYPE(to, IPADDR_TYPE_V6);
+        memcpy(ip_2_ip6(from)->addr, ip + 8, 16);
+        memcpy(ip_2_ip6(to)->addr, ip + 24, 16);
+        offset = IP6_HLEN;
+    } else {
+        return false;
+    }
+    memcpy(header, ip + offset, sizeof *header);
+    return true;
+}
+
+/* The connection in TIME_WAIT that this packet opens anew, NULL for none. Forgetting such a
+ * connection early is no harm. */
+static struct tcp_pcb *reopened(const ip_addr_t *from, const ip_addr_t *to,
+                                const struct tcp_hdr *header) {
     for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb != NULL; pcb = pcb->next) {
         if (pcb->remote_port == lwip_ntohs(header->src) &&
-            pcb->local_port == lwip_ntohs(header->dest) && pcb->remote_ip.addr == from &&
-            pcb->local_ip.addr == to && TCP_SEQ_GT(lwip_ntohl(header->seqno), pcb->rcv_nxt)) {
+            pcb->local_port == lwip_ntohs(header->dest) &&
+            ip_addr_cmp_zoneless(&pcb->remote_ip, from) &&
+            ip_addr_cmp_zoneless(&pcb->local_ip, to) &&
+            TCP_SEQ_GT(lwip_ntohl(header->seqno), pcb->rcv_nxt)) {
             return pcb;
         }
     }
@@ -119,13 +144,13 @@ static struct tcp_pcb *reopened(const uint8_t *ip) {
 }
 
 void tcp_socket_before(const struct pbuf *frame) {
-    const uint8_t *ip = (const uint8_t *)frame->payload + SIZEOF_ETH_HDR;
-    if (frame->len < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN || ip[-2] != 0x08 || ip[-1] != 0 ||
-        ip[0] != 0x45 || ip[9] != IP_PROTO_TCP ||
-        (ip[IP_HLEN + 13] & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) {
+    ip_addr_t from, to;
+    struct tcp_hdr header;
+    if (tcp_tw_pcbs == NULL || !read_ends(frame, &from, &to, &header) ||
+        (TCPH_FLAGS(&header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) {
         return;
     }
-    struct tcp_pcb *pcb = reopened(ip);
+    struct tcp_pcb *pcb = reopened(&from, &to, &header);
     if (pcb != NULL) {
         tcp_abort(pcb);
     }
@@ -149,13 +174,18 @@ bool tcp_socket_relieve(void) {
 static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     struct socket *listener = argument;
     struct socket *socket;
+    struct net_address peer;
     if (error != ERR_OK || pcb == NULL || listener == NULL) {
+        return ERR_VAL;
+    }
+    address_from_lwip(&pcb->remote_ip, pcb->remote_port, &peer);
+    if (policy_check(listener->policy, NET_ACTION_ACCEPT, NET_TCP, &peer) != OK) {
         return ERR_VAL;
     }
     if (port_memory_low()) {
         (void)tcp_socket_relieve();
     }
-    if (socket_create(listener->account, NET_TCP, &socket) != OK) {
+    if (socket_create(listener->account, listener->policy, NET_TCP, &socket) != OK) {
         return ERR_MEM;
     }
     attach(socket, pcb);
@@ -170,7 +200,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
 /* ---- Life --------------------------------------------------------------------------------- */
 
 status_t tcp_socket_open(struct socket *socket) {
-    struct tcp_pcb *pcb = tcp_new();
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     if (pcb == NULL) {
         return E_QUOTA;
     }
@@ -215,7 +245,7 @@ void tcp_socket_close(struct socket *socket) {
         (void)tcp_close(pcb);
         return;
     }
-    if (has_unread(socket)) {
+    if (socket->abort_at_close || has_unread(socket)) {
         tcp_socket_abort(socket, E_CONN_ABORTED);
         return;
     }
@@ -229,8 +259,14 @@ status_t tcp_socket_bind(struct socket *socket, const struct net_address *addres
     if (socket->tcp == NULL || socket->tcp->state != CLOSED || socket->tcp->local_port != 0) {
         return E_STATE;
     }
-    ip_addr_t ip = {.addr = lwip_htonl(address->ip)};
-    return status_of(tcp_bind(socket->tcp, &ip, (u16_t)address->port));
+    ip_addr_t ip;
+    if (!address_to_lwip(address, &ip)) {
+        return E_ADDRESS;
+    }
+    if (IP_IS_ANY_TYPE_VAL(ip)) {
+        IP_SET_TYPE_VAL(ip, IP_GET_TYPE(&socket->tcp->local_ip)); /* V6_ONLY has made it IPv6's */
+    }
+    return status_of(tcp_bind(socket->tcp, &ip, address->port));
 }
 
 status_t tcp_socket_listen(struct socket *socket, uint64_t backlog) {
@@ -273,11 +309,15 @@ status_t tcp_socket_connect(struct socket *socket, const struct net_address *add
             return status;
         }
     }
-    ip_addr_t ip = {.addr = lwip_htonl(address->ip)};
-    err_t error = tcp_connect(socket->tcp, &ip, (u16_t)address->port, on_connected);
+    ip_addr_t ip;
+    if (!address_to_lwip(address, &ip) || !IP_ADDR_PCB_VERSION_MATCH(socket->tcp, &ip)) {
+        return E_ADDRESS;
+    }
+    err_t error = tcp_connect(socket->tcp, &ip, address->port, on_connected);
     if (error != ERR_OK) {
         return status_of(error);
     }
+    socket->error = OK;
     socket->connecting = true;
     return OK;
 }
@@ -286,9 +326,9 @@ status_t tcp_socket_connected(const struct socket *socket) {
     if (socket->connected) {
         return OK;
     }
-    return socket->connecting    ? E_WOULD_BLOCK
-           : socket->error != OK ? socket->error
-                                 : E_NOT_CONNECTED;
+    return socket->connecting || socket->deferred ? E_WOULD_BLOCK
+           : socket->error != OK                  ? socket->error
+                                                  : E_NOT_CONNECTED;
 }
 
 /* ---- Data --------------------------------------------------------------------------------- */
@@ -384,9 +424,24 @@ static status_t receive_piece(struct socket *socket, token_t token, uint64_t len
     return OK;
 }
 
-status_t tcp_socket_receive(struct socket *socket, token_t token, uint64_t length,
+/* Copies what is there and leaves it. */
+static status_t peek(const struct socket *socket, const struct request *request, uint64_t *done) {
+    for (const struct pbuf *packet = socket->receive_first;
+         packet != NULL && *done < request->length; packet = packet->next) {
+        uint64_t rest = request->length - *done;
+        uint64_t piece = packet->len < rest ? packet->len : rest;
+        status_t status = port_lease_write(request->token, *done, packet->payload, piece);
+        if (status != OK) {
+            return status;
+        }
+        *done += piece;
+    }
+    return OK;
+}
+
+status_t tcp_socket_receive(struct socket *socket, const struct request *request,
                             struct net_io_reply *reply) {
-    if (length == 0) {
+    if (request->length == 0) {
         return E_INVALID;
     }
     if (socket->receive_first == NULL) {
@@ -398,10 +453,13 @@ status_t tcp_socket_receive(struct socket *socket, token_t token, uint64_t lengt
         }
         return socket->connected ? E_WOULD_BLOCK : E_NOT_CONNECTED;
     }
+    if ((request->flags & NET_PEEK) != 0) {
+        return peek(socket, request, &reply->length);
+    }
     uint64_t done = 0;
     status_t status = OK;
-    while (status == OK && done < length && socket->receive_first != NULL) {
-        status = receive_piece(socket, token, length, &done);
+    while (status == OK && done < request->length && socket->receive_first != NULL) {
+        status = receive_piece(socket, request->token, request->length, &done);
     }
     if (done == 0) {
         return status;
@@ -449,51 +507,8 @@ uint64_t tcp_socket_ready(const struct socket *socket) {
     if (ended || socket->end_of_stream) {
         ready |= NET_POLL_CLOSED;
     }
+    if (socket->error != OK) {
+        ready |= NET_POLL_ERROR;
+    }
     return ready;
-}
-
-/* ---- Options ------------------------------------------------------------------------------ */
-
-static uint64_t option_get(struct tcp_pcb *pcb, uint64_t option) {
-    switch (option) {
-    case NET_OPTION_NODELAY:
-        return tcp_nagle_disabled(pcb) ? 1 : 0;
-    case NET_OPTION_KEEPALIVE:
-        return ip_get_option(pcb, SOF_KEEPALIVE) ? 1 : 0;
-    default:
-        return ip_get_option(pcb, SOF_REUSEADDR) ? 1 : 0;
-    }
-}
-
-static void option_set(struct tcp_pcb *pcb, uint64_t option, bool on) {
-    uint8_t flag = option == NET_OPTION_KEEPALIVE ? SOF_KEEPALIVE : SOF_REUSEADDR;
-    if (option == NET_OPTION_NODELAY) {
-        if (on) {
-            tcp_nagle_disable(pcb);
-        } else {
-            tcp_nagle_enable(pcb);
-        }
-    } else if (on) {
-        ip_set_option(pcb, flag);
-    } else {
-        ip_reset_option(pcb, flag);
-    }
-}
-
-status_t tcp_socket_option(struct socket *socket, const struct net_option_request *request,
-                           uint64_t *value) {
-    if (request->option < NET_OPTION_NODELAY || request->option > NET_OPTION_REUSE) {
-        return E_INVALID;
-    }
-    if (socket->tcp == NULL) {
-        return socket->error != OK ? socket->error : E_NOT_CONNECTED;
-    }
-    if (socket->listening && request->option == NET_OPTION_NODELAY) {
-        return E_STATE;
-    }
-    if (request->set != 0) {
-        option_set(socket->tcp, request->option, request->value != 0);
-    }
-    *value = option_get(socket->tcp, request->option);
-    return OK;
 }

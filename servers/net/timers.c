@@ -5,12 +5,13 @@
  */
 #include "net.h"
 
+#include <lwip/igmp.h>
+#include <lwip/mld6.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
 
 #define NS_PER_MS 1000000u
-#define TCP_TIMER 0 /* the first of lwIP's periodic timers; it runs while there are connections */
 
 uint64_t timers_now_ms(void) {
     return port_time_ns() / NS_PER_MS;
@@ -28,16 +29,54 @@ void sys_timeouts_init(void) {
     for (int i = 0; i < lwip_num_cyclic_timers; i++) {
         net.cyclic_due_ms[i] = timers_now_ms() + lwip_cyclic_timers[i].interval_ms;
     }
-    net.cyclic_due_ms[TCP_TIMER] = TIMERS_NEVER;
 }
 
-static void watch_connections(void) {
-    bool wanted = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
-    uint64_t *due = &net.cyclic_due_ms[TCP_TIMER];
-    if (!wanted) {
-        *due = TIMERS_NEVER;
-    } else if (*due == TIMERS_NEVER) {
-        *due = timers_now_ms() + lwip_cyclic_timers[TCP_TIMER].interval_ms;
+static bool tcp_wanted(void) {
+    return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+}
+
+static bool igmp_wanted(void) {
+    const struct netif *netif;
+    NETIF_FOREACH(netif) {
+        for (const struct igmp_group *group = netif_igmp_data(netif); group != NULL;
+             group = group->next) {
+            if (group->timer != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool mld_wanted(void) {
+    const struct netif *netif;
+    NETIF_FOREACH(netif) {
+        for (const struct mld_group *group = netif_mld6_data(netif); group != NULL;
+             group = group->next) {
+            if (group->timer != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The fast ones of lwIP's periodic timers run only while they have something to do. */
+static bool timer_wanted(lwip_cyclic_timer_handler handler) {
+    return handler == tcp_tmr    ? tcp_wanted()
+           : handler == igmp_tmr ? igmp_wanted()
+           : handler == mld6_tmr ? mld_wanted()
+                                 : true;
+}
+
+static void watch_timers(void) {
+    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+        uint64_t *due = &net.cyclic_due_ms[i];
+        if (!timer_wanted(lwip_cyclic_timers[i].handler)) {
+            *due = TIMERS_NEVER;
+        } else if (*due == TIMERS_NEVER) {
+            *due = timers_now_ms() + lwip_cyclic_timers[i].interval_ms;
+        }
     }
 }
 
@@ -53,14 +92,16 @@ void timers_run(void) {
     }
     interface_tick(now);
     query_tick(now);
+    clock_tick(now);
 }
 
 uint64_t timers_next_ms(void) {
-    watch_connections();
+    watch_timers();
     uint64_t next = interface_deadline();
-    uint64_t query = query_deadline(), defer = defer_deadline();
+    uint64_t query = query_deadline(), defer = defer_deadline(), clock = clock_deadline();
     next = query < next ? query : next;
     next = defer < next ? defer : next;
+    next = clock < next ? clock : next;
     for (int i = 0; i < lwip_num_cyclic_timers; i++) {
         next = net.cyclic_due_ms[i] < next ? net.cyclic_due_ms[i] : next;
     }

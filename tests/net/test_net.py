@@ -117,6 +117,30 @@ def test_unreachable_and_refused(machine):
     assert "ip 10.0.2.15" in guest.cmd("netinfo")
 
 
+def test_ipv6(machine, folder):
+    """An address from the router, neighbours, ping, and a file from the host's loopback."""
+    web = WebServer(str(folder), "::1")
+    guest = machine()
+    guest.boot()
+    assert "2 received" in guest.cmd("ping -c 2 fec0::2")
+    info = guest.cmd("ifconfig eth0")
+    assert "ip6 fe80::5054:ff:fe12:3456/64 preferred" in info
+    assert re.search(r"ip6 fec0::5054:ff:fe12:3456/64 (tentative|preferred)", info)
+    assert "router fe80::2" in info
+    assert re.search(r"^fec0::2 .*52:56:00:00:00:02 eth0", guest.cmd("arp"), re.M)
+    assert re.search(r"^default6 +via fe80::2 +eth0", guest.cmd("route"), re.M)
+    assert "1 received" in guest.cmd("ping -c 1 fe80::2%eth0")
+    assert "1 received" in guest.cmd("ping -c 1 ::1")
+    text = guest.cmd(f"httpget http://[fec0::2]:{web.port}/odd > /tmp/odd", timeout=300)
+    assert "1461 bytes" in text
+    assert guest.cmd("dns -6 localhost") == "localhost -> ::1"
+    assert guest.cmd("ifconfig add fd00::7/64") == ""
+    assert "ip6 fd00::7/64" in guest.cmd("ifconfig")
+    assert guest.cmd("ifconfig del fd00::7") == ""
+    assert "fd00::7" not in guest.cmd("ifconfig")
+    web.stop()
+
+
 def talk(guest, text):
     """Sends bytes to httpd and returns all that comes."""
     with socket.create_connection(("127.0.0.1", guest.port[80]), timeout=60) as peer:

@@ -34,9 +34,9 @@ def assert_clean(capture: str) -> None:
 
 
 class WebServer:
-    """Serves a folder on the host's loopback, which the guest sees as 10.0.2.2."""
+    """Serves a folder on the host's loopback, which the guest sees as 10.0.2.2 or fec0::2."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, address: str = "127.0.0.1") -> None:
         class Handler(http.server.SimpleHTTPRequestHandler):
             """Without a line for each request."""
 
@@ -44,7 +44,11 @@ class WebServer:
                 pass
 
         handler = functools.partial(Handler, directory=folder)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        class Server(http.server.ThreadingHTTPServer):
+            """Of the address's family."""
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+        self.server = Server((address, 0), handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -119,7 +119,6 @@ TEST(numbers) {
     CHECK_STR(text_duration(text, 65000000000), "1m05s");
     CHECK_STR(text_duration(text, 3725000000000), "1h02m05s");
     CHECK_STR(text_duration(text, 97325000000000), "1d03h02m");
-    CHECK_STR(text_ip(text, 0x0a00020f), "10.0.2.15");
     CHECK_STR(text_mac(text, (const uint8_t[6]){0x52, 0x54, 0, 0x12, 0x34, 0x56}),
               "52:54:00:12:34:56");
 }
@@ -141,6 +140,15 @@ TEST(addresses) {
     CHECK_STR(url.path, "/");
     REQUIRE(url_parse("host/x://y", &url));
     CHECK_STR(url.path, "/x://y");
+    char name[URL_HOST];
+    REQUIRE(url_parse("http://[fec0::2]:81/x", &url));
+    CHECK_STR(url.host, "[fec0::2]");
+    CHECK_EQ(url.port, 81);
+    url_name(&url, name);
+    CHECK_STR(name, "fec0::2");
+    REQUIRE(url_parse("[::1]", &url));
+    CHECK_EQ(url.port, 80);
+    CHECK(!url_parse("[::1]x/", &url));
     CHECK(!url_parse("https://host/", &url));
     CHECK(!url_parse("", &url));
     CHECK(!url_parse("http:///x", &url));

@@ -41,7 +41,15 @@
 
 /* IP */
 #define LWIP_IPV4 1
-#define LWIP_IPV6 0
+#define LWIP_IPV6 1
+#define LWIP_IPV6_NUM_ADDRESSES 4
+#define LWIP_IPV6_FORWARD 0
+#define LWIP_IPV6_DHCP6 0
+#define LWIP_ND6_QUEUEING 0 /* one packet waits for each neighbour, as queues have no limit */
+#define LWIP_ND6_NUM_NEIGHBORS 64
+#define LWIP_ND6_NUM_DESTINATIONS 64
+#define IPV6_REASS_MAXAGE 15
+#define IPV6_FRAG_COPYHEADER 1
 #define IP_FORWARD 0
 #define IP_REASSEMBLY 1
 #define IP_FRAG 1
@@ -52,18 +60,21 @@
 #define LWIP_BROADCAST_PING 0
 #define LWIP_MULTICAST_PING 0
 #define LWIP_RAW 1
-#define LWIP_IGMP 0
-#define IP_SOF_BROADCAST 0
+#define LWIP_IGMP 1
+#define IP_SOF_BROADCAST 1
+#define IP_SOF_BROADCAST_RECV 0
 
 /* UDP, DHCP, DNS */
 #define LWIP_UDP 1
 #define LWIP_DHCP 1
 #define DHCP_DOES_ARP_CHECK 1
 #define LWIP_DHCP_BOOTP_FILE 0
+#define LWIP_DHCP_GET_NTP_SRV 1
+#define LWIP_DHCP_MAX_NTP_SERVERS 1
 #define LWIP_DNS 1
 #define DNS_TABLE_SIZE 16
 #define DNS_MAX_NAME_LENGTH 256
-#define DNS_MAX_SERVERS 2
+#define DNS_MAX_SERVERS 3
 #define DNS_MAX_RETRIES 4
 
 /* TCP */
@@ -88,10 +99,11 @@
 #define TCP_OVERSIZE 0
 #define LWIP_TCP_KEEPALIVE 1
 #define SO_REUSE 1
+#define SO_REUSE_RXTOALL 1
 
-struct ip4_addr;
-uint32_t port_initial_sequence(const struct ip4_addr *local, uint16_t local_port,
-                               const struct ip4_addr *remote, uint16_t remote_port);
+struct ip_addr;
+uint32_t port_initial_sequence(const struct ip_addr *local, uint16_t local_port,
+                               const struct ip_addr *remote, uint16_t remote_port);
 #define LWIP_HOOK_TCP_ISN port_initial_sequence
 
 /* Counters */

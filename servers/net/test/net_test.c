@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#include <common/ip.h>
+
 #include "wire.h"
 
 #include <ipc/dispatch.h>
@@ -54,10 +56,10 @@ TEST(an_early_ping_waits_and_dhcp_binds) {
     struct net_interface report = {0};
     CHECK_EQ(interface_report(0, &report), OK);
     CHECK_STR(report.name, "eth0");
-    CHECK_EQ(report.dhcp, INTERFACE_ASKING);
+    CHECK_EQ(report.dhcp, NET_DHCP_ASKING);
     struct call *early = call_begin(NULL, 0);
-    struct net_ping_request ping = {.ip = PEER_IP, .size = 8, .timeout_ns = 1000000000};
-    call_result(early, query_ping(early->token, &ping), NULL, 0);
+    struct net_ping_request ping = {.ip = v4(PEER_IP), .size = 8, .timeout_ns = 1000000000};
+    call_result(early, query_ping(NULL, early->token, &ping), NULL, 0);
     CHECK(!early->answered);
 
     CHECK_EQ(get_dhcp(&transaction), 1);
@@ -71,10 +73,10 @@ TEST(an_early_ping_waits_and_dhcp_binds) {
     wire_put(&frame);
     pass(4000);
     CHECK_EQ(interface_report(0, &report), OK);
-    CHECK_EQ(report.dhcp, INTERFACE_BOUND);
-    CHECK_EQ(report.ip, OUR_IP);
-    CHECK_EQ(report.gateway, PEER_IP);
-    CHECK_EQ(report.dns, PEER_IP);
+    CHECK_EQ(report.dhcp, NET_DHCP_BOUND);
+    CHECK_EQ(ip_to_v4(report.ip.bytes), OUR_IP);
+    CHECK_EQ(ip_to_v4(report.gateway.bytes), PEER_IP);
+    CHECK_EQ(ip_to_v4(report.dns[0].bytes), PEER_IP);
     CHECK(early->answered); /* nobody answered the ping */
     CHECK_EQ(early->status, E_TIMEOUT);
     CHECK_EQ(interface_report(2, &report), E_NOT_FOUND);
@@ -94,9 +96,11 @@ TEST(addresses_are_checked) {
     CHECK(!interface_parse("10.0.2.15/24", "10.0.3.2", NULL, &settings));
     CHECK(!interface_parse("999.1.1.1/24", NULL, NULL, &settings));
     world_address();
-    struct net_configure_request bad = {.ip = OUR_IP, .mask = 0xff00ff00};
-    CHECK_EQ(interface_configure(wire_interface, &bad), E_ADDRESS);
-    CHECK_EQ(interface_configure(&net.interfaces[1], &bad), E_NET_DOWN);
+    struct net_configure_request bad = {
+        .action = NET_CONFIGURE_STATIC, .prefix_length = 33, .ip = v4(OUR_IP)};
+    CHECK_EQ(interface_configure(&bad), E_ADDRESS);
+    bad.interface = 77;
+    CHECK_EQ(interface_configure(&bad), E_NOT_FOUND);
 }
 
 /* ---- ARP, ICMP, names --------------------------------------------------------------------- */
@@ -111,10 +115,10 @@ TEST(arp_requests_for_us_are_answered) {
     frame_arp(&frame, 1, PEER_IP, STRANGER_IP);
     wire_put(&frame);
     CHECK(!wire_get(&frame));
-    struct net_arp_entry entry = {0};
-    CHECK_EQ(query_arp(0, &entry), OK);
-    CHECK_EQ(entry.ip, PEER_IP);
-    CHECK_EQ(query_arp(1, &entry), E_NOT_FOUND);
+    struct net_neighbour entry = {0};
+    CHECK_EQ(list_neighbour(0, &entry), OK);
+    CHECK_EQ(ip_to_v4(entry.ip.bytes), PEER_IP);
+    CHECK_EQ(list_neighbour(1, &entry), E_NOT_FOUND);
 }
 
 TEST(echo_requests_are_answered_unless_damaged) {
@@ -139,9 +143,9 @@ TEST(echo_requests_are_answered_unless_damaged) {
 
 static struct call *begin_ping(uint32_t ip) {
     struct net_ping_request request = {
-        .ip = ip, .sequence = 5, .size = 32, .timeout_ns = 2000000000};
+        .ip = v4(ip), .sequence = 5, .size = 32, .timeout_ns = 2000000000};
     struct call *call = call_begin(NULL, 0);
-    call_result(call, query_ping(call->token, &request), NULL, 0);
+    call_result(call, query_ping(NULL, call->token, &request), NULL, 0);
     turn();
     return call;
 }
@@ -163,8 +167,8 @@ TEST(ping_gets_its_answer) {
     REQUIRE(call->answered && call->status == OK);
     const struct net_ping_reply *reply = (const void *)call->data;
     CHECK(reply->rtt_ns >= 3000000 && reply->rtt_ns < 4000000);
-    CHECK_EQ(reply->ip, PEER_IP);
-    CHECK_EQ(reply->ttl, 63);
+    CHECK_EQ(ip_to_v4(reply->ip.bytes), PEER_IP);
+    CHECK_EQ(reply->hop_limit, 63);
     CHECK_EQ(reply->size, 32);
 }
 
@@ -191,12 +195,17 @@ TEST(ping_fails_in_time) {
 
 static struct call *begin_resolve(const char *name) {
     struct net_resolve_request request = {0};
-    struct net_address address = {0};
+    struct net_resolve_reply address = {0};
     strncpy(request.name, name, sizeof request.name - 1);
     struct call *call = call_begin(NULL, 0);
     call_result(call, query_resolve(call->token, &request, &address), &address, sizeof address);
     turn();
     return call;
+}
+
+static uint32_t resolved(const struct call *call) {
+    const struct net_resolve_reply *reply = (const void *)call->data;
+    return reply->count == 1 ? ip_to_v4(reply->ips[0].bytes) : 0u;
 }
 
 /* Answers the DNS query in `frame`. */
@@ -222,7 +231,7 @@ TEST(names_are_resolved) {
     world_address();
     struct call *call = begin_resolve("192.168.1.2");
     REQUIRE(call->answered && call->status == OK);
-    CHECK_EQ(((struct net_address *)(void *)call->data)->ip, 0xc0a80102);
+    CHECK_EQ(resolved(call), 0xc0a80102);
     call = begin_resolve("localhost");
     CHECK(call->answered && call->status == OK);
     call = begin_resolve("host.test");
@@ -231,7 +240,7 @@ TEST(names_are_resolved) {
     CHECK(memcmp(frame.bytes + DATA_AT + 8 + 12, "\4host\4test\0\0\1\0\1", 15) == 0);
     answer_query(0, 0x01020304);
     REQUIRE(call->answered && call->status == OK);
-    CHECK_EQ(((struct net_address *)(void *)call->data)->ip, 0x01020304);
+    CHECK_EQ(resolved(call), 0x01020304);
     call = begin_resolve("host.test");
     CHECK(call->answered && call->status == OK); /* from the cache */
     call = begin_resolve("no.test");

@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#include <common/ip.h>
+
 #include "sockets.h"
 
 /* ---- TCP by hand -------------------------------------------------------------------------- */
@@ -46,7 +48,7 @@ TEST(tcp_receives_in_order_and_to_the_end) {
     for (size_t i = 0; i < sizeof sent; i++) {
         sent[i] = (uint8_t)check_random();
     }
-    struct call *call = begin_io(socket, false, got, sizeof got, NET_IO_NO_WAIT);
+    struct call *call = begin_io(socket, false, got, sizeof got, NET_NO_WAIT);
     CHECK(call->answered && call->status == E_WOULD_BLOCK);
     call = begin_io(socket, false, got, 10, 0);
     struct call *second = begin_io(socket, false, got + 10, sizeof got - 10, 0);
@@ -133,7 +135,8 @@ TEST(tcp_errors_reach_every_call) {
     call = begin_io(socket, false, data, sizeof data, 0);
     struct call *poll = call_begin(NULL, 0);
     uint64_t ready = 0;
-    CHECK_EQ(socket_poll(socket, poll->token, NET_POLL_CLOSED, &ready), DISPATCH_PARKED);
+    const struct net_poll_request closed = {.events = NET_POLL_CLOSED};
+    CHECK_EQ(socket_poll(socket, poll->token, &closed, &ready), DISPATCH_PARKED);
     peer_send(RST | ACK, NULL, 0);
     CHECK(call->answered && call->status == E_CONN_RESET);
     CHECK(poll->answered && poll->status == OK);
@@ -166,7 +169,7 @@ TEST(tcp_window_stops_the_sender_and_calls_wait) {
     size_t total = 0;
     struct call *call = NULL;
     do {
-        call = begin_io(socket, true, data, sizeof data, NET_IO_NO_WAIT);
+        call = begin_io(socket, true, data, sizeof data, NET_NO_WAIT);
         total += call->status == OK ? moved(call) : 0;
     } while (call->status == OK);
     CHECK_EQ(call->status, E_WOULD_BLOCK);
@@ -199,7 +202,7 @@ static struct socket *visited(struct socket *listener, uint32_t sequence) {
         return NULL;
     }
     peer.acknowledged = segment.sequence + 1;
-    call_result(call, socket_accept(listener, call->token), NULL, 0);
+    call_result(call, socket_accept(listener, call->token, 0), NULL, 0);
     peer_send(ACK, NULL, 0);
     return call->answered && call->status == OK ? socket_find(call->session) : NULL;
 }
@@ -233,7 +236,7 @@ TEST(loopback_transfer_is_whole) {
     struct socket *listener = listener_at(1234);
     struct socket *client = make(NET_TCP);
     struct call *waiting = call_begin(NULL, 0);
-    call_result(waiting, socket_accept(listener, waiting->token), NULL, 0);
+    call_result(waiting, socket_accept(listener, waiting->token, 0), NULL, 0);
     CHECK(!waiting->answered);
     struct call *call = begin_connect(client, LOOPBACK, 1234);
     CHECK(call->answered && call->status == OK);
@@ -334,7 +337,7 @@ TEST(backlog_and_accounts_are_limits) {
     }
     CHECK_EQ(count, NET_ACCOUNT_SOCKETS);
     struct socket *other = NULL;
-    CHECK_EQ(socket_create(ACCOUNT + 1, NET_UDP, &other), OK);
+    CHECK_EQ(socket_create(ACCOUNT + 1, NULL, NET_UDP, &other), OK);
     REQUIRE(other != NULL && udp_socket_open(other) == OK);
     uint64_t badge = other->badge;
     socket_closed(other);
@@ -349,7 +352,7 @@ TEST(datagrams_keep_their_bounds) {
     uint8_t data[100], got[200];
     world_address();
     struct socket *socket = make(NET_UDP);
-    struct net_address address = {.ip = OUR_IP, .port = 5000};
+    struct net_address address = {.ip = v4(OUR_IP), .port = 5000};
     CHECK_EQ(socket_bind(socket, &address), OK);
     memset(data, 'd', sizeof data);
     struct call *call = begin_io(socket, false, got, sizeof got, 0);
@@ -359,14 +362,14 @@ TEST(datagrams_keep_their_bounds) {
     REQUIRE(call->answered && call->status == OK);
     CHECK_EQ(moved(call), 60);
     const struct net_io_reply *reply = (const void *)call->data;
-    CHECK_EQ(reply->address.ip, PEER_IP);
+    CHECK_EQ(ip_to_v4(reply->address.ip.bytes), PEER_IP);
     CHECK_EQ(reply->address.port, 77);
     for (int i = 0; i < 100; i++) {
         frame_udp(&frame, PEER_IP, 77, OUR_IP, 5000, data, 10);
         wire_put(&frame);
     }
     CHECK_EQ(socket->datagram_count, 64);
-    struct net_io_request request = {.length = 20, .address = {.ip = PEER_IP, .port = 9}};
+    struct net_io_request request = {.length = 20, .address = {.ip = v4(PEER_IP), .port = 9}};
     struct net_io_reply sent = {0};
     call = call_begin(data, sizeof data);
     wire_clear();
@@ -376,10 +379,10 @@ TEST(datagrams_keep_their_bounds) {
     CHECK(ip_checksums_valid(&frame));
     CHECK_EQ(get16(frame.bytes + DATA_AT), 5000);
     CHECK_EQ(get16(frame.bytes + DATA_AT + 4), 28);
-    address.ip = STRANGER_IP;
+    address.ip = v4(STRANGER_IP);
     struct socket *second = make(NET_UDP);
     CHECK_EQ(socket_bind(second, &address), E_ADDRESS);
-    address.ip = OUR_IP;
+    address.ip = v4(OUR_IP);
     CHECK_EQ(socket_bind(second, &address), E_ADDRESS_IN_USE);
     socket_closed(second);
     socket_closed(socket);

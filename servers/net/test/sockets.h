@@ -18,7 +18,7 @@ static struct segment segment;
 
 static inline struct socket *make(uint32_t kind) {
     struct socket *socket;
-    if (socket_create(ACCOUNT, kind, &socket) != OK) {
+    if (socket_create(ACCOUNT, NULL, kind, &socket) != OK) {
         return NULL;
     }
     status_t status = kind == NET_TCP ? tcp_socket_open(socket) : udp_socket_open(socket);
@@ -26,9 +26,9 @@ static inline struct socket *make(uint32_t kind) {
 }
 
 static inline struct call *begin_connect(struct socket *socket, uint32_t ip, uint32_t port) {
-    struct net_address address = {.ip = ip, .port = port};
+    struct net_address address = {.ip = v4(ip), .port = (uint16_t)port};
     struct call *call = call_begin(NULL, 0);
-    call_result(call, socket_connect(socket, call->token, &address), NULL, 0);
+    call_result(call, socket_connect(socket, call->token, &address, 0), NULL, 0);
     turn();
     return call;
 }
@@ -88,7 +88,7 @@ static inline struct socket *connected(void) {
 
 static inline struct socket *listener_at(uint32_t port) {
     struct socket *listener = make(NET_TCP);
-    struct net_address address = {.port = port};
+    struct net_address address = {.port = (uint16_t)port};
     CHECK_EQ(socket_bind(listener, &address), OK);
     CHECK_EQ(socket_listen(listener, 2), OK);
     return listener;
@@ -96,7 +96,7 @@ static inline struct socket *listener_at(uint32_t port) {
 
 static inline struct socket *accept_from(struct socket *listener) {
     struct call *call = call_begin(NULL, 0);
-    call_result(call, socket_accept(listener, call->token), NULL, 0);
+    call_result(call, socket_accept(listener, call->token, 0), NULL, 0);
     turn();
     return call->answered && call->status == OK ? socket_find(call->session) : NULL;
 }

@@ -104,9 +104,9 @@ TEST(allocations_may_fail_anywhere) {
             socket_listen(listener, 2) == OK) {
             (void)begin_connect(client, LOOPBACK, 2001);
             struct socket *server = accept_from(listener);
-            (void)begin_io(client, true, data, sizeof data, NET_IO_NO_WAIT);
+            (void)begin_io(client, true, data, sizeof data, NET_NO_WAIT);
             if (server != NULL) {
-                (void)begin_io(server, false, data, sizeof data, NET_IO_NO_WAIT);
+                (void)begin_io(server, false, data, sizeof data, NET_NO_WAIT);
             }
         }
         make_any_frame();

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <common/ip.h>
 #include <ipc/actor.h>
 #include <ipc/dispatch.h>
 
@@ -129,6 +130,26 @@ status_t port_answer_session(token_t token, uint64_t badge, const void *data, si
     return OK;
 }
 
+static handle_t signalled;
+static uint64_t signalled_bits;
+
+void port_signal(handle_t notification, uint64_t bits) {
+    signalled = notification;
+    signalled_bits |= bits;
+}
+
+uint64_t world_signals(handle_t notification) {
+    uint64_t bits = signalled == notification ? signalled_bits : 0;
+    signalled_bits = 0;
+    return bits;
+}
+
+handle_t world_released;
+
+void port_release(handle_t handle) {
+    world_released = handle;
+}
+
 void port_memory(uint64_t *used, uint64_t *total) {
     *used = allocations;
     *total = 0;
@@ -231,7 +252,14 @@ void pass(uint64_t milliseconds) {
     now_ns = end > now_ns ? end : now_ns;
 }
 
+struct net_ip v4(uint32_t ip) {
+    struct net_ip result;
+    ip_from_v4(result.bytes, ip);
+    return result;
+}
+
 void world_start(void) {
+    static uint8_t slots[CAPTURE_SLOTS * CAPTURE_SLOT] __attribute__((aligned(8)));
     static uint32_t next_receive[BLOCKS], next_transmit[BLOCKS];
     static uint8_t receive_pool[BLOCKS * RECEIVE_BLOCK], transmit_pool[BLOCKS * TRANSMIT_BLOCK];
     struct settings settings = {.dhcp = true};
@@ -243,6 +271,7 @@ void world_start(void) {
     }
     blocks_init(&net.receive_blocks, receive_pool, RECEIVE_BLOCK, BLOCKS, next_receive);
     blocks_init(&net.transmit_blocks, transmit_pool, TRANSMIT_BLOCK, BLOCKS, next_transmit);
+    net.capture.slots = slots;
     net_init(&settings);
     struct netif_hello hello = {.mtu = 1500,
                                 .rx_count = RECEIVE_BUFFERS,
@@ -258,11 +287,15 @@ void world_start(void) {
 }
 
 void world_address(void) {
-    struct net_configure_request request = {
-        .ip = OUR_IP, .mask = 0xffffff00, .gateway = PEER_IP, .dns = PEER_IP};
+    struct net_configure_request request = {.action = NET_CONFIGURE_STATIC,
+                                            .prefix_length = 24,
+                                            .ip = v4(OUR_IP),
+                                            .gateway = v4(PEER_IP)};
+    struct net_configure_request dns = {.action = NET_CONFIGURE_DNS, .dns = {v4(PEER_IP)}};
     struct frame frame;
     world_start();
-    if (wire_interface->dhcp && interface_configure(wire_interface, &request) != OK) {
+    if (wire_interface->dhcp &&
+        (interface_configure(&request) != OK || interface_configure(&dns) != OK)) {
         abort();
     }
     frame_arp(&frame, 1, PEER_IP, OUR_IP);
@@ -399,6 +432,42 @@ void frame_icmp(struct frame *frame, uint32_t from, uint32_t type, uint32_t id, 
     memcpy(icmp + 8, payload, length);
     put16(icmp + 2, fold(sum(icmp, 8 + length)));
     frame_ip(frame, 1, from, OUR_IP, icmp, 8 + length);
+}
+
+#define IP6_HEADER 40
+void frame_icmp6(struct frame *frame, const uint8_t *message, size_t length) {
+    static const uint8_t router[16] = {0xfe, 0x80, [15] = 2}, all_nodes[16] = {0xff, 2, [15] = 1};
+    uint8_t *ip = frame->bytes + IP_AT;
+    ethernet(frame, 0x86dd);
+    memset(ip, 0, IP6_HEADER);
+    ip[0] = 0x60;
+    put16(ip + 4, (uint32_t)length);
+    ip[6] = 58;
+    ip[7] = 255;
+    memcpy(ip + 8, router, sizeof router);
+    memcpy(ip + 24, all_nodes, sizeof all_nodes);
+    memcpy(ip + IP6_HEADER, message, length);
+    put16(ip + IP6_HEADER + 2, 0);
+    uint32_t total = sum(ip + 8, 32) + 58 + (uint32_t)length + sum(ip + IP6_HEADER, length);
+    put16(ip + IP6_HEADER + 2, fold(total));
+    frame->length = IP_AT + IP6_HEADER + length;
+}
+
+void frame_router(struct frame *frame) {
+    uint8_t message[56] = {134, [4] = 64, [6] = 7, [7] = 8}; /* lifetime 1800 s */
+    uint8_t *option = message + 16;
+    option[0] = 1; /* source link-layer address */
+    option[1] = 1;
+    memcpy(option + 2, peer_mac, sizeof peer_mac);
+    option += 8;
+    option[0] = 3; /* prefix information */
+    option[1] = 4;
+    option[2] = 64;
+    option[3] = 0xc0; /* on the link, for addresses */
+    put32(option + 4, 7200);
+    put32(option + 8, 3600);
+    put32(option + 16, 0x20010db8);
+    frame_icmp6(frame, message, sizeof message);
 }
 
 void frame_tcp(struct frame *frame, const struct segment *segment) {

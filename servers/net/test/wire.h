@@ -17,6 +17,9 @@ struct frame {
     size_t length;
 };
 
+/* An IPv4 address of the protocol, from a number in host order. */
+struct net_ip v4(uint32_t ip);
+
 /* Starts the stack, once; the later ones see the earlier ones' state. */
 void world_start(void);
 /* ... and gives it its address and the peer's MAC. */
@@ -31,6 +34,10 @@ size_t world_allocations(void);
 extern bool world_memory_low;
 /* So many more allocations succeed, then none. */
 extern size_t world_allocations_left;
+
+/* Bits that were set since the last look; the handle given up last. */
+uint64_t world_signals(handle_t notification);
+extern handle_t world_released;
 
 /* ---- Calls */
 struct call {
@@ -71,6 +78,11 @@ void frame_udp(struct frame *frame, uint32_t from, uint32_t from_port, uint32_t 
                uint32_t to_port, const void *payload, size_t length);
 void frame_icmp(struct frame *frame, uint32_t from, uint32_t type, uint32_t id, uint32_t sequence,
                 const void *payload, size_t length);
+
+/* An ICMPv6 message of `length` bytes to all nodes, from fe80::2. */
+void frame_icmp6(struct frame *frame, const uint8_t *message, size_t length);
+/* The peer, fe80::2, is a router for 2001:db8::/64. */
+void frame_router(struct frame *frame);
 
 #define FIN 1u
 #define SYN 2u
