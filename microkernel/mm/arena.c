@@ -88,9 +88,7 @@ status_t arena_touch(struct arena *arena, uint64_t page) {
     }
     if (arena->hot_count == arena->hot_max) {
         for (uint32_t i = 0; i < arena->hot_count; i++) {
-            struct page_info info;
-            if (arch_query(&arena->task->space, address_of(arena_hot_at(arena, i)->page), &info) &&
-                !info.dirty) {
+            if (!arena_hot_dirty(arena_hot_at(arena, i))) {
                 cool(arena, i);
                 break;
             }

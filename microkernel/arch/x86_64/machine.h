@@ -93,8 +93,7 @@ static inline void cr4_write(uint64_t value) {
 #define VECTOR_FIRST_INTERRUPT 32u
 #define VECTOR_LEGACY 0x20u /* 8259, only where there is no I/O APIC; else masked and unused */
 #define VECTOR_TIMER 0xf0u
-#define VECTOR_RESCHEDULE 0xf1u
-#define VECTOR_ENTER 0xf2u /* come and wait for the lock: to be stopped, or to shoot down */
+#define VECTOR_ENTER 0xf1u /* come and wait for the lock: to be stopped, to shoot down, to look */
 #define VECTOR_SPURIOUS 0xffu
 
 /* ---- Local APIC, SDM 3A table 11-1 ----------------------------------------------------------- */
@@ -183,7 +182,7 @@ void apic_send(uint32_t apic_id, uint32_t command);
 void irq_interrupt(uint32_t vector);
 #define APIC_INIT 0x4500u
 #define APIC_STARTUP 0x4600u
-#define APIC_NMI 0x4400u
+#define APIC_NMI_OTHERS 0xc4400u
 #define APIC_FIXED 0x4000u
 
 /* ---- smp.c ----------------------------------------------------------------------------------- */

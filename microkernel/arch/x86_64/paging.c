@@ -157,7 +157,6 @@ bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
                   ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
                   ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
                   ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
-    info->dirty = (entry & PTE_DIRTY) != 0;
     return true;
 }
 

@@ -6,9 +6,9 @@
 #include <debug.h>
 
 #include "acpi.h"
+#include "console.h"
 #include "machine.h"
 #include "multiboot.h"
-#include <console.h>
 
 #define LOW_RESERVED 0x100000u /* BIOS data, video memory, the trampoline */
 #define TRAMPOLINE_LOWEST 0x1000u

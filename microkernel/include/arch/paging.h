@@ -26,7 +26,6 @@ struct arch_space {
 struct page_info {
     phys_t address;
     uint32_t flags; /* PAGE_READ | … */
-    bool dirty;
 };
 
 /* One table page, charged to `account`. E_QUOTA. */

@@ -120,8 +120,7 @@ bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
     }
     uint64_t entry = table_of(space)->slots[slot].entry;
     *info = (struct page_info){.address = entry & ~(PAGE_SIZE - 1),
-                               .flags = table_of(space)->slots[slot].flags,
-                               .dirty = (entry & ARCH_ENTRY_DIRTY) != 0};
+                               .flags = table_of(space)->slots[slot].flags};
     return true;
 }
 
