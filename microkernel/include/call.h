@@ -60,14 +60,13 @@ struct call {
     struct list caller_link; /* caller_task->outgoing, for staged calls */
     uint8_t state;           /* enum call_state */
     uint8_t priority;
-    bool cancel;      /* the caller asked to have it back */
-    bool cancel_seen; /* … and the server was told */
+    bool cancel; /* the caller asked to have it back */
     bool timed_out;
     bool answered; /* an answer is staged in this turn */
     bool kernel;   /* a fault or exit message */
-    uint8_t pad;
     uint32_t attempt;
     uint32_t slot, sequence; /* the token */
+    struct call *next;       /* in its bucket of all calls */
     uint64_t cookie;
     struct memory *page_memory; /* a page-in call: the page that is wanted; holds a reference */
     uint64_t page_index;
@@ -96,7 +95,6 @@ MUST_CHECK status_t call_create(struct account *account, struct call **out);
 static inline void call_rename(struct call *call) {
     call->sequence = call->sequence == UINT32_MAX ? 1 : call->sequence + 1;
 }
-void call_destroy(struct object *object);
 static inline token_t call_token(const struct call *call) {
     return ((uint64_t)call->sequence << 32) | call->slot;
 }
@@ -116,6 +114,8 @@ void call_fail(struct call *call, status_t status);
 void call_cancel(struct call *call, status_t status);
 /* The caller's thread or task ends: leases end, the server is told. */
 void call_abandon(struct call *call);
+/* Takes a QUEUED call out of its queue. */
+void call_unqueue(struct call *call);
 /* Puts a TAKEN call back to the front of its queue. */
 void call_requeue(struct call *call);
 void message_drop_handles(struct message *message);

@@ -9,7 +9,6 @@
 struct irq {
     struct object object;
     uint32_t vector; /* of the interrupt controller; see arch/irq.h */
-    bool message;    /* MSI or MSI-X: masked in the device */
     uint64_t count;
     struct notification *notification;
     uint64_t bits;
@@ -35,10 +34,6 @@ struct device {
     volatile void *msix_table;
 };
 
-/* The one system object. */
-extern struct object *system_object;
-
-void machine_init(void);
 /* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low. */
 MUST_CHECK status_t irq_create(struct account *account, uint32_t number, uint32_t flags,
                                struct irq **out);

@@ -24,12 +24,7 @@ status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64
     if (thread == NULL) {
         return E_QUOTA;
     }
-    struct object *object = &thread->object;
-    *object = (struct object){.type = OBJECT_THREAD,
-                              .size_class = (uint16_t)kmem_class(sizeof(*thread)),
-                              .references = 1,
-                              .account = task->account};
-    object_get(&task->account->object);
+    object_init(&thread->object, OBJECT_THREAD, sizeof(*thread), task->account);
     thread->context.fpu_cpu = ~0u;
     context_init(&thread->context, entry, stack, argument);
     thread->task = task;
@@ -47,10 +42,10 @@ status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64
     return OK;
 }
 
-void thread_destroy_object(struct object *object) {
+void thread_destroy(struct object *object) {
     struct thread *thread = thread_of(object);
-    if (thread->context.fpu != NULL) {
-        void *area = thread->context.fpu;
+    void *area = thread->context.fpu;
+    if (area != NULL) {
         arch_fpu_reset(&thread->context, false);
         kmem_free(object->account, area, arch_fpu_area_size());
     }
@@ -107,10 +102,8 @@ void thread_kill(struct thread *thread) {
     }
     thread_detach(thread);
     thread_abandon_call(thread);
-    if (thread->call != NULL) {
-        object_put(&thread->call->object);
-        thread->call = NULL;
-    }
+    object_put(OBJECT_OF(thread->call));
+    thread->call = NULL;
     thread->state = THREAD_DEAD;
     thread->resume = RESUME_NONE;
     if (task->worker == thread) {

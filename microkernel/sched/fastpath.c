@@ -85,7 +85,7 @@ bool fast_call(struct thread *thread) {
     uint8_t priority = thread->effective;
     call->state = CALL_TAKEN;
     call->priority = priority;
-    call->cancel = call->cancel_seen = call->timed_out = false;
+    call->cancel = call->timed_out = false;
     call->attempt = 0;
     call->thread = thread;
     call->caller = task;

@@ -20,6 +20,8 @@
 #define ARENA_MINIMUM 65536u /* bytes for names, beside the variables */
 #define ARCHIVE_VA 0x300000000000ull
 
+ACTOR_IMAGE("vfs", 0, 1);
+
 ARENA struct vfs vfs;
 
 void vfs_abort(const char *condition) {

@@ -33,9 +33,6 @@ void host_boot(void) {
     ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
     phys_t frame;
     ASSERT(memory_page(clock_memory, 0, true, &frame) == OK);
-    struct call *call; /* the slot table keeps its first page for good */
-    ASSERT(call_create(account_root, &call) == OK);
-    object_put(&call->object);
     clean_used = account_root->used;
     clean_free = frame_free_count();
 }
@@ -104,7 +101,7 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
     make_current(thread);
     struct arch_context *context = &thread->context;
     for (unsigned i = 0; i < count; i++) {
-        context_set_argument(context, i, arguments[i]);
+        ((uint64_t *)context)[1 + i] = arguments[i]; /* as context_argument */
     }
     context->rax = SYSCALL_NATIVE | op;
     object_get(&thread->object);
