@@ -56,8 +56,11 @@ void ioport_commit(struct ioport *ioport);
 void ioport_rollback(struct ioport *ioport);
 
 MUST_CHECK status_t device_create(struct account *account, uint32_t address, struct device **out);
-MUST_CHECK status_t device_config(struct device *device, uint32_t offset, uint32_t width,
-                                  bool write, uint32_t *value);
+/* Reads or writes `bytes` bytes (1, 2 or 4) of the configuration space at `at`. E_RANGE; E_RIGHTS:
+ * not the driver's to write. */
+MUST_CHECK status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool write,
+                                  uint32_t *value);
+/* bar: 0 to 5. E_NOT_FOUND, E_UNSUPPORTED, E_QUOTA. */
 MUST_CHECK status_t device_bar(struct device *device, uint32_t bar, struct account *account,
                                struct object **out, uint64_t *size);
 MUST_CHECK status_t device_irq(struct device *device, uint32_t index, struct account *account,

@@ -83,7 +83,6 @@ struct thread {
     struct list futex_link;
     struct object *futex_memory;
     uint64_t futex_offset;
-    uint64_t cpu_start_ns;
     uint64_t upcall_entry, upcall_page; /* foreign threads */
 };
 
@@ -148,3 +147,21 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index);
 void fault_answered(struct thread *thread, status_t transport);
 void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t error,
                 uint64_t address);
+
+/* ---- foreign threads: object/foreign.c ---- */
+/* A fault of user code: an upcall for a foreign thread's program code, else a fault message. */
+void foreign_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
+/* Loads the registers of the upcall page. E_STATE, E_FAULT, E_INVALID. */
+MUST_CHECK status_t foreign_return(struct thread *thread);
+/* A sticky interrupt, if it may be delivered now. */
+void foreign_interrupt(struct thread *thread);
+
+/* ---- waiting for a word of memory, keyed by (memory object, offset): object/futex.c ---- */
+/* The current thread waits while the word at `address` is `expected`. Returns the status to give at
+ * once, or E_BUSY when the thread has been blocked. */
+MUST_CHECK status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected,
+                               uint64_t deadline);
+/* Number of threads woken, or a negative status. */
+int64_t futex_wake(struct task *task, uint64_t address, uint32_t count);
+/* The thread stops waiting. */
+void futex_forget(struct thread *thread);

@@ -6,7 +6,6 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <foreign.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>

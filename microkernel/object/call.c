@@ -62,8 +62,8 @@ struct call *call_find(token_t token, const struct task *server) {
 
 struct call *call_find_outgoing(token_t token, const struct task *caller) {
     struct call *call = call_at(token);
-    return call == NULL || call->caller != caller || list_unlinked(&call->caller_link) ? NULL
-                                                                                       : call;
+    bool known = call != NULL && call->caller == caller && !list_unlinked(&call->caller_link);
+    return known ? call : NULL;
 }
 
 void message_drop_handles(struct message *message) {
@@ -141,20 +141,16 @@ static void answer_thread(struct call *call, status_t transport) {
 
 static void call_finish(struct call *call, status_t transport) {
     call_release_server(call);
-    if (call->thread != NULL) {
-        if (call->kernel) {
-            fault_answered(call->thread, transport);
-        } else {
-            answer_thread(call, transport);
-        }
-        return;
-    }
-    if (call->caller != NULL) {
+    if (call->thread != NULL && call->kernel) {
+        fault_answered(call->thread, transport);
+    } else if (call->thread != NULL) {
+        answer_thread(call, transport);
+    } else if (call->caller != NULL) {
         list_push_back(&call->caller->replies, &call->link);
         actor_wake(call->caller);
-        return;
+    } else {
+        object_put(&call->object);
     }
-    object_put(&call->object);
 }
 
 void call_complete(struct call *call) {

@@ -85,9 +85,10 @@ static bool within(uint32_t offset, uint32_t start, uint32_t length) {
     return start != 0 && offset >= start && offset < start + length;
 }
 
-status_t device_config(struct device *device, uint32_t offset, uint32_t width, bool store,
+status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool store,
                        uint32_t *value) {
-    if ((width != 1 && width != 2 && width != 4) || offset % width != 0 || offset >= 256) {
+    uint32_t offset = (uint32_t)at, width = (uint32_t)bytes;
+    if ((bytes != 1 && bytes != 2 && bytes != 4) || at % bytes != 0 || at >= 256) {
         return E_RANGE;
     }
     if (!store) {
@@ -136,9 +137,6 @@ status_t device_bar(struct device *device, uint32_t bar, struct account *account
                     struct object **out, uint64_t *size) {
     uint64_t base;
     bool io;
-    if (bar > 5) {
-        return E_INVALID;
-    }
     TRY(bar_describe(device, bar, &base, size, &io));
     command_change(device, 0, io ? COMMAND_IO : COMMAND_MEMORY);
     if (io) {

@@ -8,7 +8,6 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <foreign.h>
 #include <sched.h>
 #include <task.h>
 

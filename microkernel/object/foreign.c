@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Upcalls. `foreign_active` says that the thread is inside its upcall handler; a foreign system
- * call or fault there is the handler's own and goes to the supervisor.
+ * Foreign threads: system calls, faults and interrupts of program code re-enter ring 3 at the
+ * thread's upcall entry, with the program's registers in its upcall page. `foreign_active` says
+ * that the thread is inside its upcall handler; a foreign system call or fault there is the
+ * handler's own and goes to the supervisor.
  */
 #include <arch/hooks.h>
 #include <arch/user_copy.h>
 #include <common/string.h>
-#include <foreign.h>
 #include <sched.h>
 
 /* The registers of an upcall page are those of a context, in the same order. */

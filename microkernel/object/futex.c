@@ -4,7 +4,6 @@
 #include <arch/timer.h>
 #include <arch/user_copy.h>
 #include <debug.h>
-#include <futex.h>
 #include <sched.h>
 
 #define BUCKETS 64u

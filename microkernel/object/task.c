@@ -7,7 +7,6 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <futex.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>

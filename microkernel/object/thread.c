@@ -5,7 +5,6 @@
 #include <arch/switch.h>
 #include <common/string.h>
 #include <debug.h>
-#include <futex.h>
 #include <kmem.h>
 #include <sched.h>
 #include <task.h>
@@ -66,6 +65,7 @@ void thread_detach(struct thread *thread) {
         thread->task->receiver = NULL;
         break;
     case THREAD_WAITING:
+    case THREAD_SLEEPING:
         if (thread->waiting != NULL) {
             thread->waiting->waiter = NULL;
             object_put(&thread->waiting->object);
@@ -74,21 +74,16 @@ void thread_detach(struct thread *thread) {
         futex_forget(thread);
         timer_disarm(&thread->timer);
         break;
-    case THREAD_SLEEPING:
-        timer_disarm(&thread->timer);
-        break;
     default:
         break;
     }
 }
 
 void thread_abandon_call(struct thread *thread) {
-    struct call *call = thread->call;
-    if (call == NULL || call->thread == NULL) {
-        return; /* not in use */
+    if (thread->call != NULL) {
+        call_abandon(thread->call);
+        thread->call = NULL; /* a new one is made when it is needed */
     }
-    thread->call = NULL; /* a new one is made when it is needed */
-    call_abandon(call);
 }
 
 void thread_kill(struct thread *thread) {
@@ -102,8 +97,6 @@ void thread_kill(struct thread *thread) {
     }
     thread_detach(thread);
     thread_abandon_call(thread);
-    object_put(OBJECT_OF(thread->call));
-    thread->call = NULL;
     thread->state = THREAD_DEAD;
     thread->resume = RESUME_NONE;
     if (task->worker == thread) {

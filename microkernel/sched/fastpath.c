@@ -6,7 +6,6 @@
 #include <arch/switch.h>
 #include <counters.h>
 #include <sched.h>
-#include <system.h>
 
 /* The session behind a handle with RIGHT_CALL, or NULL if anything is unusual. */
 static inline struct session *session_of(struct task *task, handle_t handle) {
@@ -76,9 +75,7 @@ bool fast_call(struct thread *thread) {
     call_rename(call);
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
-        if (call->session != NULL) {
-            object_put(&call->session->object);
-        }
+        object_put(OBJECT_OF(call->session));
         call->session = session;
     }
     session->object.handles++; /* as in call_send */

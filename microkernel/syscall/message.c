@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Calls, answers, events and leases.
  */
-#include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
-#include <debug.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -47,8 +45,7 @@ static status_t read_handles(struct thread *thread, uint32_t count, struct messa
 }
 
 static status_t read_parts(struct thread *thread, struct message *message, struct lease *leases) {
-    const struct arch_context *c = &thread->context;
-    uint64_t tag = c->rsi;
+    uint64_t tag = thread->context.rsi;
     uint32_t words = TAG_WORDS(tag), lease_count = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
     const uint64_t known = TAG(~0u, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
                            (leases != NULL ? TAG_FLAGS_MASK : 0);
@@ -57,12 +54,7 @@ static status_t read_parts(struct thread *thread, struct message *message, struc
         return E_INVALID;
     }
     message->tag = tag & ~TAG_FLAGS_MASK;
-    message->words[0] = c->rdx;
-    message->words[1] = c->r10;
-    message->words[2] = c->r8;
-    message->words[3] = c->r9;
-    message->words[4] = c->r12;
-    message->words[5] = c->r13;
+    memcpy(message->words, context_words(&thread->context), MESSAGE_REGISTER_WORDS * 8);
     if (words > MESSAGE_REGISTER_WORDS) {
         TRY(copy_from_user(&message->words[MESSAGE_REGISTER_WORDS],
                            thread->message_buffer + MESSAGE_REGISTER_WORDS * 8,

@@ -191,11 +191,12 @@ TEST(elf_files_good_cut_and_mutated) {
     struct memory *memory;
     struct image *image;
     size_t size = host_elf(file, true);
+    uint64_t length = 3 * PAGE_SIZE; /* room for segments of several pages */
     REQUIRE(size > 0 && size <= sizeof(file));
     CHECK_EQ(account_create(account_root, 1 << 20, &account), OK);
-    CHECK_EQ(memory_create(account, PAGE_SIZE, MEMORY_ANONYMOUS, &memory), OK);
+    CHECK_EQ(memory_create(account, length, MEMORY_ANONYMOUS, &memory), OK);
     CHECK_EQ(memory_copy_in(memory, 0, file, size), OK);
-    CHECK_EQ(image_create(account, memory, PAGE_SIZE + 1, &image), E_RANGE);
+    CHECK_EQ(image_create(account, memory, length + 1, &image), E_RANGE);
     for (uint64_t cut = 0; cut < size; cut++) {
         CHECK_EQ(image_create(account, memory, cut, &image), E_FORMAT);
     }
@@ -212,7 +213,7 @@ TEST(elf_files_good_cut_and_mutated) {
             damaged[check_random_below(size)] = (unsigned char)check_random();
         }
         CHECK_EQ(memory_copy_in(memory, 0, damaged, size), OK);
-        if (image_create(account, memory, size, &image) != OK) {
+        if (image_create(account, memory, length, &image) != OK) {
             CHECK_EQ(account_usage(account), used);
             continue;
         }
