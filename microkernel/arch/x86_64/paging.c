@@ -146,20 +146,6 @@ bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
     return true;
 }
 
-bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
-    const uint64_t *mapping = mapped(space, va);
-    if (mapping == NULL) {
-        return false;
-    }
-    uint64_t entry = *mapping;
-    info->address = entry & PTE_ADDRESS;
-    info->flags = PAGE_READ | ((entry & PTE_WRITE) != 0 ? PAGE_WRITE : 0) |
-                  ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
-                  ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
-                  ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
-    return true;
-}
-
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
     return walk(space, va, false);
 }

@@ -113,15 +113,9 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
     return OK;
 }
 
-bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
+bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights) {
     int slot = find(space, va);
-    if (slot < 0) {
-        return false;
-    }
-    uint64_t entry = table_of(space)->slots[slot].entry;
-    *info = (struct page_info){.address = entry & ~(PAGE_SIZE - 1),
-                               .flags = table_of(space)->slots[slot].flags};
-    return true;
+    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights;
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
