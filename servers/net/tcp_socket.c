@@ -102,6 +102,11 @@ static void attach(struct socket *socket, struct tcp_pcb *pcb) {
     tcp_err(pcb, on_error);
 }
 
+void tcp_socket_adopt(struct socket *socket, struct tcp_pcb *pcb) {
+    attach(socket, pcb);
+    pcb->connected = on_connected;
+}
+
 /* Ends of a TCP packet that is as it came: nothing of it has been checked. */
 static bool read_ends(const struct pbuf *frame, ip_addr_t *from, ip_addr_t *to,
                       struct tcp_hdr *header) {
