@@ -92,6 +92,17 @@ static status_t driver_link(struct event *event, const struct netif_link *reques
     return OK;
 }
 
+static status_t driver_filter(struct event *event, const struct netif_empty *request,
+                              struct netif_filter *answer) {
+    struct interface *interface = &net.interfaces[number_of(event->badge)];
+    (void)request;
+    if (interface->nic.generation == 0) {
+        return E_STATE;
+    }
+    interface_filter(interface, answer);
+    return OK;
+}
+
 void driver_call(struct event *event) {
     if (number_of(event->badge) >= NET_INTERFACES) {
         reply_status(event->token, E_UNSUPPORTED);
@@ -109,5 +120,29 @@ void driver_call(struct event *event) {
 void driver_closed(uint64_t badge) {
     if (number_of(badge) < NET_INTERFACES) {
         nic_forget(&net.interfaces[number_of(badge)].nic, E_CLOSED);
+    }
+}
+
+struct record_window {
+    uint64_t number, address, size, turn;
+};
+
+void driver_export(struct records_writer *records) {
+    for (uint32_t i = 0; i < NET_INTERFACES; i++) {
+        struct record_window record = {i, windows[i].address, windows[i].size, windows[i].turn};
+        if (record.address != 0) {
+            record_put(records, RECORD_WINDOW, 1, &record, sizeof record);
+        }
+    }
+}
+
+void driver_import(const struct record *record) {
+    struct record_window from;
+    record_copy(record, &from, sizeof from);
+    if (from.number < NET_INTERFACES && from.turn < 2 &&
+        from.address == WINDOW_VA(from.number, from.turn)) {
+        windows[from.number].address = from.address;
+        windows[from.number].size = from.size;
+        windows[from.number].turn = (uint32_t)from.turn;
     }
 }
