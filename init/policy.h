@@ -24,7 +24,7 @@ struct death {
 struct policy {
     struct death last;
     uint32_t same;       /* deaths in a row equal to `last` */
-    uint32_t stuck;      /* deaths in a row in the event of `last`, wherever */
+    uint32_t stuck;      /* deaths in a row in the call of `last`, wherever */
     uint32_t rapid;      /* deaths in a row, each soon after its start */
     uint32_t poisonings; /* since the last new instance */
     uint64_t poisoned_ns;

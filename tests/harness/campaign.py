@@ -140,6 +140,17 @@ class Campaign:
         self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
         if not self.complaints:
             self.settle()
+        else:
+            self.tell()
+
+    def tell(self):
+        """Adds what the log of the machine says about it, if there still is one."""
+        try:
+            log = self.guest.cmd("log", timeout=20)
+        except (AssertionError, OSError) as error:
+            log = f"no log: {error}"[:200]
+        self.complaints += re.findall(
+            r".*(?:poisoned|new instance|peer: #|abort|in \d+ ms|no log).*", log)[-12:]
 
     def settle(self):
         """What must hold at the end."""
