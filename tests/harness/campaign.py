@@ -20,7 +20,7 @@ from harness.web import online
 
 STOP = "/tmp/stop"
 LONG = 300  # characters typed or asked at most
-HANG = 150  # seconds that a client may take for its last work
+HANG = 100  # seconds that a client may take for its last work
 
 
 def modules(folder):
@@ -146,11 +146,13 @@ class Campaign:
     def tell(self):
         """Adds what the log of the machine says about it, if there still is one."""
         try:
+            self.complaints += self.guest.cmd("netstat", timeout=20).splitlines()
+            self.complaints += self.guest.qmp.monitor("info usernet").splitlines()
             log = self.guest.cmd("log", timeout=20)
-        except (AssertionError, OSError) as error:
+        except (AssertionError, OSError, RuntimeError) as error:
             log = f"no log: {error}"[:200]
         self.complaints += re.findall(
-            r".*(?:poisoned|new instance|peer: #|abort|in \d+ ms|no log).*", log)[-12:]
+            r".*(?:poisoned|new instance|peer: |abort|HELLO|link|no log).*", log)[-20:]
 
     def settle(self):
         """What must hold at the end."""
