@@ -102,8 +102,10 @@ struct pipe {
     uint32_t head;  /* of the ring: next byte to read */
     uint32_t count; /* bytes in it */
     uint32_t flags[2];
-    bool mapped;    /* its 64 KiB of payload are there */
-    bool postponed; /* writers wait for the next turn */
+    bool mapped;         /* its 64 KiB of payload are there */
+    bool postponed;      /* who waits for room is served in the next turn */
+    uint32_t freed;      /* bytes of the ring that were freed in turn `freed_turn`, */
+    uint64_t freed_turn; /* in which nothing may be written there */
 };
 
 /* ---- terminals ---- */
@@ -130,9 +132,9 @@ struct proc {
     int32_t last_pid;
     uint16_t first_waiter, last_waiter;
     uint64_t unknown[8]; /* system calls that were logged as missing */
-    struct process processes[PROCESSES];
+    struct pipe pipes[PIPES]; /* what the usual turn changes lies together */
     struct waiter waiters[WAITERS];
-    struct pipe pipes[PIPES];
+    struct process processes[PROCESSES];
     struct terminal terminals[TERMINALS];
 };
 #define PROC_MAGIC 0x636f72706f6c7861ull
