@@ -131,7 +131,7 @@ struct proc {
     uint32_t serial;
     int32_t last_pid;
     uint16_t first_waiter, last_waiter;
-    uint64_t unknown[8]; /* system calls that were logged as missing */
+    uint64_t unknown[8];      /* system calls that were logged as missing */
     struct pipe pipes[PIPES]; /* what the usual turn changes lies together */
     struct waiter waiters[WAITERS];
     struct process processes[PROCESSES];
@@ -144,22 +144,22 @@ extern struct proc proc;
 
 /* ---- Linux numbers ---- */
 enum {
-    SIGHUP = 1,
-    SIGINT = 2,
-    SIGQUIT = 3,
-    SIGILL = 4,
-    SIGBUS = 7,
-    SIGFPE = 8,
-    SIGKILL = 9,
-    SIGSEGV = 11,
-    SIGPIPE = 13,
-    SIGCHLD = 17,
-    SIGCONT = 18,
-    SIGSTOP = 19,
-    SIGTSTP = 20,
-    SIGTTIN = 21,
-    SIGTTOU = 22,
-    SIGWINCH = 28,
+    SIGNAL_HUP = 1,
+    SIGNAL_INT = 2,
+    SIGNAL_QUIT = 3,
+    SIGNAL_ILL = 4,
+    SIGNAL_BUS = 7,
+    SIGNAL_FPE = 8,
+    SIGNAL_KILL = 9,
+    SIGNAL_SEGV = 11,
+    SIGNAL_PIPE = 13,
+    SIGNAL_CHLD = 17,
+    SIGNAL_CONT = 18,
+    SIGNAL_STOP = 19,
+    SIGNAL_TSTP = 20,
+    SIGNAL_TTIN = 21,
+    SIGNAL_TTOU = 22,
+    SIGNAL_WINCH = 28,
     SIGNAL_MAX = 64,
     SIGNAL_QUEUED = 32, /* from here on each one counts */
 };
