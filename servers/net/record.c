@@ -42,7 +42,7 @@ struct record_interface {
     uint64_t counters[6];
     uint64_t buffers, generation, wait_token;
     uint32_t receive_count, transmit_count;
-    uint32_t filters, lost; /* as in struct nic */
+    uint32_t filters, lost;    /* as in struct nic */
     uint8_t sent[NET_BUFFERS]; /* 1: the driver has it */
     struct record_dhcp lease;
 };
