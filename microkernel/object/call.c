@@ -2,9 +2,7 @@
  * Calls: slots, queues, answers, cancellation. See call.h for the states.
  */
 #include <call.h>
-#include <common/string.h>
 #include <debug.h>
-#include <memory.h>
 #include <sched.h>
 #include <task.h>
 
