@@ -43,7 +43,7 @@ struct verdict {
 #define POLICY_POISON_LIMIT 3
 #define POLICY_POISON_MEMORY_NS 60000000000ull
 #define POLICY_RAPID_NS 10000000000ull /* a life shorter than this, */
-#define POLICY_RAPID_COMMITS 16        /* with fewer turns than this, ends in a rapid death */
+#define POLICY_RAPID_COMMITS 2         /* with fewer turns than this, ends in a rapid death */
 #define POLICY_RAPID_FREE 3            /* rapid deaths without a delay */
 #define POLICY_DELAY_NS 100000000ull   /* the first delay; doubled each time */
 #define POLICY_DELAY_MAX_NS 30000000000ull
