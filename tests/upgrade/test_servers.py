@@ -104,8 +104,8 @@ def test_network_server(machine, web, tmp_path, smp):
 def test_the_others(machine, tmp_path, smp):
     """Console, AI relay and device manager go to another layout and back; what was typed, asked
     and given stays."""
-    guest = machine(replace={"boot.tar": archive_with(tmp_path, files=["console2", "aiproxy2",
-                                                                       "devmgr2"])},
+    guest = machine(replace={"boot.tar": archive_with(
+        tmp_path, files=programs("console2", "aiproxy2", "devmgr2"))},
                     ai="echo", smp=smp)
     guest.boot()
     online(guest)
