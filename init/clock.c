@@ -31,45 +31,51 @@ static status_t clock_set(uint64_t wall) {
     return memory_unmap(TASK_SELF, CLOCK_VA, PAGE_SIZE);
 }
 
+/* From turn to turn, and not in the arena: a new incarnation reads anew. */
+static struct {
+    uint32_t next, tries; /* next: of rtc_registers */
+    bool selected;        /* that register, by the last turn */
+    uint8_t values[RTC_READS];
+} reader;
+
 /* Takes the register that the last turn selected and selects the next one. */
-static status_t clock_read(struct clock_reader *reader) {
+static status_t clock_read(void) {
     uint32_t value = 0;
     status_t status = OK;
-    if (reader->ports == HANDLE_NONE) {
-        status = system_ioport(init.system, RTC_PORT, 2, init.account, &reader->ports);
-    } else {
-        status = port_read(reader->ports, 1, 1, &value);
-        reader->values[reader->next++] = (uint8_t)value;
+    if (init.clock_ports == HANDLE_NONE) {
+        status = system_ioport(init.system, RTC_PORT, 2, init.account, &init.clock_ports);
+    } else if (reader.selected) {
+        status = port_read(init.clock_ports, 1, 1, &value);
+        reader.values[reader.next++] = (uint8_t)value;
     }
-    if (status == OK && reader->next == RTC_READS && !rtc_steady(reader->values) &&
-        ++reader->tries < TRIES) {
-        reader->next = 0;
+    if (reader.next == RTC_READS && !rtc_steady(reader.values) && ++reader.tries < TRIES) {
+        reader.next = 0;
     }
-    if (status == OK && reader->next < RTC_READS) {
-        status = port_write(reader->ports, 0, 1, rtc_registers[reader->next] | INDEX_NMI_OFF);
+    if (status == OK && reader.next < RTC_READS) {
+        status = port_write(init.clock_ports, 0, 1, rtc_registers[reader.next] | INDEX_NMI_OFF);
+        reader.selected = true;
     }
     return status;
 }
 
 bool clock_step(void) {
-    struct clock_reader *reader = &init.clock;
-    if (reader->done) {
+    if (init.clock_done) {
         return true;
     }
-    status_t status = clock_read(reader);
-    if (status == OK && reader->next < RTC_READS) {
+    status_t status = clock_read();
+    if (status == OK && reader.next < RTC_READS) {
         return false;
     }
     if (status == OK) {
-        status = port_write(reader->ports, 0, 1, 0);
+        status = port_write(init.clock_ports, 0, 1, 0);
     }
-    if (status == OK && reader->tries < TRIES) {
-        status = clock_set(rtc_time(reader->values));
+    if (status == OK && reader.tries < TRIES) {
+        status = clock_set(rtc_time(reader.values));
     }
     if (status != OK) {
         log_line("real-time clock: %s", status_text(status));
     }
-    handle_close(reader->ports);
-    reader->done = true;
+    handle_close(init.clock_ports);
+    init.clock_done = true;
     return true;
 }

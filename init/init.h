@@ -67,14 +67,6 @@ struct service {
     char reason[96]; /* of the last death */
 };
 
-/* The reading of the real-time clock, from turn to turn. */
-struct clock_reader {
-    handle_t ports;
-    uint32_t next, tries; /* next: of rtc_registers */
-    bool done;
-    uint8_t values[RTC_READS];
-};
-
 struct init {
     handle_t task, account, system, endpoint, notification, timer;
     uint32_t next_start; /* index of the service to start next; service_count: boot is over */
@@ -84,7 +76,8 @@ struct init {
     uint32_t power_step;
     struct manifest manifest;
     struct service services[MANIFEST_SERVICES];
-    struct clock_reader clock;
+    handle_t clock_ports; /* of the real-time clock */
+    bool clock_done;
 };
 extern struct init init;
 

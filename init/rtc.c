@@ -10,11 +10,11 @@
 #define HOUR_AFTERNOON 0x80u
 #define UPDATE_IN_PROGRESS 0x80u
 
-const uint8_t rtc_registers[RTC_READS] = {11, 0, 2, 4, 7, 8, 9, 0, 2, 4, 7, 8, 9, 10};
+const uint8_t rtc_registers[RTC_READS] = {11, 10, 0, 2, 4, 7, 8, 9, 0, 10};
 
 bool rtc_steady(const uint8_t values[RTC_READS]) {
-    return memcmp(values + 1, values + 1 + RTC_FIELDS, RTC_FIELDS) == 0 &&
-           (values[RTC_READS - 1] & UPDATE_IN_PROGRESS) == 0;
+    return values[2] == values[2 + RTC_FIELDS] &&
+           ((values[1] | values[RTC_READS - 1]) & UPDATE_IN_PROGRESS) == 0;
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
@@ -28,7 +28,7 @@ static uint64_t days_from_date(uint64_t year, uint64_t month, uint64_t day) {
 
 uint64_t rtc_time(const uint8_t values[RTC_READS]) {
     uint8_t time[RTC_FIELDS], format = values[0];
-    memcpy(time, values + 1, sizeof time);
+    memcpy(time, values + 2, sizeof time);
     bool afternoon = (time[RTC_HOUR] & HOUR_AFTERNOON) != 0;
     time[RTC_HOUR] &= (uint8_t)~HOUR_AFTERNOON;
     for (size_t i = 0; i < RTC_FIELDS && (format & FORMAT_BINARY) == 0; i++) { /* BCD */

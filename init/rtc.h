@@ -10,8 +10,9 @@
 
 enum { RTC_SECOND, RTC_MINUTE, RTC_HOUR, RTC_DAY, RTC_MONTH, RTC_YEAR, RTC_FIELDS };
 
-/* The registers to read, in this order: format, the fields twice, update in progress. */
-#define RTC_READS (2 * RTC_FIELDS + 2)
+/* The registers to read, in this order: format, update in progress, the fields, the seconds again,
+ * update in progress. An update is announced 244 us before it begins. */
+#define RTC_READS (RTC_FIELDS + 4)
 extern const uint8_t rtc_registers[RTC_READS];
 
 /* Whether the values read are of one moment; else they have to be read again. */
