@@ -81,8 +81,8 @@ struct call {
 };
 
 MUST_CHECK status_t endpoint_create(struct account *account, struct endpoint **out);
-/* The task that was bound lets go of it, with its reference. */
-void endpoint_unbind(struct endpoint *endpoint);
+/* Binds the task to an endpoint, or NULL, instead of the one that it has. */
+void endpoint_bind(struct endpoint *endpoint, struct task *task);
 /* The server has lost its state: sessions that it minted are lost, with the calls queued on them.
  */
 void endpoint_forget(struct endpoint *endpoint);

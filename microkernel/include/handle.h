@@ -31,6 +31,7 @@ struct handle_table {
     struct account *account;
 };
 
+/* An empty table, in zeroed memory. */
 void handle_table_init(struct handle_table *table, struct account *account);
 void handle_table_destroy(struct handle_table *table);
 

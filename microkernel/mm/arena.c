@@ -6,7 +6,6 @@
 #include <arena.h>
 #include <common/string.h>
 #include <debug.h>
-#include <kmem.h>
 #include <task.h>
 
 /* Everything that a turn could need: both images, their tables, the hot list. */
@@ -71,11 +70,10 @@ static void copy_working(struct arena *arena, uint64_t page) {
 }
 
 static void cool(struct arena *arena, uint32_t index) {
-    struct arch_space *space = &arena->task->space;
-    uint64_t address = address_of(arena_hot_at(arena, index)->page);
-    arch_protect(space, address, PROT_READ);
-    arch_shootdown(space, address, 1);
-    *arena_hot_at(arena, index) = *arena_hot_at(arena, --arena->hot_count);
+    struct arena_hot *hot = arena_hot_at(arena, index);
+    arch_entry_protect(hot->entry);
+    arch_shootdown(&arena->task->space, address_of(hot->page), 1);
+    *hot = *arena_hot_at(arena, --arena->hot_count);
 }
 
 status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {

@@ -8,7 +8,6 @@
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
-#include <task.h>
 
 void message_deliver(struct thread *thread, const struct message *message,
                      enum thread_resume resume) {

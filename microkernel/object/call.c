@@ -4,7 +4,6 @@
 #include <call.h>
 #include <debug.h>
 #include <sched.h>
-#include <task.h>
 
 /* All calls, to be found by their slots: numbers that come again only after all others. */
 #define BUCKETS 1024u

@@ -8,7 +8,6 @@
 #include <counters.h>
 #include <debug.h>
 #include <sched.h>
-#include <task.h>
 
 /* The general registers of a fault message are those of a context, in the same order. */
 #define REGISTERS offsetof(struct arch_context, fs_base)

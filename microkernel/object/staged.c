@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The outbox of a turn. Applying a record never fails: what it needs was reserved when it was made.
  */
-#include <kmem.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
-#include <task.h>
 
 static size_t staged_size(enum staged_kind kind) {
     return sizeof(struct staged) + (kind == STAGED_PORT_FILL ? STAGED_BYTES : 0);

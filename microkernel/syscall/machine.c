@@ -4,7 +4,6 @@
 #include <arch/pci.h>
 #include <common/string.h>
 #include <debug.h>
-#include <machine.h>
 #include <syscall.h>
 #include <system.h>
 

@@ -3,8 +3,6 @@
  */
 #include <syscall.h>
 
-#define COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
-
 int64_t sys_memory_create(struct thread *thread, struct account *account, struct session *pager) {
     struct memory *memory;
     enum memory_kind kind = pager != NULL ? MEMORY_PAGED : MEMORY_ANONYMOUS;

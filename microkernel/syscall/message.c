@@ -6,8 +6,6 @@
 #include <sched.h>
 #include <syscall.h>
 
-#define LEASE_COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
-
 static status_t read_leases(struct thread *thread, uint32_t count, struct lease *leases) {
     TRY(copy_from_user(leases, thread->message_buffer + offsetof(struct message_buffer, leases),
                        count * sizeof(*leases)));
@@ -239,7 +237,7 @@ static int64_t lease_copy(struct thread *thread, uint32_t access) {
         return E_RANGE;
     }
     const struct lease *lease = &call->leases[index];
-    if (offset > lease->length || length > lease->length - offset || length > LEASE_COPY_MAX) {
+    if (offset > lease->length || length > lease->length - offset || length > COPY_MAX) {
         return E_RANGE;
     }
     if ((lease->access & access) == 0) {
@@ -271,24 +269,14 @@ int64_t sys_actor_bind(struct thread *thread, struct endpoint *endpoint,
         return E_BUSY;
     }
     if (endpoint != NULL && task->endpoint != endpoint) {
-        if (task->endpoint != NULL) {
-            if (!list_empty(&task->accepted) || task->turn.kind != EVENT_NONE) {
-                return E_BUSY;
-            }
-            endpoint_unbind(task->endpoint);
+        if (task->endpoint != NULL &&
+            (!list_empty(&task->accepted) || task->turn.kind != EVENT_NONE)) {
+            return E_BUSY;
         }
-        object_get(&endpoint->object);
-        task->endpoint = endpoint;
-        endpoint->server = task;
+        endpoint_bind(endpoint, task);
     }
     if (notification != NULL && task->notification != notification) {
-        if (task->notification != NULL) {
-            task->notification->actor = NULL;
-            object_put(&task->notification->object);
-        }
-        object_get(&notification->object);
-        task->notification = notification;
-        notification->actor = task;
+        notification_bind(notification, task);
     }
     task->worker = thread;
     return OK;

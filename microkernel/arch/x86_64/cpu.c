@@ -5,7 +5,6 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/port.h>
 
 #include "acpi.h"

@@ -8,7 +8,6 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
-#include <arch/switch.h>
 #include <common/string.h>
 
 #define FPU_NOWHERE (~0u)

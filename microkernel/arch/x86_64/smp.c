@@ -6,7 +6,6 @@
  * is in user mode, idle, or on its way out of the kernel.
  */
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/smp.h>
 #include <arch/timer.h>
 #include <common/string.h>

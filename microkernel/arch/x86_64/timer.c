@@ -3,7 +3,6 @@
  * timer are measured once against the best reference there is: HPET, ACPI PM timer, PIT.
  */
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/port.h>
 #include <arch/timer.h>
 #include <debug.h>

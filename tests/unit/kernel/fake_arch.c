@@ -45,7 +45,6 @@ uint32_t cpu_count(void) {
  */
 
 #define ENTRIES 4096
-#define WRITABLE 2u
 
 struct table {
     struct {
@@ -109,13 +108,15 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
     }
     table->slots[slot].va = va;
     table->slots[slot].flags = flags;
-    table->slots[slot].entry = pa | 1 | ((flags & PAGE_WRITE) != 0 ? WRITABLE : 0);
+    table->slots[slot].entry = pa | 1 | ((flags & PAGE_WRITE) != 0 ? ARCH_ENTRY_WRITE : 0);
     return OK;
 }
 
 bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights) {
     int slot = find(space, va);
-    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights;
+    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights &&
+           ((rights & PAGE_WRITE) == 0 ||
+            (table_of(space)->slots[slot].entry & ARCH_ENTRY_WRITE) != 0);
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
@@ -124,17 +125,6 @@ bool arch_unmap(struct arch_space *space, uint64_t va) {
         table_of(space)->slots[slot].entry = 0;
     }
     return slot >= 0;
-}
-
-bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
-    int slot = find(space, va);
-    if (slot < 0) {
-        return false;
-    }
-    uint64_t *entry = &table_of(space)->slots[slot].entry;
-    *entry = (*entry & ~(uint64_t)WRITABLE) | ((flags & PAGE_WRITE) != 0 ? WRITABLE : 0);
-    table_of(space)->slots[slot].flags = flags;
-    return true;
 }
 
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
@@ -179,7 +169,7 @@ static status_t user_access(uint64_t address, void *buffer, size_t size, bool st
         uint64_t within = address % PAGE_SIZE;
         size_t step = PAGE_SIZE - within < size ? PAGE_SIZE - within : size;
         uint64_t *entry = arch_entry(the_cpu.arch.space, address);
-        while (entry == NULL || (store && (*entry & WRITABLE) == 0)) {
+        while (entry == NULL || (store && (*entry & ARCH_ENTRY_WRITE) == 0)) {
             if (!vm_fault(address, store)) {
                 return E_FAULT;
             }

@@ -27,8 +27,7 @@ void host_boot(void) {
     boot.ranges[0] = (struct boot_range){PAGE_SIZE, HOST_RAM};
     boot.memory_end = HOST_RAM;
     sched_init(cpu_here());
-    frame_init(&boot);
-    account_init((frame_total() - 16) * PAGE_SIZE);
+    account_init((frame_init(&boot) - 16) * PAGE_SIZE);
     system_init(&boot);
     ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
     phys_t frame;
