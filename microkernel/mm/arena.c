@@ -9,6 +9,8 @@
 #include <kmem.h>
 #include <task.h>
 
+uint64_t arena_no_entry;
+
 /* Everything that a turn could need: both images, their tables, the hot list. */
 static status_t set_up(struct arena *arena, struct memory *memory) {
     struct account *account = memory->object.account;
@@ -20,6 +22,9 @@ static status_t set_up(struct arena *arena, struct memory *memory) {
         arena->hot[i] = kmem_alloc(account, PAGE_SIZE);
         if (arena->hot[i] == NULL) {
             return E_QUOTA;
+        }
+        for (uint32_t j = 0; j < ARENA_HOT_CHUNK; j++) {
+            arena->hot[i][j].entry = &arena_no_entry;
         }
     }
     for (uint64_t i = 0; i < pages; i += MEMORY_TABLE_PAGES) {
@@ -77,7 +82,9 @@ static void cool(struct arena *arena, uint32_t index) {
     uint64_t address = address_of(arena_hot_at(arena, index)->page);
     arch_protect(space, address, PROT_READ);
     arch_shootdown(space, address, 1);
-    *arena_hot_at(arena, index) = *arena_hot_at(arena, --arena->hot_count);
+    struct arena_hot *last = arena_hot_at(arena, --arena->hot_count);
+    *arena_hot_at(arena, index) = *last;
+    last->entry = &arena_no_entry;
 }
 
 status_t arena_touch(struct arena *arena, uint64_t page) {
@@ -99,7 +106,8 @@ status_t arena_touch(struct arena *arena, uint64_t page) {
     if (arena->hot_count == arena->hot_max) {
         return E_QUOTA; /* every one of them is dirty: the turn is too long */
     }
-    *arena_hot_at(arena, arena->hot_count++) = (struct arena_hot){.page = (uint32_t)page};
+    *arena_hot_at(arena, arena->hot_count++) =
+        (struct arena_hot){.entry = &arena_no_entry, .page = (uint32_t)page};
     return OK; /* the entry is filled in by arena_touched, when the page is mapped */
 }
 
@@ -129,7 +137,7 @@ uint32_t arena_commit(struct arena *arena) {
 void arena_rollback(struct arena *arena) {
     while (arena->hot_count > 0) {
         const struct arena_hot *hot = arena_hot_at(arena, arena->hot_count - 1);
-        if (hot->entry != NULL && arena_hot_dirty(hot)) {
+        if (arena_hot_dirty(hot)) {
             arch_entry_clean(hot->entry);
             copy_working(arena, hot->page);
         }

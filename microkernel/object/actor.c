@@ -11,16 +11,6 @@
 #include <staged.h>
 #include <task.h>
 
-static void load_words(struct arch_context *context, const struct message *message) {
-    context->rsi = message->tag;
-    context->rdx = message->words[0];
-    context->r10 = message->words[1];
-    context->r8 = message->words[2];
-    context->r9 = message->words[3];
-    context->r12 = message->words[4];
-    context->r13 = message->words[5];
-}
-
 static bool needs_buffer(uint64_t tag) {
     return TAG_WORDS(tag) > MESSAGE_REGISTER_WORDS || TAG_LEASES(tag) != 0 || TAG_HANDLES(tag) != 0;
 }
@@ -47,7 +37,7 @@ static void deliver_reply(struct task *task, struct thread *thread) {
     task->turn = (struct turn){.kind = EVENT_REPLY, .call = call};
     thread->context.rdi = call->cookie;
     thread->context.r14 = call_token(call);
-    load_words(&thread->context, &call->reply);
+    message_store(&call->reply, &thread->context);
     if (needs_buffer(call->reply.tag)) {
         thread_set_resume(thread, RESUME_EVENT);
     }
@@ -73,8 +63,8 @@ static void deliver_call(struct task *task, struct thread *thread) {
     struct arch_context *context = &thread->context;
     context->rdi = call->session->badge;
     context->r14 = call_token(call);
-    context->r15 = (call->attempt & 0xffff) | call->object.account->object.id << 32;
-    load_words(context, &call->request);
+    context->r15 = (call->attempt & 0xffff) | call->caller_word;
+    message_store(&call->request, context);
     if (needs_buffer(call->request.tag)) {
         thread_set_resume(thread, RESUME_EVENT);
     }
@@ -103,15 +93,25 @@ bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
     return true;
 }
 
+bool actor_pending(const struct task *task) {
+    const struct endpoint *endpoint = task->endpoint;
+    return !list_empty(&task->staged) || !list_empty(&task->kept_ports) ||
+           !list_empty(&task->replies) ||
+           (task->notification != NULL && task->notification->bits != 0) ||
+           (endpoint != NULL && (endpoint->ready != 0 || !list_empty(&endpoint->cancels) ||
+                                 !list_empty(&endpoint->closed)));
+}
+
 void actor_wake(struct task *task) {
     struct thread *thread = task->receiver;
     if (thread == NULL) {
+        task->pending = true;
         actor_update_priority(task);
-        return;
-    }
-    if (actor_deliver(task, thread, thread->receive_mask)) {
+    } else if (actor_deliver(task, thread, thread->receive_mask)) {
         task->receiver = NULL;
         sched_wake_here(thread);
+    } else {
+        task->pending = true;
     }
 }
 

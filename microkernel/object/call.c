@@ -9,7 +9,8 @@
 #include <sched.h>
 #include <task.h>
 
-/* Table of all calls by slot, two levels of pages; freed slots are linked through `free_next`. */
+/* Table of all calls by slot, two levels of pages; freed slots are linked through `free_next`.
+ * Slots count from 1; 0 is none. */
 #define SLOTS_PER_PAGE 256u
 #define SLOT_PAGES 512u
 
@@ -21,21 +22,21 @@ struct slot {
 
 static struct slot *slot_pages[SLOT_PAGES];
 static uint32_t slot_page_count;
-static uint32_t slot_free = UINT32_MAX;
+static uint32_t slot_free;
 
 static struct slot *slot_at(uint32_t slot) {
-    return &slot_pages[slot / SLOTS_PER_PAGE][slot % SLOTS_PER_PAGE];
+    return &slot_pages[(slot - 1) / SLOTS_PER_PAGE][(slot - 1) % SLOTS_PER_PAGE];
 }
 
 static status_t slot_take(struct call *call) {
-    if (slot_free == UINT32_MAX) {
+    if (slot_free == 0) {
         struct slot *page = slot_page_count == SLOT_PAGES
                                 ? NULL
                                 : kmem_alloc(account_root, SLOTS_PER_PAGE * sizeof(*page));
         if (page == NULL) {
             return E_QUOTA;
         }
-        uint32_t first = slot_page_count * SLOTS_PER_PAGE;
+        uint32_t first = slot_page_count * SLOTS_PER_PAGE + 1;
         slot_pages[slot_page_count++] = page;
         for (uint32_t i = SLOTS_PER_PAGE; i-- > 0;) {
             page[i].free_next = slot_free;
@@ -68,6 +69,7 @@ status_t call_create(struct account *account, struct call **out) {
     call->object.size_class = (uint16_t)kmem_class(sizeof(*call));
     call->object.references = 1;
     call->object.account = account;
+    call->caller_word = account->object.id << 32;
     object_get(&account->object);
     list_init(&call->link);
     list_init(&call->cancel_link);
@@ -97,11 +99,11 @@ void call_destroy(struct object *object) {
 }
 
 static struct call *call_at(token_t token) {
-    uint32_t index = (uint32_t)token;
-    if (index >= slot_page_count * SLOTS_PER_PAGE) {
+    uint32_t slot = (uint32_t)token;
+    if (slot - 1 >= slot_page_count * SLOTS_PER_PAGE) {
         return NULL;
     }
-    struct call *call = slot_at(index)->call;
+    struct call *call = slot_at(slot)->call;
     return call == NULL || call->sequence != token >> 32 ? NULL : call;
 }
 
@@ -114,6 +116,26 @@ struct call *call_find_outgoing(token_t token, const struct task *caller) {
     struct call *call = call_at(token);
     return call == NULL || call->caller != caller || list_unlinked(&call->caller_link) ? NULL
                                                                                        : call;
+}
+
+void message_load(struct message *message, const struct arch_context *context) {
+    message->tag = context->rsi;
+    message->words[0] = context->rdx;
+    message->words[1] = context->r10;
+    message->words[2] = context->r8;
+    message->words[3] = context->r9;
+    message->words[4] = context->r12;
+    message->words[5] = context->r13;
+}
+
+void message_store(const struct message *message, struct arch_context *context) {
+    context->rsi = message->tag;
+    context->rdx = message->words[0];
+    context->r10 = message->words[1];
+    context->r8 = message->words[2];
+    context->r9 = message->words[3];
+    context->r12 = message->words[4];
+    context->r13 = message->words[5];
 }
 
 void message_drop_handles(struct message *message) {
@@ -150,7 +172,7 @@ status_t call_send(struct call *call, struct session *session) {
     call->session = session;
     call->state = CALL_QUEUED;
     call->attempt = 0;
-    call->cancel = call->cancel_seen = call->timed_out = false;
+    call->cancel = call->cancel_seen = call->timed_out = call->fast = false;
     list_push_back(&endpoint->queues[call->priority], &call->link);
     endpoint->ready |= 1u << call->priority;
     if (endpoint->server != NULL) {
@@ -190,13 +212,7 @@ static void answer_thread(struct call *call, status_t transport) {
     call->thread = NULL;
     call->state = CALL_IDLE;
     context->rax = (uint64_t)(int64_t)transport;
-    context->rsi = call->reply.tag;
-    context->rdx = call->reply.words[0];
-    context->r10 = call->reply.words[1];
-    context->r8 = call->reply.words[2];
-    context->r9 = call->reply.words[3];
-    context->r12 = call->reply.words[4];
-    context->r13 = call->reply.words[5];
+    message_store(&call->reply, context);
     if (TAG_WORDS(call->reply.tag) > MESSAGE_REGISTER_WORDS || TAG_HANDLES(call->reply.tag) != 0) {
         thread_set_resume(thread, RESUME_ANSWER);
     }
@@ -206,7 +222,7 @@ static void answer_thread(struct call *call, status_t transport) {
 static void call_finish(struct call *call, status_t transport) {
     call_release_server(call);
     if (call->thread != NULL) {
-        if (call->kernel) {
+        if (call->kind == CALL_KERNEL) {
             fault_answered(call->thread, transport);
         } else {
             answer_thread(call, transport);
@@ -280,6 +296,10 @@ void call_requeue(struct call *call) {
             call_fail(call, E_CANCELLED);
         }
         return;
+    }
+    if (call->fast) {
+        call->fast = false;
+        message_load(&call->request, &call->thread->context);
     }
     list_push_front(&endpoint->queues[call->priority], &call->link);
     endpoint->ready |= 1u << call->priority;

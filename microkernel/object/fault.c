@@ -90,13 +90,13 @@ status_t fault_call(struct thread *thread, struct session *session, uint64_t tag
     call_rename(call);
     call->request.tag = tag;
     call->priority = thread->effective;
-    call->kernel = true;
+    call->kind = CALL_KERNEL;
     call->thread = thread;
     call->caller = thread->task;
     status_t status = call_send(call, session);
     if (status != OK) {
         call->thread = NULL;
-        call->kernel = false;
+        call->kind = CALL_PLAIN;
     }
     return status;
 }
@@ -138,7 +138,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
 void fault_answered(struct thread *thread, status_t transport) {
     struct call *call = thread->call;
     call->thread = NULL;
-    call->kernel = false;
+    call->kind = CALL_PLAIN;
     call->state = CALL_IDLE;
     if (call->page_memory != NULL) {
         object_put(&call->page_memory->object);
