@@ -36,6 +36,7 @@ static void describe_init(struct init_info_reply *answer) {
     strlcpy(answer->program, "init", sizeof answer->program);
     answer->state = SERVICE_RUNNING;
     answer->generation = 1;
+    answer->version = image_note.data.version;
     answer->restarts = (uint32_t)actor_incarnation();
     describe_memory(init.account, answer);
     describe_task(init.task, answer);
@@ -80,6 +81,7 @@ static status_t operation_info(struct event *event, const struct init_info_reque
     strlcpy(answer->reason, service->reason, sizeof answer->reason);
     answer->state = service->state;
     answer->generation = service->generation;
+    answer->version = service->version;
     answer->restarts = service->restarts;
     answer->crashes = service->crashes;
     answer->started_ns = service->started_ns;
@@ -131,11 +133,12 @@ static status_t operation_restart(struct event *event, const struct init_name_re
     return restart_by_operator(event, request->name, "restarted by an operator");
 }
 
-/* ---- SWAP and POWER ----------------------------------------------------------------------- */
+/* ---- SWAP, UPGRADE and POWER
+ * ----------------------------------------------------------------------- */
 
-static status_t operation_swap(struct event *event, const struct init_swap_request *request,
-                               struct init_swap_reply *answer) {
-    bool kept = false;
+/* The answer comes when the new program has made its first commit, or has not. */
+static status_t new_program(struct event *event, const struct init_program_request *request,
+                            bool swap) {
     if (!is_operator(event)) {
         return E_RIGHTS;
     }
@@ -146,9 +149,21 @@ static status_t operation_swap(struct event *event, const struct init_swap_reque
     if (service == NULL) {
         return E_NOT_FOUND;
     }
-    status_t status = service_swap(service, event->handles[0].handle, request->length, &kept);
-    answer->kept_state = kept;
-    return status;
+    status_t status =
+        upgrade_order(service, swap, event->handles[0].handle, request->length, event->token);
+    return status == OK ? DISPATCH_PARKED : status;
+}
+
+static status_t operation_swap(struct event *event, const struct init_program_request *request,
+                               struct init_program_reply *answer) {
+    (void)answer;
+    return new_program(event, request, true);
+}
+
+static status_t operation_upgrade(struct event *event, const struct init_program_request *request,
+                                  struct init_program_reply *answer) {
+    (void)answer;
+    return new_program(event, request, false);
 }
 
 static status_t operation_power(struct event *event, const struct init_power_request *request,

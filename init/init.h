@@ -16,8 +16,35 @@
 
 /* Badges of the sessions on which the kernel reports faults: this plus the service's index. */
 #define SUPERVISION_BADGE 0x100000u
+#define EXPORT_BADGE 0x200000u /* of its exporter */
 
 #define INIT_BIT_TIMER 1u
+#define INIT_BIT_STEP 2u /* an upgrade has a next step */
+
+/* docs/spec/upgrade.md. */
+enum upgrade_step {
+    UPGRADE_NONE = 0,
+    UPGRADE_STOPPED,   /* the service stands still */
+    UPGRADE_EXPORT,    /* ... with the new program and the new arena */
+    UPGRADE_EXPORTING, /* the exporter runs */
+    UPGRADE_TRIAL,     /* the new program runs and has not committed yet */
+    UPGRADE_BACK,      /* the old program has to be started again */
+};
+
+/* Up to UPGRADE_SWAP by order of an operator. */
+enum upgrade_kind { UPGRADE_ORDERED = 0, UPGRADE_SWAP, UPGRADE_RENEW, UPGRADE_PREVIOUS };
+
+struct upgrade {
+    uint32_t step, kind;
+    uint32_t outcome; /* PROGRAM_* as far as it is known */
+    bool switched;    /* the task has the new program, and the new arena if there is one */
+    token_t caller;
+    handle_t image;             /* of the new program */
+    handle_t arena;             /* its arena, HANDLE_NONE: the present one */
+    handle_t exporter, records; /* task; memory */
+    handle_t supervision;       /* session for the exporter's end */
+};
+#define UPGRADE_WATCH_NS 2000000u /* how often an upgrade under way is looked at */
 
 struct service {
     struct manifest_service *config;
@@ -25,17 +52,16 @@ struct service {
     uint32_t state;              /* enum service_state */
     uint32_t generation, restarts, crashes;
     handle_t account, endpoint, notification, arena, task, image, supervision;
-    handle_t file; /* memory with the program's ELF file, `file_size` bytes */
-    uint64_t file_size;
+    uint64_t version; /* of the program */
     uint64_t arena_size;
     uint64_t started_ns;
-    uint64_t restart_at;      /* SERVICE_BACKOFF: when */
-    uint32_t restart_flags;   /* ... and how */
-    bool module_file;         /* `file` is a boot module's handle */
-    handle_t old_image;       /* program before a swap, until the new one has committed */
-    uint32_t old_flags;       /* how to go back to it: RESET_COLD if its state is gone */
-    uint64_t commits_at_swap; /* task_info.commits then */
+    uint64_t restart_at;    /* SERVICE_BACKOFF: when */
+    uint32_t restart_flags; /* ... and how */
+    handle_t previous;      /* image of the program before this one; HANDLE_NONE */
+    handle_t given;         /* the service's handle on the records of its last upgrade */
+    uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
+    struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */
 };
@@ -62,20 +88,37 @@ const struct boot_module *boot_module_find(const char *name);
 void services_prepare(void);
 /* Makes the task of one service and starts it. */
 void service_start(struct service *service);
+/* It has been started anew in this turn. */
+void service_runs(struct service *service);
 /* Restarts at the end of this turn, as `flags` (RESET_*) say. */
 void service_restart(struct service *service, uint32_t flags);
 /* Turns that it has committed since its last start. */
 uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
 
-/* ---- swap.c: another program for a service ---- */
+/* A task of the service's program that exports the state in its arena, which must be free, into
+ * `records`, and exits with -status. */
+status_t service_start_exporter(struct service *service, handle_t records, handle_t *task);
 
-/* `file` has `length` bytes; it is the caller's. */
-status_t service_swap(struct service *service, handle_t file, uint64_t length, bool *kept_state);
-/* Puts the old program back if the new one has not committed yet; false: there is nothing to do. */
-bool service_swap_back(struct service *service);
-/* Lets the old program go if the new one has committed. */
-void service_swap_settle(struct service *service);
+/* ---- upgrade.c: another program for a service ---- */
+
+/* An operator's `upgrade` or `swap` by the ELF file of `length` bytes in `file`, which stays the
+ * caller's. OK: `caller` will be answered. */
+status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64_t length,
+                       token_t caller);
+/* A new instance with the state from records, by the same program or, the second time within a
+ * minute, by the previous one. An error: it must be a cold start. flags: RESET_*. */
+status_t upgrade_renew(struct service *service, uint32_t flags);
+/* The service has died. True: it was the new program's first attempt, and has been dealt with. */
+bool upgrade_death(struct service *service, const struct death *death);
+/* The service stands still and is started by its upgrade. */
+bool upgrade_stands(const struct service *service);
+/* The service's exporter is done; OK: the records are there. */
+void upgrade_export_ended(struct service *service, status_t status);
+/* INIT_BIT_STEP. */
+void upgrade_step(void);
+/* Looks at what is under way; true: again after UPGRADE_WATCH_NS. */
+bool upgrade_watch(void);
 
 /* ---- supervise.c: deaths and time ---- */
 

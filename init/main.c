@@ -198,6 +198,9 @@ static void call_event(struct event *event) {
 
 static void notify_event(struct event *event) {
     die_if_told();
+    if ((event->bits & INIT_BIT_STEP) != 0) {
+        upgrade_step();
+    }
     if ((event->bits & INIT_BIT_TIMER) != 0) {
         supervise_tick();
     }

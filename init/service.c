@@ -26,9 +26,6 @@ static status_t load_program(struct service *service) {
     if (service->config->program[0] == '\0' || module == NULL || module->handle == HANDLE_NONE) {
         return E_NOT_FOUND;
     }
-    service->file = module->handle;
-    service->file_size = module->size;
-    service->module_file = true;
     for (struct service *other = init.services; other < service; other++) {
         if (other->image != HANDLE_NONE && strcmp(other->program, service->program) == 0) {
             return handle_copy(other->image, RIGHT_ALL, &service->image);
@@ -107,8 +104,8 @@ static bool block_has(const char *name) {
     return false;
 }
 
-/* Gives the task a handle under a name, unless it has one of that name. */
-static status_t give(struct service *service, const char *name, handle_t handle, uint32_t rights) {
+/* Gives a task a handle under a name, unless it has one of that name. */
+static status_t give_task(handle_t task, const char *name, handle_t handle, uint32_t rights) {
     handle_t granted;
     if (block_has(name)) {
         return OK;
@@ -116,7 +113,7 @@ static status_t give(struct service *service, const char *name, handle_t handle,
     if (block.handle_count == STARTUP_HANDLES) {
         return E_RANGE;
     }
-    status_t status = handle_grant(service->task, handle, rights, &granted);
+    status_t status = handle_grant(task, handle, rights, &granted);
     if (status != OK) {
         return status;
     }
@@ -124,6 +121,10 @@ static status_t give(struct service *service, const char *name, handle_t handle,
     strlcpy(slot->name, name, sizeof slot->name);
     slot->handle = granted;
     return OK;
+}
+
+static status_t give(struct service *service, const char *name, handle_t handle, uint32_t rights) {
+    return give_task(service->task, name, handle, rights);
 }
 
 /* give() of a handle that init does not keep. */
@@ -134,20 +135,23 @@ static status_t give_away(struct service *service, const char *name, handle_t ha
     return status;
 }
 
-static status_t map_block(struct service *service) {
+static status_t map_block_into(handle_t task, handle_t account, uint64_t arena_size) {
     handle_t memory;
-    status_t status = memory_create(service->account, PAGE_SIZE, &memory);
+    status_t status = memory_create(account, PAGE_SIZE, &memory);
     if (status != OK) {
         return status;
     }
-    block.arena_size = service->arena_size;
+    block.arena_size = arena_size;
     status = memory_write(memory, 0, &block, sizeof block);
     if (status == OK) {
-        status =
-            memory_map(service->task, memory, 0, STARTUP_VA, PAGE_SIZE, PROT_READ | MAP_PERSIST);
+        status = memory_map(task, memory, 0, STARTUP_VA, PAGE_SIZE, PROT_READ | MAP_PERSIST);
     }
     handle_close(memory);
     return status;
+}
+
+static status_t map_block(struct service *service) {
+    return map_block_into(service->task, service->account, service->arena_size);
 }
 
 /* ---- Grants ------------------------------------------------------------------------------- */
@@ -343,6 +347,9 @@ void service_start(struct service *service) {
             return;
         }
     }
+    struct image_info information = {0};
+    (void)image_info(service->image, &information);
+    service->version = information.version;
     service->state = SERVICE_RUNNING;
     service->generation = 1;
     service->started_ns = time_now_ns();
@@ -353,23 +360,64 @@ void service_start(struct service *service) {
     }
 }
 
+void service_runs(struct service *service) {
+    service->state = SERVICE_RUNNING;
+    service->started_ns = time_now_ns();
+    service->commits_at_start += service_turns(service);
+}
+
 void service_restart(struct service *service, uint32_t flags) {
-    status_t status = task_reset(service->task, HANDLE_NONE, flags);
+    if (upgrade_stands(service) ||
+        ((flags & RESET_COLD) != 0 && upgrade_renew(service, flags) == OK)) {
+        return;
+    }
+    handle_t given = (flags & RESET_COLD) != 0 ? HANDLE_NONE : service->given;
+    status_t status = task_reset_arena(service->task, HANDLE_NONE, flags, HANDLE_NONE, given);
     if (status != OK) {
         fail(service, "restart", status);
         service->state = SERVICE_STOPPED;
         return;
     }
-    service->state = SERVICE_RUNNING;
+    service_runs(service);
     service->restarts++;
-    service->started_ns = time_now_ns();
-    service->commits_at_start += service_turns(service);
 }
 
 uint64_t service_turns(const struct service *service) {
     struct task_info information = {0};
     (void)task_info(service->task, &information);
     return information.commits - service->commits_at_start;
+}
+
+/* Charged to init: the service's own account may be what is exhausted. */
+status_t service_start_exporter(struct service *service, handle_t records, handle_t *task) {
+    struct task_create parameters = {
+        .account = init.account,
+        .image = service->image,
+        .arena = service->arena,
+        .flags = TASK_ACTOR,
+        .priority = service->config->priority,
+    };
+    uint64_t index = (uint64_t)(service - init.services);
+    format(parameters.name, sizeof parameters.name, "%s-old", service->config->name);
+    begin_block(service->config);
+    block.argc = 0;
+    status_t status = task_create(&parameters, task);
+    if (status == OK) {
+        status = give_task(*task, "records", records, RIGHT_READ | RIGHT_WRITE);
+    }
+    if (status == OK) {
+        status = give_task(*task, "log", init.system, RIGHT_WRITE);
+    }
+    if (status == OK) {
+        status = map_block_into(*task, init.account, service->arena_size);
+    }
+    if (status == OK) {
+        status = session_create(init.endpoint, EXPORT_BADGE + index, &service->upgrade.supervision);
+    }
+    if (status == OK) {
+        status = task_supervise(*task, service->upgrade.supervision, HANDLE_NONE, 0);
+    }
+    return status == OK ? task_start(*task) : status;
 }
 
 struct service *service_find(const char *name) {

@@ -79,6 +79,9 @@ static void stay_stopped(struct service *service) {
 
 /* Restarts now or later, as the policy says. */
 static void act(struct service *service, struct death death) {
+    if (upgrade_death(service, &death)) {
+        return;
+    }
     uint64_t now = time_now_ns();
     struct verdict verdict;
     death.life = now - service->started_ns;
@@ -87,9 +90,6 @@ static void act(struct service *service, struct death death) {
     if (service->config->restart == RESTART_NEVER) {
         stay_stopped(service);
         log_line("service %s: %s; it stays stopped", service->config->name, service->reason);
-        return;
-    }
-    if (service_swap_back(service)) {
         return;
     }
     if (verdict.delay_ns == 0) {
@@ -128,14 +128,18 @@ static void take_exit(struct service *service, const struct fault_message *fault
 
 void supervise_call(struct event *event) {
     struct fault_message fault;
-    uint64_t index = event->badge - SUPERVISION_BADGE;
+    bool exporter = event->badge >= EXPORT_BADGE;
+    uint64_t index = event->badge - (exporter ? EXPORT_BADGE : SUPERVISION_BADGE);
     if (index >= init.service_count || event_data(event, &fault, sizeof fault) != OK) {
         reply_status(event->token, E_INVALID);
         return;
     }
     /* The thread stays stopped; what happens to it is up to the reset. */
     reply_status(event->token, OK);
-    if (event->label == FAULT_LABEL_EXIT) {
+    if (exporter) {
+        bool exit = event->label == FAULT_LABEL_EXIT;
+        upgrade_export_ended(&init.services[index], exit ? -(status_t)fault.error : E_FAULT);
+    } else if (event->label == FAULT_LABEL_EXIT) {
         take_exit(&init.services[index], &fault);
     } else {
         take_fault(&init.services[index], &fault);
@@ -162,11 +166,10 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 void supervise_tick(void) {
     uint64_t now = time_now_ns();
-    uint64_t next = now + TICK_NS;
+    uint64_t next = now + (upgrade_watch() ? UPGRADE_WATCH_NS : TICK_NS);
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
         if (service->state == SERVICE_RUNNING) {
-            service_swap_settle(service);
             check_turn(service);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {

@@ -37,6 +37,8 @@ class Config:
     uefi: bool = False
     nic: str = "e1000"
     ports: list[tuple[int, int]] = field(default_factory=list)  # host, guest
+    netdev: list[str] = field(default_factory=list)  # "-netdev X,id=net0": not the user network
+    prefix: list[str] = field(default_factory=list)  # words in front of QEMU's
     vga: str = "std"
     display: str = "none"
     com1: str = "stdio"
@@ -66,7 +68,8 @@ def _network(config: Config) -> list[str]:
     if config.nic == "none":
         return ["-nic", "none"]
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in config.ports)
-    words = ["-netdev", f"user,id=net0{forwards}", "-device", f"{config.nic},netdev=net0,romfile="]
+    netdev = config.netdev or ["-netdev", f"user,id=net0{forwards}"]
+    words = [*netdev, "-device", f"{config.nic},netdev=net0,romfile="]
     if config.capture:
         words += ["-object", f"filter-dump,id=dump0,netdev=net0,file={config.capture}"]
     return words
@@ -86,7 +89,7 @@ def _serial(config: Config) -> list[str]:
 
 def command(config: Config, work: str) -> list[str]:
     """The command line; `work` is a folder for files that live as long as the machine."""
-    words = ["qemu-system-x86_64", "-name", "axolotl", "-nodefaults", "-accel", "tcg",
+    words = [*config.prefix, "qemu-system-x86_64", "-name", "axolotl", "-nodefaults", "-accel", "tcg",
              "-machine", config.machine, "-cpu", config.cpu, "-smp", str(config.smp),
              "-m", str(config.mem), "-vga", config.vga, "-display", config.display]
     if config.uefi:

@@ -327,11 +327,8 @@ struct fault_message {
     uint64_t vector;  /* CPU exception, or FAULT_VECTOR_* */
     uint64_t error;   /* error code; exit code for FAULT_LABEL_EXIT */
     uint64_t address; /* CR2 for a page fault */
-    uint64_t rip;
-    uint64_t rsp;
-    uint64_t rflags;
-    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15;
+    uint64_t rbx, rbp, rsp, rip, rflags, rcx, r11;
     uint64_t event;   /* enum event_kind of the unfinished turn, EVENT_NONE if none */
     uint64_t badge;   /* its badge, cookie or bits */
     uint64_t token;   /* its call, if it is one */
@@ -346,9 +343,8 @@ _Static_assert(sizeof(struct fault_message) <= MESSAGE_WORDS * 8, "ABI");
 /* Foreign threads: the page that THREAD_SET_FOREIGN names. The kernel stores the program's
  * registers here before it enters the upcall, UPCALL_RETURN loads them. */
 struct upcall_page {
-    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t rip, rflags, fs_base, gs_base;
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15;
+    uint64_t rbx, rbp, rsp, rip, rflags, rcx, r11, fs_base, gs_base;
     uint64_t reason; /* UPCALL_SYSCALL, UPCALL_FAULT, UPCALL_INTERRUPT */
     uint64_t vector; /* UPCALL_FAULT */
     uint64_t error;

@@ -4,6 +4,7 @@
 
 #include <ipc/handle.h>
 #include <ipc/log.h>
+#include <ipc/memory.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/status.h>
@@ -76,7 +77,81 @@ static void dispatch_event(const struct actor *actor, struct event *event) {
     }
 }
 
+/* Ends the task when the state is unsound: the turn will not be committed. */
+static void check_state(const struct actor *actor, bool full) {
+    const char *wrong = actor->check != NULL ? actor->check(full) : NULL;
+    if (wrong != NULL) {
+        actor_abort(wrong);
+    }
+}
+
+/* Maps the records; *size: bytes of them. */
+static status_t map_records(handle_t records, uint32_t access, uint64_t *size) {
+    struct memory_info information;
+    status_t status = memory_info(records, &information);
+    if (status != OK) {
+        return status;
+    }
+    *size = information.size;
+    return memory_map(TASK_SELF, records, 0, RECORDS_VA, information.size, access);
+}
+
+/* The life of a task that was made to export: the arena is a dead server's, the handle is the only
+ * one. What it changes in the arena is never committed. */
+static _Noreturn void export_state(const struct actor *actor, handle_t records) {
+    struct records_writer writer;
+    uint64_t size;
+    if (actor->export == NULL || !created) {
+        task_exit(-E_UNSUPPORTED);
+    }
+    status_t status = map_records(records, PROT_READ | PROT_WRITE, &size);
+    if (status == OK) {
+        records_begin(&writer, (void *)RECORDS_VA, size);
+        actor->export(&writer);
+        struct image_note note = image_note.data; /* it lies unaligned */
+        status = records_end(&writer, &note);
+    }
+    task_exit(-status);
+}
+
+static status_t import_state(const struct actor *actor) {
+    struct records_reader reader;
+    uint64_t size;
+    if (actor->import == NULL) {
+        return E_UNSUPPORTED;
+    }
+    status_t status = map_records(program.records, PROT_READ, &size);
+    if (status == OK) {
+        status = records_open(&reader, (const void *)RECORDS_VA, size);
+        if (status == OK) {
+            status = actor->import(&reader);
+        }
+        (void)memory_unmap(TASK_SELF, RECORDS_VA, size);
+    }
+    return status;
+}
+
+/* The first state, from records or from nothing. */
+static void create_state(const struct actor *actor) {
+    status_t status = OK;
+    if (program.records != HANDLE_NONE) {
+        status = import_state(actor);
+        if (status < 0) {
+            fail("can't use the records", status);
+        }
+    } else if (actor->create != NULL) {
+        status = actor->create();
+        if (status < 0) {
+            fail("can't start", status);
+        }
+    }
+    created = true;
+}
+
 _Noreturn void actor_run(const struct actor *actor) {
+    if (startup_handle("records") != HANDLE_NONE) {
+        export_state(actor, startup_handle("records"));
+    }
     status_t status = actor_bind(startup_handle("endpoint"), startup_handle("notification"));
     if (status != OK) {
         fail("can't bind", status);
@@ -86,19 +161,21 @@ _Noreturn void actor_run(const struct actor *actor) {
 
 _Noreturn void actor_loop(const struct actor *actor) {
     if (!created) {
-        status_t status = actor->create != NULL ? actor->create() : OK;
-        if (status < 0) {
-            fail("can't start", status);
-        }
-        created = true;
+        create_state(actor);
+    } else {
+        check_state(actor, true);
     }
+    /* Also by the old program that goes on because the new one did not: nobody else closes it. */
+    handle_close(program.records);
     if (actor->start != NULL) {
         actor->start();
     }
+    check_state(actor, true);
     static struct event event;
     for (;;) {
         event_receive(&event, receive_mask);
         dispatch_event(actor, &event);
         event_finish(&event);
+        check_state(actor, ACTOR_CHECKS_ALL);
     }
 }

@@ -34,22 +34,30 @@ status_t init_restart(handle_t init, const char *name) {
     return name_call(init, INIT_RESTART, name);
 }
 
-status_t init_swap(handle_t init, const char *name, handle_t program, uint64_t length,
-                   bool *kept_state) {
-    struct init_swap_request request = {.length = length};
-    struct init_swap_reply reply;
+static status_t program_call(handle_t init, uint32_t operation, const char *name, handle_t program,
+                             uint64_t length, struct init_program_reply *reply) {
+    struct init_program_request request = {.length = length};
     struct handle_slot slot = {program, RIGHT_READ | RIGHT_COPY};
     struct message message = {
         .data = &request, .size = sizeof request, .handles = &slot, .handle_count = 1};
-    struct answer answer = {.data = &reply, .size = sizeof reply};
+    struct answer answer = {.data = reply, .size = sizeof *reply};
+    memset(reply, 0, sizeof *reply);
     if (strlcpy(request.name, name, sizeof request.name) >= sizeof request.name) {
         return E_NOT_FOUND;
     }
-    status_t status = call(init, INIT_SWAP, &message, &answer);
-    if (status >= 0 && kept_state != NULL) {
-        *kept_state = reply.kept_state != 0;
-    }
+    status_t status = call(init, operation, &message, &answer);
+    reply->reason[sizeof reply->reason - 1] = '\0';
     return status;
+}
+
+status_t init_swap(handle_t init, const char *name, handle_t program, uint64_t length,
+                   struct init_program_reply *answer) {
+    return program_call(init, INIT_SWAP, name, program, length, answer);
+}
+
+status_t init_upgrade(handle_t init, const char *name, handle_t program, uint64_t length,
+                      struct init_program_reply *answer) {
+    return program_call(init, INIT_UPGRADE, name, program, length, answer);
 }
 
 status_t init_power(handle_t init, uint64_t action) {

@@ -31,13 +31,12 @@ struct arena {
 
 MUST_CHECK status_t arena_create(struct account *account, uint64_t size, struct memory **out);
 void arena_destroy(struct arena *arena);
-/* Write fault on a page: it becomes hot. E_QUOTA: the turn has changed ARENA_HOT_MAX pages. */
-MUST_CHECK status_t arena_touch(struct arena *arena, uint64_t page);
+/* Write fault on a page: it is mapped writable and hot. E_QUOTA: the turn has changed ARENA_HOT_MAX
+ * pages, or no room for a page table. */
+MUST_CHECK status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame);
 static inline struct arena_hot *arena_hot_at(const struct arena *arena, uint32_t index) {
     return &arena->hot[index / ARENA_HOT_CHUNK][index % ARENA_HOT_CHUNK];
 }
-/* The page of the last arena_touch is mapped now. */
-void arena_touched(struct arena *arena);
 static inline bool arena_hot_dirty(const struct arena_hot *hot) {
     return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
 }

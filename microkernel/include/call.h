@@ -66,17 +66,18 @@ struct call {
         struct {
             uint8_t state; /* enum call_state */
             uint8_t priority;
-            bool cancel;      /* the caller asked to have it back */
-            bool cancel_seen; /* … and the server was told */
+            bool cancel; /* the caller asked to have it back */
             bool timed_out;
             bool answered; /* an answer is staged in this turn */
             uint8_t kind;  /* enum call_kind */
             bool fast; /* TAKEN, by the fast path; its words are still in the caller's registers */
+            uint8_t pad;
         };
         uint64_t flags; /* all of them at once, for the fast path */
     };
     uint32_t attempt;
     uint32_t slot, sequence; /* the token; slots count from 1, so that it is never TOKEN_NONE */
+    struct call *next;       /* in its bucket of all calls */
     uint64_t cookie;
     uint64_t caller_word;       /* what a server learns of the caller: its account's id, shifted */
     struct memory *page_memory; /* a page-in call: the page that is wanted; holds a reference */
@@ -106,7 +107,6 @@ MUST_CHECK status_t call_create(struct account *account, struct call **out);
 static inline void call_rename(struct call *call) {
     call->sequence++;
 }
-void call_destroy(struct object *object);
 static inline token_t call_token(const struct call *call) {
     return ((uint64_t)call->sequence << 32) | call->slot;
 }
@@ -126,12 +126,13 @@ void call_fail(struct call *call, status_t status);
 void call_cancel(struct call *call, status_t status);
 /* The caller's thread or task ends: leases end, the server is told. */
 void call_abandon(struct call *call);
+/* Takes a QUEUED call out of its queue. */
+void call_unqueue(struct call *call);
 /* Puts a TAKEN call back to the front of its queue. */
 void call_requeue(struct call *call);
 void message_drop_handles(struct message *message);
-/* What registers carry: the tag and the first six words. */
-void message_load(struct message *message, const struct arch_context *context);
-void message_store(const struct message *message, struct arch_context *context);
+/* Takes what registers carry: the tag and the first six words. */
+void message_load(struct message *message, struct arch_context *context);
 
 /* Highest priority among the endpoint's queued calls, -1: none. */
 static inline int endpoint_top(const struct endpoint *endpoint) {

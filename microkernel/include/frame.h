@@ -8,7 +8,8 @@
 #include "object.h"
 #include <arch/types.h>
 
-/* Takes over the RAM that boot information calls usable, minus what is reserved. */
+/* Takes over the RAM that boot information calls usable, and the page-aligned boot modules as
+ * allocated (share count 1). */
 struct boot_info;
 void frame_init(const struct boot_info *info);
 
@@ -23,9 +24,6 @@ char *frame_bytes(phys_t frame);
 void frame_free(phys_t frame);
 void frame_share(phys_t frame);
 uint32_t frame_shares(phys_t frame);
-/* Boot modules: takes frames that frame_init left out as if allocated (share count 1). */
-void frame_adopt(phys_t frame);
-bool frame_is_ram(phys_t start, uint64_t length);
 
 uint64_t frame_total(void);
 uint64_t frame_free_count(void);

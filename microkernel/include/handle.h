@@ -35,7 +35,7 @@ struct handle_table {
     struct handle_entry *pages[HANDLE_PAGES];
     uint32_t page_count;
     uint32_t used;
-    uint32_t free_head; /* slot + 1, 0: none */
+    uint32_t free_head; /* slot */
     struct account *account;
 };
 
@@ -45,19 +45,19 @@ void handle_table_destroy(struct handle_table *table);
 /* Puts a handle count on `object` into a free entry. E_NO_HANDLES, E_QUOTA. */
 MUST_CHECK status_t handle_install(struct handle_table *table, struct object *object,
                                    uint32_t rights, uint32_t flags, handle_t *out);
-/* Adds a page of free entries. E_NO_HANDLES, E_QUOTA. */
-MUST_CHECK status_t handle_table_grow(struct handle_table *table);
-/* Makes `to`, empty and as large, a copy of `from`: same numbers, same rights. */
-void handle_table_copy(const struct handle_table *from, struct handle_table *to);
+/* Makes `to`, new and empty, a copy of `from`: same numbers, same rights. E_QUOTA. */
+MUST_CHECK status_t handle_table_clone(const struct handle_table *from, struct handle_table *to);
 /* The entry, whatever its flags, or NULL for a free or foreign one. */
 struct handle_entry *handle_entry_find(struct handle_table *table, handle_t handle);
-/* Empties the entry and drops its handle count. */
+/* Clears flags of an entry; returns it, or NULL for one that is gone. */
+struct handle_entry *handle_entry_clear(struct handle_table *table, handle_t handle,
+                                        uint32_t flags);
+/* Empties the entry, unless it is gone, and drops its handle count. */
 void handle_remove(struct handle_table *table, handle_t handle);
 /* Drops every entry that lacks `keep_flag`. */
 void handle_table_trim(struct handle_table *table, uint32_t keep_flag);
-/* Calls visit for every visible entry. */
-void handle_table_visit(struct handle_table *table,
-                        void (*visit)(struct handle_entry *entry, void *context), void *context);
+/* The first entry in use from *slot on, NULL: none; *slot moves behind it. */
+struct handle_entry *handle_table_next(struct handle_table *table, uint32_t *slot);
 
 /* Looks a handle up: type and rights checked. type OBJECT_NONE: any. The pointer is good as long as
  * the lock is held; keep a reference for longer. E_HANDLE, E_REVOKED, E_TYPE, E_RIGHTS. */

@@ -11,11 +11,10 @@
 struct segment {
     uint64_t address;     /* page-aligned */
     uint64_t memory_size; /* bytes, page-aligned */
-    uint64_t file_size;   /* bytes with content from `address` on */
     uint32_t prot;
-    bool arena;        /* initial content of the arena */
-    uint64_t checksum; /* of the content */
-    struct memory *content;
+    bool arena;             /* initial content of the arena */
+    uint64_t checksum;      /* of the content */
+    struct memory *content; /* from `address` on, all of it present; NULL: only zeroes */
 };
 
 struct image {
@@ -25,12 +24,10 @@ struct image {
     struct segment segments[IMAGE_SEGMENTS];
 };
 
-/* From `length` bytes of an ELF file in `file`. E_FORMAT, E_QUOTA, E_RANGE. */
-MUST_CHECK status_t image_create(struct account *account, struct memory *file, uint64_t length,
+/* From the ELF file in the first `length` bytes of `memory`. E_FORMAT, E_QUOTA, E_RANGE. */
+MUST_CHECK status_t image_create(struct account *account, struct memory *memory, uint64_t length,
                                  struct image **out);
-/* Maps fresh copies of the non-arena segments and a stack into a task. */
+/* Maps fresh copies of the non-arena segments and a stack into a task. E_CHECKSUM, E_QUOTA. */
 MUST_CHECK status_t image_load(struct image *image, struct task *task);
-/* Writes the segments' content over the task's existing copies again; the image is the same. */
-MUST_CHECK status_t image_restore(struct image *image, struct task *task);
-/* Initial content of the arena. */
+/* Initial content of the arena. E_CHECKSUM. */
 MUST_CHECK status_t image_load_arena(struct image *image, struct arena *arena);

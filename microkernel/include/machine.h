@@ -9,7 +9,6 @@
 struct irq {
     struct object object;
     uint32_t vector; /* of the interrupt controller; see arch/irq.h */
-    bool message;    /* MSI or MSI-X: masked in the device */
     uint64_t count;
     struct notification *notification;
     uint64_t bits;
@@ -35,10 +34,6 @@ struct device {
     volatile void *msix_table;
 };
 
-/* The one system object. */
-extern struct object *system_object;
-
-void machine_init(void);
 /* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low. */
 MUST_CHECK status_t irq_create(struct account *account, uint32_t number, uint32_t flags,
                                struct irq **out);
@@ -61,8 +56,11 @@ void ioport_commit(struct ioport *ioport);
 void ioport_rollback(struct ioport *ioport);
 
 MUST_CHECK status_t device_create(struct account *account, uint32_t address, struct device **out);
-MUST_CHECK status_t device_config(struct device *device, uint32_t offset, uint32_t width,
-                                  bool write, uint32_t *value);
+/* Reads or writes `bytes` bytes (1, 2 or 4) of the configuration space at `at`. E_RANGE; E_RIGHTS:
+ * not the driver's to write. */
+MUST_CHECK status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool write,
+                                  uint32_t *value);
+/* bar: 0 to 5. E_NOT_FOUND, E_UNSUPPORTED, E_QUOTA. */
 MUST_CHECK status_t device_bar(struct device *device, uint32_t bar, struct account *account,
                                struct object **out, uint64_t *size);
 MUST_CHECK status_t device_irq(struct device *device, uint32_t index, struct account *account,

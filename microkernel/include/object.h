@@ -12,7 +12,6 @@
 struct account;
 
 #define OBJECT_PROVISIONAL 1u /* made in the current turn of an actor; nobody else can see it */
-#define OBJECT_REVOKED_ALL 2u
 
 struct object {
     uint8_t type; /* enum object_type */
@@ -30,12 +29,23 @@ struct object {
 MUST_CHECK status_t object_create(enum object_type type, size_t size, struct account *account,
                                   void *out);
 
+/* The header of an object of this type and size, with one reference, in zeroed memory that
+ * `account` has paid. */
+void object_init(struct object *object, enum object_type type, size_t size,
+                 struct account *account);
+
+/* The header of what a typed pointer points to; NULL for NULL. */
+#define OBJECT_OF(pointer) ((pointer) == NULL ? NULL : &(pointer)->object)
+
+/* A reference comes or goes; nothing happens to NULL. */
 static inline void object_get(struct object *object) {
-    object->references++;
+    if (object != NULL) {
+        object->references++;
+    }
 }
 void object_put(struct object *object);
 
-/* A handle to the object comes or goes (also holds a reference). */
+/* The same for a handle to the object, which is a reference too. */
 static inline void object_handle_get(struct object *object) {
     object->handles++;
     object->references++;
@@ -45,17 +55,14 @@ void object_handle_put(struct object *object);
 /* Type hooks, in the object's own file. */
 void session_no_handles(struct object *object);
 void endpoint_no_handles(struct object *object);
-void timer_no_handles(struct object *object);
-void irq_no_handles(struct object *object);
 void device_no_handles(struct object *object);
 void task_no_handles(struct object *object);
 void account_destroy(struct object *object);
+void call_destroy(struct object *object);
 void session_destroy(struct object *object);
-void endpoint_destroy(struct object *object);
 void timer_destroy(struct object *object);
 void irq_destroy(struct object *object);
 void device_destroy(struct object *object);
-void task_destroy_object(struct object *object);
-void thread_destroy_object(struct object *object);
+void thread_destroy(struct object *object);
 void memory_destroy(struct object *object);
 void image_destroy(struct object *object);

@@ -49,8 +49,8 @@ void sched_reprogram(void);
 
 /* Fast paths of CALL and COMMIT_RECEIVE: the context from which the exit loads the message for the
  * thread that is current now. NULL: nothing was done, use the general code. */
-const struct arch_context *fast_call(struct thread *thread);
-const struct arch_context *fast_commit_receive(struct thread *thread);
+struct arch_context *fast_call(struct thread *thread);
+struct arch_context *fast_commit_receive(struct thread *thread);
 
 /* Whether the thread's affinity allows the CPU. */
 static inline bool sched_allowed(const struct thread *thread, const struct cpu *cpu) {

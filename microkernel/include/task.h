@@ -28,7 +28,6 @@ struct task {
     uint8_t state; /* enum task_state */
     bool actor;    /* made with an arena, possibly empty */
     bool started;  /* has been started once */
-    bool dying;
     uint32_t incarnation;
     uint32_t priority_limit; /* of its threads and of the tasks it creates */
     int32_t exit_code;
@@ -85,13 +84,11 @@ struct thread {
     struct list futex_link;
     struct object *futex_memory;
     uint64_t futex_offset;
-    uint64_t cpu_start_ns;
     uint64_t upcall_entry, upcall_page; /* foreign threads */
 };
 
 enum thread_resume { RESUME_NONE = 0, RESUME_EVENT, RESUME_ANSWER, RESUME_INTERRUPT };
 
-#define THREAD_OF_CONTEXT(c) ((struct thread *)(c))
 static inline struct thread *thread_of(struct object *object) {
     return LIST_ENTRY(object, struct thread, object);
 }
@@ -140,20 +137,35 @@ void actor_commit(struct task *task);
 void actor_undo(struct task *task, uint32_t flags);
 /* Recomputes the receiver's effective priority. */
 void actor_update_priority(struct task *task);
+/* Puts a message into the thread's registers; what they can't carry follows as `resume` says. */
+void message_deliver(struct thread *thread, const struct message *message,
+                     enum thread_resume resume);
 /* Copies what registers can't carry (words 6…, leases, handles) to the thread's message buffer; its
  * address space is current. */
 void thread_resume_work(struct thread *thread);
 
-/* ---- faults: object/fault.c, object/pager.c ---- */
-/* Asks the pager for the page at `address`; the thread waits. */
-MUST_CHECK status_t pager_request(struct thread *thread, uint64_t address, bool write);
+/* ---- faults: object/fault.c ---- */
 /* Gives a page, copied from `source`, to the page-in call and answers it; charged already. */
 void pager_supply(struct call *call, struct memory *source, uint64_t index);
-/* Sends what is in thread->call->request to `session`; the thread stops meanwhile. */
-MUST_CHECK status_t fault_call(struct thread *thread, struct session *session, uint64_t tag);
-/* thread->call, made if need be. */
-MUST_CHECK status_t fault_slot(struct thread *thread, struct call **out);
 /* The supervisor answered (or will never answer) the fault message of a stopped thread. */
 void fault_answered(struct thread *thread, status_t transport);
 void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t error,
                 uint64_t address);
+
+/* ---- foreign threads: object/foreign.c ---- */
+/* A fault of user code: an upcall for a foreign thread's program code, else a fault message. */
+void foreign_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
+/* Loads the registers of the upcall page. E_STATE, E_FAULT, E_INVALID. */
+MUST_CHECK status_t foreign_return(struct thread *thread);
+/* A sticky interrupt, if it may be delivered now. */
+void foreign_interrupt(struct thread *thread);
+
+/* ---- waiting for a word of memory, keyed by (memory object, offset): object/futex.c ---- */
+/* The current thread waits while the word at `address` is `expected`. Returns the status to give at
+ * once, or E_BUSY when the thread has been blocked. */
+MUST_CHECK status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected,
+                               uint64_t deadline);
+/* Number of threads woken, or a negative status. */
+int64_t futex_wake(struct task *task, uint64_t address, uint32_t count);
+/* The thread stops waiting. */
+void futex_forget(struct thread *thread);

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * Deadlines: one heap of all armed timer nodes, served by the boot CPU's timer interrupt; and timer
+ * Deadlines: one list of all armed timer nodes, served by the boot CPU's timer interrupt; and timer
  * objects, which signal a notification.
  */
 #pragma once
 
 #include "notification.h"
+#include <common/list.h>
 
-/* Pairing-heap node. expired() runs under the kernel lock with the node disarmed. */
+/* expired() runs under the kernel lock with the node disarmed. */
 struct timer_node {
-    struct timer_node *child, *sibling, *previous;
+    struct list link;
     uint64_t deadline; /* ns; 0: not armed */
     void (*expired)(struct timer_node *node);
 };
 
 void timer_arm(struct timer_node *node, uint64_t deadline);
 void timer_disarm(struct timer_node *node);
-/* Runs everything that is due; returns the next deadline or UINT64_MAX. */
-uint64_t timer_run(uint64_t now);
+/* Runs everything that is due. */
+void timer_run(uint64_t now);
+/* The next deadline or UINT64_MAX. */
 uint64_t timer_next(void);
 
 struct timer {

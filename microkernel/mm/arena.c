@@ -53,9 +53,7 @@ void arena_destroy(struct arena *arena) {
     for (uint32_t i = 0; i < ARENA_HOT_CHUNKS && arena->hot[i] != NULL; i++) {
         kmem_free(account, arena->hot[i], PAGE_SIZE);
     }
-    if (arena->committed != NULL) {
-        object_put(&arena->committed->object);
-    }
+    object_put(OBJECT_OF(arena->committed));
     kmem_free(account, arena, sizeof(*arena));
 }
 
@@ -87,33 +85,26 @@ static void cool(struct arena *arena, uint32_t index) {
     last->entry = &arena_no_entry;
 }
 
-status_t arena_touch(struct arena *arena, uint64_t page) {
+status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {
+    struct arch_space *space = &arena->task->space;
+    uint64_t address = address_of(page);
     for (uint32_t i = 0; i < arena->hot_count; i++) {
         if (arena_hot_at(arena, i)->page == page) {
             return OK;
         }
     }
-    if (arena->hot_count == arena->hot_max) {
-        for (uint32_t i = 0; i < arena->hot_count; i++) {
-            struct page_info info;
-            if (arch_query(&arena->task->space, address_of(arena_hot_at(arena, i)->page), &info) &&
-                !info.dirty) {
-                cool(arena, i);
-                break;
-            }
+    for (uint32_t i = 0; arena->hot_count == arena->hot_max && i < arena->hot_count; i++) {
+        if (!arena_hot_dirty(arena_hot_at(arena, i))) {
+            cool(arena, i);
         }
     }
     if (arena->hot_count == arena->hot_max) {
         return E_QUOTA; /* every one of them is dirty: the turn is too long */
     }
+    TRY(arch_map(space, address, frame, PROT_READ | PROT_WRITE));
     *arena_hot_at(arena, arena->hot_count++) =
-        (struct arena_hot){.entry = &arena_no_entry, .page = (uint32_t)page};
-    return OK; /* the entry is filled in by arena_touched, when the page is mapped */
-}
-
-void arena_touched(struct arena *arena) {
-    struct arena_hot *hot = arena_hot_at(arena, arena->hot_count - 1);
-    hot->entry = arch_entry(&arena->task->space, address_of(hot->page));
+        (struct arena_hot){.entry = arch_entry(space, address), .page = (uint32_t)page};
+    return OK;
 }
 
 uint32_t arena_commit(struct arena *arena) {

@@ -13,7 +13,10 @@ static uint16_t *shares;
 static uint64_t frame_end; /* number of frames covered */
 static uint64_t free_count, total_count;
 static uint64_t hint; /* word of the map where the search starts */
-static const struct boot_info *boot;
+
+static bool is_free(uint64_t frame) {
+    return (free_map[frame / 64] >> (frame % 64) & 1) != 0;
+}
 
 static void mark_free(uint64_t frame) {
     free_map[frame / 64] |= 1ull << (frame % 64);
@@ -21,7 +24,6 @@ static void mark_free(uint64_t frame) {
 }
 
 void frame_init(const struct boot_info *info) {
-    boot = info;
     frame_end = info->memory_end / PAGE_SIZE;
     uint64_t map_size = (frame_end + 63) / 64 * 8;
     uint64_t table = (map_size + frame_end * sizeof(*shares) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
@@ -44,6 +46,16 @@ void frame_init(const struct boot_info *info) {
         }
     }
     total_count = free_count;
+    for (uint32_t i = 0; i < info->module_count; i++) {
+        const struct boot_module_info *module = &info->modules[i];
+        for (uint64_t at = 0; module->start % PAGE_SIZE == 0 && at < module->size;
+             at += PAGE_SIZE) {
+            uint64_t frame = (module->start + at) / PAGE_SIZE;
+            ASSERT(frame < frame_end && shares[frame] == 0 && !is_free(frame));
+            shares[frame] = 1;
+            total_count++;
+        }
+    }
 }
 
 phys_t frame_alloc(void) {
@@ -71,10 +83,6 @@ phys_t frame_alloc_zeroed(void) {
 char *frame_bytes(phys_t frame) {
     static char zeroes[PAGE_SIZE];
     return frame == 0 ? zeroes : phys_to_virt(frame);
-}
-
-static bool is_free(uint64_t frame) {
-    return (free_map[frame / 64] >> (frame % 64) & 1) != 0;
 }
 
 phys_t frame_alloc_run(uint64_t count) {
@@ -115,17 +123,6 @@ void frame_share(phys_t address) {
 
 uint32_t frame_shares(phys_t address) {
     return shares[address / PAGE_SIZE];
-}
-
-void frame_adopt(phys_t address) {
-    uint64_t frame = address / PAGE_SIZE;
-    ASSERT(frame < frame_end && shares[frame] == 0 && !is_free(frame));
-    shares[frame] = 1;
-    total_count++;
-}
-
-bool frame_is_ram(phys_t start, uint64_t length) {
-    return boot_memory_reserved(boot, start, length);
 }
 
 uint64_t frame_total(void) {

@@ -6,8 +6,6 @@
 #include <arch/hooks.h>
 #include <arch/user_copy.h>
 #include <arena.h>
-#include <common/string.h>
-#include <debug.h>
 #include <kmem.h>
 #include <task.h>
 
@@ -49,7 +47,7 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
     if (next != NULL && next->address < address + length) {
         return E_EXISTS;
     }
-    struct mapping *mapping = kmem_alloc(task->account, sizeof(*mapping));
+    struct mapping *mapping = kmem_alloc_raw(task->account, sizeof(*mapping));
     if (mapping == NULL) {
         return E_QUOTA;
     }
@@ -119,20 +117,13 @@ static status_t fault_page(struct mapping *mapping, uint64_t address, bool write
     phys_t frame;
     TRY(memory_page(memory, index, write, &frame));
     uint32_t prot = mapping->prot;
-    if (memory->kind == MEMORY_ARENA) {
-        if (write) {
-            TRY(arena_touch(memory->arena, index));
-        } else {
-            prot &= ~PROT_WRITE;
-        }
-    } else if (memory->pages != NULL && frame_shares(frame) > 1) {
+    if (memory->kind == MEMORY_ARENA && write) {
+        return arena_touch(memory->arena, index, frame);
+    }
+    if (memory->kind == MEMORY_ARENA || (memory->pages != NULL && frame_shares(frame) > 1)) {
         prot &= ~PROT_WRITE;
     }
-    status_t status = arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
-    if (write && memory->kind == MEMORY_ARENA) {
-        arena_touched(memory->arena);
-    }
-    return status;
+    return arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
 }
 
 status_t mapping_populate(struct mapping *mapping) {
@@ -151,7 +142,7 @@ status_t mapping_cut(struct mapping *mapping, uint64_t address) {
     if (address <= mapping->address || address - mapping->address >= mapping->length) {
         return OK;
     }
-    struct mapping *rest = kmem_alloc(mapping->task->account, sizeof(*rest));
+    struct mapping *rest = kmem_alloc_raw(mapping->task->account, sizeof(*rest));
     if (rest == NULL) {
         return E_QUOTA;
     }

@@ -210,12 +210,8 @@ void memory_destroy(struct object *object) {
         }
         account_release(object->account, memory->size);
     }
-    if (memory->pager != NULL) {
-        object_put(&memory->pager->object);
-    }
-    if (memory->keep != NULL) {
-        object_put(memory->keep);
-    }
+    object_put(OBJECT_OF(memory->pager));
+    object_put(memory->keep);
 }
 
 status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char **out) {

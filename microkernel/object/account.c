@@ -25,12 +25,9 @@ void account_init(uint64_t limit) {
 }
 
 status_t account_create(struct account *parent, uint64_t limit, struct account **out) {
-    status_t status = account_charge(parent, limit);
-    if (status != OK) {
-        return status;
-    }
     struct account *account;
-    status = object_create(OBJECT_ACCOUNT, sizeof(*account), parent, &account);
+    TRY(account_charge(parent, limit));
+    status_t status = object_create(OBJECT_ACCOUNT, sizeof(*account), parent, &account);
     if (status != OK) {
         account_release(parent, limit);
         return status;

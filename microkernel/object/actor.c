@@ -3,91 +3,71 @@
  */
 #include <arch/timer.h>
 #include <arch/user_copy.h>
+#include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <foreign.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
 #include <task.h>
 
-static bool needs_buffer(uint64_t tag) {
-    return TAG_WORDS(tag) > MESSAGE_REGISTER_WORDS || TAG_LEASES(tag) != 0 || TAG_HANDLES(tag) != 0;
-}
-
-static void deliver_cancel(struct task *task, struct thread *thread) {
-    struct call *call = LIST_ENTRY(task->endpoint->cancels.next, struct call, cancel_link);
-    list_remove(&call->cancel_link);
-    call->cancel_seen = true;
-    task->turn = (struct turn){.kind = EVENT_CANCEL, .call = call};
-    thread->context.rdi = call->session->badge;
-    thread->context.r14 = call_token(call);
-}
-
-static void deliver_closed(struct task *task, struct thread *thread) {
-    struct session *session = LIST_ENTRY(task->endpoint->closed.next, struct session, closed_link);
-    list_remove(&session->closed_link);
-    task->turn = (struct turn){.kind = EVENT_CLOSED, .session = session};
-    thread->context.rdi = session->badge;
-}
-
-static void deliver_reply(struct task *task, struct thread *thread) {
-    struct call *call = LIST_ENTRY(task->replies.next, struct call, link);
-    list_remove(&call->link);
-    task->turn = (struct turn){.kind = EVENT_REPLY, .call = call};
-    thread->context.rdi = call->cookie;
-    thread->context.r14 = call_token(call);
-    message_store(&call->reply, &thread->context);
-    if (needs_buffer(call->reply.tag)) {
-        thread_set_resume(thread, RESUME_EVENT);
+void message_deliver(struct thread *thread, const struct message *message,
+                     enum thread_resume resume) {
+    thread->context.rsi = message->tag;
+    memcpy(context_words(&thread->context), message->words, MESSAGE_REGISTER_WORDS * 8);
+    if (message->tag >> TAG_WORDS_SHIFT > MESSAGE_REGISTER_WORDS) { /* or leases or handles */
+        thread_set_resume(thread, resume);
     }
-}
-
-static void deliver_notify(struct task *task, struct thread *thread) {
-    task->turn = (struct turn){.kind = EVENT_NOTIFY, .bits = task->notification->bits};
-    task->notification->bits = 0;
-    thread->context.rdi = task->turn.bits;
 }
 
 static void deliver_call(struct task *task, struct thread *thread) {
     struct endpoint *endpoint = task->endpoint;
-    int top = endpoint_top(endpoint);
-    struct call *call = LIST_ENTRY(endpoint->queues[top].next, struct call, link);
-    list_remove(&call->link);
-    if (list_empty(&endpoint->queues[top])) {
-        endpoint->ready &= ~(1u << top);
-    }
+    struct list *first = endpoint->queues[endpoint_top(endpoint)].next;
+    struct call *call = LIST_ENTRY(first, struct call, link);
+    struct arch_context *context = &thread->context;
+    call_unqueue(call);
     call->state = CALL_TAKEN;
     call->server = task;
     task->turn = (struct turn){.kind = EVENT_CALL, .call = call};
-    struct arch_context *context = &thread->context;
     context->rdi = call->session->badge;
     context->r14 = call_token(call);
     context->r15 = (call->attempt & 0xffff) | call->caller_word;
-    message_store(&call->request, context);
-    if (needs_buffer(call->request.tag)) {
-        thread_set_resume(thread, RESUME_EVENT);
-    }
+    message_deliver(thread, &call->request, RESUME_EVENT);
 }
 
 bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
     struct endpoint *endpoint = task->endpoint;
-    DEBUG_ASSERT(task->turn.kind == EVENT_NONE);
+    struct arch_context *context = &thread->context;
+    struct turn *turn = &task->turn;
+    DEBUG_ASSERT(turn->kind == EVENT_NONE);
     if (endpoint != NULL && !list_empty(&endpoint->cancels)) {
-        deliver_cancel(task, thread);
+        struct list *first = list_pop_front(&endpoint->cancels);
+        struct call *call = LIST_ENTRY(first, struct call, cancel_link);
+        *turn = (struct turn){.kind = EVENT_CANCEL, .call = call};
+        context->rdi = call->session->badge;
+        context->r14 = call_token(call);
     } else if (endpoint != NULL && !list_empty(&endpoint->closed)) {
-        deliver_closed(task, thread);
+        struct list *first = list_pop_front(&endpoint->closed);
+        struct session *session = LIST_ENTRY(first, struct session, closed_link);
+        *turn = (struct turn){.kind = EVENT_CLOSED, .session = session};
+        context->rdi = session->badge;
     } else if ((mask & RECEIVE_REPLY) != 0 && !list_empty(&task->replies)) {
-        deliver_reply(task, thread);
+        struct call *call = LIST_ENTRY(list_pop_front(&task->replies), struct call, link);
+        *turn = (struct turn){.kind = EVENT_REPLY, .call = call};
+        context->rdi = call->cookie;
+        context->r14 = call_token(call);
+        message_deliver(thread, &call->reply, RESUME_EVENT);
     } else if ((mask & RECEIVE_NOTIFY) != 0 && task->notification != NULL &&
                task->notification->bits != 0) {
-        deliver_notify(task, thread);
+        *turn = (struct turn){.kind = EVENT_NOTIFY, .bits = task->notification->bits};
+        task->notification->bits = 0;
+        context->rdi = turn->bits;
     } else if ((mask & RECEIVE_CALL) != 0 && endpoint != NULL && endpoint->ready != 0) {
         deliver_call(task, thread);
     } else {
         return false;
     }
-    thread->context.rax = task->turn.kind;
+    context->rax = turn->kind;
     task->turn_start_ticks = task->cpu_ticks;
     actor_update_priority(task);
     return true;
@@ -128,9 +108,7 @@ void actor_update_priority(struct task *task) {
         task->turn.call->priority > effective) {
         effective = task->turn.call->priority;
     }
-    if (effective != thread->effective) {
-        sched_set_priority(thread, (uint32_t)effective);
-    }
+    sched_set_priority(thread, (uint32_t)effective); /* nothing to do if it is that */
 }
 
 /* What the turn took is used up. */
@@ -169,50 +147,36 @@ void actor_commit(struct task *task) {
     staged_commit(task, &task->staged);
 }
 
-static void undo_call(struct call *call, uint32_t flags) {
-    if ((flags & (RESET_POISON | RESET_COLD)) != 0) {
-        call_fail(call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
-        return;
-    }
-    call->attempt++;
-    call_requeue(call);
-}
-
 /* The event goes back to where it came from, as the first of its kind. */
 static void give_back(struct task *task, uint32_t flags) {
     struct turn turn = task->turn;
-    bool drop = (flags & RESET_DROP) != 0;
+    if (turn.kind != EVENT_CALL && (flags & RESET_DROP) != 0) {
+        consume(task);
+        return;
+    }
     task->turn = (struct turn){.kind = EVENT_NONE};
     switch (turn.kind) {
     case EVENT_CALL:
-        if (turn.call != NULL) {
-            undo_call(turn.call, flags);
+        if (turn.call != NULL && (flags & (RESET_POISON | RESET_COLD)) != 0) {
+            call_fail(turn.call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
+        } else if (turn.call != NULL) {
+            turn.call->attempt++;
+            call_requeue(turn.call);
         }
         break;
     case EVENT_CANCEL:
-        if (turn.call != NULL && !drop) {
-            turn.call->cancel_seen = false;
+        if (turn.call != NULL) {
             list_push_front(&task->endpoint->cancels, &turn.call->cancel_link);
         }
         break;
     case EVENT_CLOSED:
-        if (drop) {
-            object_put(&turn.session->object);
-        } else {
-            list_push_front(&task->endpoint->closed, &turn.session->closed_link);
-        }
+        list_push_front(&task->endpoint->closed, &turn.session->closed_link);
         break;
     case EVENT_REPLY:
-        if (drop) {
-            object_put(&turn.call->object);
-        } else {
-            list_push_front(&task->replies, &turn.call->link);
-        }
+        list_push_front(&task->replies, &turn.call->link);
         break;
     case EVENT_NOTIFY:
-        if (!drop) {
-            task->notification->bits |= turn.bits;
-        }
+        task->notification->bits |= turn.bits;
         break;
     default:
         break;
@@ -249,23 +213,22 @@ static status_t store_message(struct thread *thread, const struct message *messa
                               const struct lease *leases) {
     uint64_t buffer = thread->message_buffer;
     uint32_t words = TAG_WORDS(message->tag);
-    status_t status = OK;
     if (words > MESSAGE_REGISTER_WORDS) {
-        status = copy_to_user(buffer + MESSAGE_REGISTER_WORDS * 8,
-                              &message->words[MESSAGE_REGISTER_WORDS],
-                              (words - MESSAGE_REGISTER_WORDS) * 8);
+        TRY(copy_to_user(buffer + MESSAGE_REGISTER_WORDS * 8,
+                         &message->words[MESSAGE_REGISTER_WORDS],
+                         (words - MESSAGE_REGISTER_WORDS) * 8));
     }
-    if (status == OK && leases != NULL && TAG_LEASES(message->tag) != 0) {
-        status = copy_to_user(buffer + offsetof(struct message_buffer, leases), leases,
-                              TAG_LEASES(message->tag) * sizeof(struct lease));
+    if (leases != NULL && TAG_LEASES(message->tag) != 0) {
+        TRY(copy_to_user(buffer + offsetof(struct message_buffer, leases), leases,
+                         TAG_LEASES(message->tag) * sizeof(struct lease)));
     }
-    if (status == OK && TAG_HANDLES(message->tag) != 0) {
+    if (TAG_HANDLES(message->tag) != 0) {
         struct handle_slot slots[MESSAGE_HANDLES];
         install_handles(thread->task, message, slots);
-        status = copy_to_user(buffer + offsetof(struct message_buffer, handles), slots,
-                              TAG_HANDLES(message->tag) * sizeof(struct handle_slot));
+        TRY(copy_to_user(buffer + offsetof(struct message_buffer, handles), slots,
+                         TAG_HANDLES(message->tag) * sizeof(struct handle_slot)));
     }
-    return status;
+    return OK;
 }
 
 void thread_resume_work(struct thread *thread) {

@@ -4,73 +4,33 @@
 #include <call.h>
 #include <common/string.h>
 #include <debug.h>
-#include <kmem.h>
 #include <memory.h>
 #include <sched.h>
 #include <task.h>
 
-/* Table of all calls by slot, two levels of pages; freed slots are linked through `free_next`.
- * Slots count from 1; 0 is none. */
-#define SLOTS_PER_PAGE 256u
-#define SLOT_PAGES 512u
+/* All calls, to be found by their slots: numbers that come again only after all others. */
+#define BUCKETS 1024u
+static struct call *buckets[BUCKETS];
 
-struct slot {
-    struct call *call;
-    uint32_t sequence;
-    uint32_t free_next;
-};
-
-static struct slot *slot_pages[SLOT_PAGES];
-static uint32_t slot_page_count;
-static uint32_t slot_free;
-
-static struct slot *slot_at(uint32_t slot) {
-    return &slot_pages[(slot - 1) / SLOTS_PER_PAGE][(slot - 1) % SLOTS_PER_PAGE];
-}
-
-static status_t slot_take(struct call *call) {
-    if (slot_free == 0) {
-        struct slot *page = slot_page_count == SLOT_PAGES
-                                ? NULL
-                                : kmem_alloc(account_root, SLOTS_PER_PAGE * sizeof(*page));
-        if (page == NULL) {
-            return E_QUOTA;
-        }
-        uint32_t first = slot_page_count * SLOTS_PER_PAGE + 1;
-        slot_pages[slot_page_count++] = page;
-        for (uint32_t i = SLOTS_PER_PAGE; i-- > 0;) {
-            page[i].free_next = slot_free;
-            slot_free = first + i;
-        }
+/* The link to the call with this slot; NULL there: none has it. */
+static struct call **place_of(uint32_t slot) {
+    struct call **place = &buckets[slot % BUCKETS];
+    while (*place != NULL && (*place)->slot != slot) {
+        place = &(*place)->next;
     }
-    call->slot = slot_free;
-    struct slot *slot = slot_at(call->slot);
-    slot_free = slot->free_next;
-    slot->call = call;
-    call->sequence = slot->sequence;
-    call_rename(call);
-    return OK;
+    return place;
 }
 
 status_t call_create(struct account *account, struct call **out) {
-    struct call *call = kmem_alloc_raw(account, sizeof(*call));
-    if (call == NULL) {
-        return E_QUOTA;
-    }
-    memset(call, 0, offsetof(struct call, request));
-    memset(call->request.handles, 0, sizeof(call->request.handles));
-    memset(call->reply.handles, 0, sizeof(call->reply.handles));
-    status_t status = slot_take(call);
-    if (status != OK) {
-        kmem_free(account, call, sizeof(*call));
-        return status;
-    }
-    call->object.type = OBJECT_CALL;
-    call->object.size_class = (uint16_t)kmem_class(sizeof(*call));
-    call->object.references = 1;
-    call->object.account = account;
+    static uint32_t last_slot;
+    struct call *call, **place;
+    TRY(object_create(OBJECT_CALL, sizeof(*call), account, &call));
+    do {
+        call->slot = ++last_slot;
+        place = place_of(call->slot);
+    } while (*place != NULL || call->slot == 0);
+    *place = call;
     call->caller_word = account->object.id << 32;
-    object_get(&account->object);
     list_init(&call->link);
     list_init(&call->cancel_link);
     list_init(&call->caller_link);
@@ -85,25 +45,13 @@ void call_destroy(struct object *object) {
     list_remove(&call->caller_link);
     message_drop_handles(&call->request);
     message_drop_handles(&call->reply);
-    if (call->session != NULL) {
-        object_put(&call->session->object);
-    }
-    if (call->page_memory != NULL) {
-        object_put(&call->page_memory->object);
-    }
-    struct slot *slot = slot_at(call->slot);
-    slot->call = NULL;
-    slot->sequence = call->sequence;
-    slot->free_next = slot_free;
-    slot_free = call->slot;
+    object_put(OBJECT_OF(call->session));
+    object_put(OBJECT_OF(call->page_memory));
+    *place_of(call->slot) = call->next;
 }
 
 static struct call *call_at(token_t token) {
-    uint32_t slot = (uint32_t)token;
-    if (slot - 1 >= slot_page_count * SLOTS_PER_PAGE) {
-        return NULL;
-    }
-    struct call *call = slot_at(slot)->call;
+    struct call *call = *place_of((uint32_t)token);
     return call == NULL || call->sequence != token >> 32 ? NULL : call;
 }
 
@@ -114,41 +62,24 @@ struct call *call_find(token_t token, const struct task *server) {
 
 struct call *call_find_outgoing(token_t token, const struct task *caller) {
     struct call *call = call_at(token);
-    return call == NULL || call->caller != caller || list_unlinked(&call->caller_link) ? NULL
-                                                                                       : call;
+    bool known = call != NULL && call->caller == caller && !list_unlinked(&call->caller_link);
+    return known ? call : NULL;
 }
 
-void message_load(struct message *message, const struct arch_context *context) {
+void message_load(struct message *message, struct arch_context *context) {
     message->tag = context->rsi;
-    message->words[0] = context->rdx;
-    message->words[1] = context->r10;
-    message->words[2] = context->r8;
-    message->words[3] = context->r9;
-    message->words[4] = context->r12;
-    message->words[5] = context->r13;
-}
-
-void message_store(const struct message *message, struct arch_context *context) {
-    context->rsi = message->tag;
-    context->rdx = message->words[0];
-    context->r10 = message->words[1];
-    context->r8 = message->words[2];
-    context->r9 = message->words[3];
-    context->r12 = message->words[4];
-    context->r13 = message->words[5];
+    memcpy(message->words, context_words(context), MESSAGE_REGISTER_WORDS * 8);
 }
 
 void message_drop_handles(struct message *message) {
     for (unsigned i = 0; i < MESSAGE_HANDLES; i++) {
         struct object *object = message->handles[i].object;
-        message->handles[i].object = NULL;
-        if (object != NULL) {
-            object_handle_put(object);
-        }
+        message->handles[i].object = NULL; /* first: the put may come back to this message */
+        object_handle_put(object);
     }
 }
 
-static void queue_remove(struct call *call) {
+void call_unqueue(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
     list_remove(&call->link);
     if (list_empty(&endpoint->queues[call->priority])) {
@@ -166,13 +97,11 @@ status_t call_send(struct call *call, struct session *session) {
     }
     object_get(&session->object);
     session->object.handles++; /* a call in progress keeps the session open */
-    if (call->session != NULL) {
-        object_put(&call->session->object);
-    }
+    object_put(OBJECT_OF(call->session));
     call->session = session;
     call->state = CALL_QUEUED;
     call->attempt = 0;
-    call->cancel = call->cancel_seen = call->timed_out = call->fast = false;
+    call->cancel = call->timed_out = call->fast = false;
     list_push_back(&endpoint->queues[call->priority], &call->link);
     endpoint->ready |= 1u << call->priority;
     if (endpoint->server != NULL) {
@@ -184,7 +113,7 @@ status_t call_send(struct call *call, struct session *session) {
 /* The server side is through with the call. */
 static void call_release_server(struct call *call) {
     if (call->state == CALL_QUEUED) {
-        queue_remove(call);
+        call_unqueue(call);
     } else {
         list_remove(&call->link); /* accepted */
         list_remove(&call->cancel_link);
@@ -204,37 +133,29 @@ static void call_release_server(struct call *call) {
 
 static void answer_thread(struct call *call, status_t transport) {
     struct thread *thread = call->thread;
-    struct arch_context *context = &thread->context;
     if (transport == OK && call->timed_out && (status_t)TAG_LABEL(call->reply.tag) == E_CANCELLED) {
         transport = E_TIMEOUT;
     }
     timer_disarm(&call->timer);
     call->thread = NULL;
     call->state = CALL_IDLE;
-    context->rax = (uint64_t)(int64_t)transport;
-    message_store(&call->reply, context);
-    if (TAG_WORDS(call->reply.tag) > MESSAGE_REGISTER_WORDS || TAG_HANDLES(call->reply.tag) != 0) {
-        thread_set_resume(thread, RESUME_ANSWER);
-    }
+    context_set_status(&thread->context, transport);
+    message_deliver(thread, &call->reply, RESUME_ANSWER);
     sched_wake_here(thread);
 }
 
 static void call_finish(struct call *call, status_t transport) {
     call_release_server(call);
-    if (call->thread != NULL) {
-        if (call->kind == CALL_KERNEL) {
-            fault_answered(call->thread, transport);
-        } else {
-            answer_thread(call, transport);
-        }
-        return;
-    }
-    if (call->caller != NULL) {
+    if (call->thread != NULL && call->kind == CALL_KERNEL) {
+        fault_answered(call->thread, transport);
+    } else if (call->thread != NULL) {
+        answer_thread(call, transport);
+    } else if (call->caller != NULL) {
         list_push_back(&call->caller->replies, &call->link);
         actor_wake(call->caller);
-        return;
+    } else {
+        object_put(&call->object);
     }
-    object_put(&call->object);
 }
 
 void call_complete(struct call *call) {
@@ -262,19 +183,11 @@ void call_abandon(struct call *call) {
     call->thread = NULL;
     call->caller = NULL;
     list_remove(&call->caller_link);
-    switch (call->state) {
-    case CALL_QUEUED:
-        call_release_server(call);
+    if (call->state == CALL_IDLE || call->state == CALL_DONE) {
+        list_remove(&call->link); /* of the answers that were not consumed */
         object_put(&call->object);
-        break;
-    case CALL_TAKEN:
-    case CALL_ACCEPTED:
+    } else {
         call_cancel(call, E_CANCELLED);
-        break;
-    default: /* never sent, or answered and not consumed */
-        list_remove(&call->link);
-        object_put(&call->object);
-        break;
     }
 }
 
@@ -285,22 +198,13 @@ void call_requeue(struct call *call) {
     call->server = NULL;
     call->answered = false;
     list_remove(&call->cancel_link);
+    list_push_front(&endpoint->queues[call->priority], &call->link);
+    endpoint->ready |= 1u << call->priority;
     if (call->cancel) { /* nobody has seen it: give it back at once */
         call->cancel = false;
-        list_push_front(&endpoint->queues[call->priority], &call->link);
-        endpoint->ready |= 1u << call->priority;
-        if (call->thread == NULL && call->caller == NULL) {
-            call_release_server(call);
-            object_put(&call->object);
-        } else {
-            call_fail(call, E_CANCELLED);
-        }
-        return;
-    }
-    if (call->fast) {
+        call_fail(call, E_CANCELLED);
+    } else if (call->fast) {
         call->fast = false;
         message_load(&call->request, &call->thread->context);
     }
-    list_push_front(&endpoint->queues[call->priority], &call->link);
-    endpoint->ready |= 1u << call->priority;
 }

@@ -8,19 +8,12 @@
 #include <kmem.h>
 #include <task.h>
 
-static status_t clone_mapping(struct account *account, struct task *child,
-                              const struct mapping *mapping) {
+static status_t clone_mapping(struct task *child, const struct mapping *mapping) {
     struct memory *memory = mapping->memory;
-    object_get(&memory->object);
-    if (memory->kind == MEMORY_ANONYMOUS && memory != clock_memory &&
-        (mapping->prot & PROT_WRITE) != 0) {
-        struct memory *copy;
-        status_t status = memory_clone(account, memory, &copy);
-        object_put(&memory->object);
-        if (status != OK) {
-            return status;
-        }
-        memory = copy;
+    if (memory->kind == MEMORY_ANONYMOUS && (mapping->prot & PROT_WRITE) != 0) {
+        TRY(memory_clone(child->account, memory, &memory));
+    } else {
+        object_get(&memory->object);
     }
     status_t status =
         mapping_create(child, memory, mapping->offset, mapping->address, mapping->length,
@@ -29,25 +22,9 @@ static status_t clone_mapping(struct account *account, struct task *child,
     return status;
 }
 
-/* Same slots, same generations: the child's copies of the numbers stay good. */
-static status_t clone_handles(struct handle_table *from, struct handle_table *to) {
-    for (uint32_t page = 0; page < from->page_count; page++) {
-        status_t status = handle_table_grow(to);
-        if (status != OK) {
-            return status;
-        }
-    }
-    handle_table_copy(from, to);
-    return OK;
-}
-
-static status_t clone_thread(struct thread *parent, struct task *child) {
+static status_t clone_thread(struct task *child, struct thread *parent) {
     struct thread *thread;
-    status_t status =
-        thread_create(child, 0, 0, 0, parent->message_buffer, parent->priority, &thread);
-    if (status != OK) {
-        return status;
-    }
+    TRY(thread_create(child, 0, 0, 0, parent->message_buffer, parent->priority, &thread));
     child->main = thread;
     uint32_t fpu_cpu = thread->context.fpu_cpu;
     thread->context = parent->context;
@@ -68,27 +45,24 @@ static status_t clone_thread(struct thread *parent, struct task *child) {
     return OK;
 }
 
+static status_t clone_content(struct task *child, struct thread *parent) {
+    LIST_FOR_EACH(link, &parent->task->mappings) {
+        const struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
+        if (mapping->address != CLOCK_PAGE_VA) {
+            TRY(clone_mapping(child, mapping));
+        }
+    }
+    TRY(handle_table_clone(&parent->task->handles, &child->handles));
+    return clone_thread(child, parent);
+}
+
 status_t task_clone(struct account *account, struct thread *parent, const char *name,
                     struct task **out) {
     struct task_create parameters = {.priority = parent->task->priority_limit};
     struct task *child;
     memcpy(parameters.name, name, TASK_NAME - 1);
-    status_t status = task_create(&parameters, account, NULL, NULL, &child);
-    if (status != OK) {
-        return status;
-    }
-    LIST_FOR_EACH(link, &parent->task->mappings) {
-        const struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if (status == OK && mapping->address != CLOCK_PAGE_VA) {
-            status = clone_mapping(account, child, mapping);
-        }
-    }
-    if (status == OK) {
-        status = clone_handles(&parent->task->handles, &child->handles);
-    }
-    if (status == OK) {
-        status = clone_thread(parent, child);
-    }
+    TRY(task_create(&parameters, account, NULL, NULL, &child));
+    status_t status = clone_content(child, parent);
     if (status != OK) {
         task_kill(child, status);
         object_put(&child->object);

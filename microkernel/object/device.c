@@ -5,8 +5,6 @@
 #include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/pci.h>
-#include <common/string.h>
-#include <debug.h>
 #include <machine.h>
 
 enum {
@@ -36,6 +34,10 @@ static uint32_t read(const struct device *device, uint32_t offset, unsigned widt
 
 static void write(const struct device *device, uint32_t offset, unsigned width, uint32_t value) {
     pci_config_write(device->address, offset, width, value);
+}
+
+static void command_change(const struct device *device, uint32_t clear, uint32_t set) {
+    write(device, PCI_COMMAND, 2, (read(device, PCI_COMMAND, 2) & ~clear) | set);
 }
 
 static void find_capabilities(struct device *device) {
@@ -71,10 +73,7 @@ status_t device_create(struct account *account, uint32_t address, struct device 
         }
     }
     struct device *device;
-    status_t status = object_create(OBJECT_DEVICE, sizeof(*device), account, &device);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_DEVICE, sizeof(*device), account, &device));
     device->address = address;
     list_push_back(&device_all, &device->all_link);
     find_capabilities(device);
@@ -86,9 +85,10 @@ static bool within(uint32_t offset, uint32_t start, uint32_t length) {
     return start != 0 && offset >= start && offset < start + length;
 }
 
-status_t device_config(struct device *device, uint32_t offset, uint32_t width, bool store,
+status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool store,
                        uint32_t *value) {
-    if ((width != 1 && width != 2 && width != 4) || offset % width != 0 || offset >= 256) {
+    uint32_t offset = (uint32_t)at, width = (uint32_t)bytes;
+    if ((bytes != 1 && bytes != 2 && bytes != 4) || at % bytes != 0 || at >= 256) {
         return E_RANGE;
     }
     if (!store) {
@@ -112,7 +112,7 @@ static status_t bar_describe(const struct device *device, uint32_t bar, uint64_t
     bool wide = !*io && (low & 6) == 4;
     uint32_t high = wide ? read(device, offset + 4, 4) : 0;
     uint32_t command = read(device, PCI_COMMAND, 2);
-    write(device, PCI_COMMAND, 2, command & ~(uint32_t)(COMMAND_IO | COMMAND_MEMORY));
+    command_change(device, COMMAND_IO | COMMAND_MEMORY, 0);
     write(device, offset, 4, ~0u);
     uint64_t mask = read(device, offset, 4);
     write(device, offset, 4, low);
@@ -137,37 +137,27 @@ status_t device_bar(struct device *device, uint32_t bar, struct account *account
                     struct object **out, uint64_t *size) {
     uint64_t base;
     bool io;
-    if (bar > 5) {
-        return E_INVALID;
-    }
-    status_t status = bar_describe(device, bar, &base, size, &io);
-    if (status != OK) {
-        return status;
-    }
-    uint32_t command = read(device, PCI_COMMAND, 2);
-    write(device, PCI_COMMAND, 2, command | (io ? COMMAND_IO : COMMAND_MEMORY));
+    TRY(bar_describe(device, bar, &base, size, &io));
+    command_change(device, 0, io ? COMMAND_IO : COMMAND_MEMORY);
     if (io) {
         struct ioport *ioport;
-        status = ioport_create(account, (uint32_t)base, (uint32_t)*size, &ioport);
-        *out = status == OK ? &ioport->object : NULL;
-        return status;
+        TRY(ioport_create(account, (uint32_t)base, (uint32_t)*size, &ioport));
+        *out = &ioport->object;
+        return OK;
     }
     struct memory *memory;
     uint64_t pages = (*size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
     if (base % PAGE_SIZE != 0) {
         return E_UNSUPPORTED; /* shares its page with another device */
     }
-    status = memory_create_physical(account, base, pages, MEMORY_DEVICE, &memory);
-    if (status != OK) {
-        return status;
-    }
+    TRY(memory_create_physical(account, base, pages, MEMORY_DEVICE, &memory));
     object_get(&device->object);
     memory->keep = &device->object;
     *out = &memory->object;
     return OK;
 }
 
-static void program_msi(const struct device *device, uint64_t address, uint32_t data) {
+static status_t program_msi(const struct device *device, uint64_t address, uint32_t data) {
     uint32_t at = device->msi_offset;
     uint32_t control = read(device, at + 2, 2);
     write(device, at + 4, 4, (uint32_t)address);
@@ -178,6 +168,7 @@ static void program_msi(const struct device *device, uint64_t address, uint32_t 
         write(device, at + 8, 2, data);
     }
     write(device, at + 2, 2, (control & ~0x70u) | MSI_ENABLE);
+    return OK;
 }
 
 static status_t program_msix(struct device *device, uint32_t index, uint64_t address,
@@ -190,11 +181,10 @@ static status_t program_msix(struct device *device, uint32_t index, uint64_t add
     if (index > (control & 0x7ff)) {
         return E_RANGE;
     }
-    status_t status = bar_describe(device, table & 7, &base, &size, &io);
-    if (status != OK || io) {
+    if (bar_describe(device, table & 7, &base, &size, &io) != OK || io) {
         return E_NOT_FOUND;
     }
-    write(device, PCI_COMMAND, 2, read(device, PCI_COMMAND, 2) | COMMAND_MEMORY);
+    command_change(device, 0, COMMAND_MEMORY);
     if (device->msix_table == NULL) {
         device->msix_table = arch_map_device(base + (table & ~7u), ((control & 0x7ff) + 1) * 16ull);
     }
@@ -212,31 +202,24 @@ static status_t program_msix(struct device *device, uint32_t index, uint64_t add
 
 status_t device_irq(struct device *device, uint32_t index, struct account *account, uint32_t gsi,
                     uint32_t flags, struct irq **out, uint32_t *kind) {
-    uint64_t address;
-    uint32_t data;
     struct irq *irq;
-    status_t status;
-    if (device->msix_offset == 0 && device->msi_offset == 0) {
-        *kind = 0;
-        status = index != 0 ? E_RANGE : irq_create(account, gsi, flags << 1 & 6, &irq);
-    } else {
-        *kind = device->msix_offset != 0 ? 2 : 1;
-        status =
-            index != 0 && *kind == 1 ? E_RANGE : irq_create_message(account, &irq, &address, &data);
-        if (status == OK && *kind == 2) {
-            status = program_msix(device, index, address, data);
-            if (status != OK) {
-                object_put(&irq->object);
-            }
-        } else if (status == OK) {
-            program_msi(device, address, data);
-        }
-        if (status == OK) {
-            write(device, PCI_COMMAND, 2, read(device, PCI_COMMAND, 2) | COMMAND_NO_INTX);
-        }
+    *kind = device->msix_offset != 0 ? 2 : device->msi_offset != 0 ? 1 : 0;
+    if (index != 0 && *kind != 2) {
+        return E_RANGE;
     }
-    if (status != OK) {
-        return status;
+    if (*kind == 0) {
+        TRY(irq_create(account, gsi, flags << 1 & 6, &irq));
+    } else {
+        uint64_t address;
+        uint32_t data;
+        TRY(irq_create_message(account, &irq, &address, &data));
+        status_t status = *kind == 1 ? program_msi(device, address, data)
+                                     : program_msix(device, index, address, data);
+        if (status != OK) {
+            object_put(&irq->object);
+            return status;
+        }
+        command_change(device, 0, COMMAND_NO_INTX);
     }
     object_get(&device->object);
     irq->device = device;
@@ -250,18 +233,12 @@ status_t device_dma(struct device *device, uint64_t size, struct account *accoun
         return E_RANGE;
     }
     size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    status_t status = account_charge(account, size);
-    if (status != OK) {
-        return status;
-    }
+    TRY(account_charge(account, size));
     phys_t base = frame_alloc_run(size / PAGE_SIZE);
-    if (base == 0) {
-        account_release(account, size);
-        return E_QUOTA;
-    }
-    status = memory_create_physical(account, base, size, MEMORY_DMA, out);
+    status_t status =
+        base == 0 ? E_QUOTA : memory_create_physical(account, base, size, MEMORY_DMA, out);
     if (status != OK) {
-        for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+        for (uint64_t at = 0; base != 0 && at < size; at += PAGE_SIZE) {
             frame_free(base + at);
         }
         account_release(account, size);
@@ -273,9 +250,7 @@ status_t device_dma(struct device *device, uint64_t size, struct account *accoun
 }
 
 void device_enable(struct device *device, bool on) {
-    uint32_t command = read(device, PCI_COMMAND, 2);
-    command = on ? command | COMMAND_MASTER : command & ~(uint32_t)COMMAND_MASTER;
-    write(device, PCI_COMMAND, 2, command);
+    command_change(device, COMMAND_MASTER, on ? COMMAND_MASTER : 0);
     (void)read(device, PCI_COMMAND, 2); /* the write has reached the device */
 }
 

@@ -2,15 +2,11 @@
  * Endpoints and sessions.
  */
 #include <call.h>
-#include <debug.h>
 #include <task.h>
 
 status_t endpoint_create(struct account *account, struct endpoint **out) {
     struct endpoint *endpoint;
-    status_t status = object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_ENDPOINT, sizeof(*endpoint), account, &endpoint));
     for (unsigned i = 0; i < PRIORITIES; i++) {
         list_init(&endpoint->queues[i]);
     }
@@ -75,19 +71,10 @@ void endpoint_unbind(struct endpoint *endpoint) {
     object_put(&endpoint->object);
 }
 
-void endpoint_destroy(struct object *object) {
-    struct endpoint *endpoint = (struct endpoint *)object;
-    ASSERT(endpoint->server == NULL && endpoint->ready == 0 && list_empty(&endpoint->cancels));
-    ASSERT(list_empty(&endpoint->closed)); /* a session in it refers to the endpoint */
-}
-
 status_t session_create(struct account *account, struct endpoint *endpoint, uint64_t badge,
                         struct session **out) {
     struct session *session;
-    status_t status = object_create(OBJECT_SESSION, sizeof(*session), account, &session);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_SESSION, sizeof(*session), account, &session));
     session->endpoint = endpoint;
     object_get(&endpoint->object);
     session->badge = badge;

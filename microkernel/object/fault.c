@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * Faults and exits become calls to the task's supervisor. The kernel itself is init's supervisor.
+ * Faults and exits become calls to the task's supervisor, touches of absent pages of paged memory
+ * calls to its pager: in the name of the thread, which waits. The kernel itself is init's
+ * supervisor.
  */
 #include <arch/hooks.h>
 #include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <foreign.h>
 #include <sched.h>
 #include <task.h>
 
+/* The general registers of a fault message are those of a context, in the same order. */
+#define REGISTERS offsetof(struct arch_context, fs_base)
+_Static_assert(REGISTERS ==
+                   offsetof(struct fault_message, event) - offsetof(struct fault_message, rax),
+               "same registers");
+
 static void describe(const struct thread *thread, struct fault_message *out, uint64_t vector,
                      uint64_t error, uint64_t address) {
-    const struct arch_context *c = &thread->context;
     const struct task *task = thread->task;
     const struct turn *turn = &task->turn;
     *out = (struct fault_message){
@@ -20,27 +26,10 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
         .vector = vector,
         .error = error,
         .address = address,
-        .rip = c->rip,
-        .rsp = c->rsp,
-        .rflags = c->rflags,
-        .rax = c->rax,
-        .rbx = c->rbx,
-        .rcx = c->rcx,
-        .rdx = c->rdx,
-        .rsi = c->rsi,
-        .rdi = c->rdi,
-        .rbp = c->rbp,
-        .r8 = c->r8,
-        .r9 = c->r9,
-        .r10 = c->r10,
-        .r11 = c->r11,
-        .r12 = c->r12,
-        .r13 = c->r13,
-        .r14 = c->r14,
-        .r15 = c->r15,
         .event = turn->kind,
         .incarnation = task->incarnation,
     };
+    memcpy(&out->rax, &thread->context, REGISTERS);
     if (turn->kind == EVENT_NOTIFY) {
         out->badge = turn->bits;
     } else if (turn->kind == EVENT_CLOSED) {
@@ -66,52 +55,32 @@ static void restart_init(struct thread *thread) {
     if (streak > 8) {
         panic("init faults at every start");
     }
-    task_reset(task, NULL,
-               streak >= 6   ? RESET_COLD | RESET_DROP
-               : streak >= 3 ? RESET_POISON | RESET_DROP
-                             : 0,
-               NULL);
+    static const uint32_t ladder[] = {0, RESET_POISON | RESET_DROP, RESET_COLD | RESET_DROP};
+    task_reset(task, NULL, ladder[streak / 3], NULL);
 }
 
-status_t fault_slot(struct thread *thread, struct call **out) {
-    if (thread->call == NULL) {
-        status_t status = call_create(thread->task->account, &thread->call);
-        if (status != OK) {
-            return status;
-        }
-    }
-    ASSERT(thread->call->thread == NULL);
-    *out = thread->call;
-    return OK;
-}
-
-status_t fault_call(struct thread *thread, struct session *session, uint64_t tag) {
-    struct call *call = thread->call;
-    call_rename(call);
-    call->request.tag = tag;
-    call->priority = thread->effective;
-    call->kind = CALL_KERNEL;
-    call->thread = thread;
-    call->caller = thread->task;
-    status_t status = call_send(call, session);
-    if (status != OK) {
-        call->thread = NULL;
-        call->kind = CALL_PLAIN;
-    }
-    return status;
-}
-
-static status_t send(struct thread *thread, uint32_t label, const struct fault_message *message) {
-    struct call *call;
-    if (thread->task->supervisor == NULL) {
+/* Sends `count` words of the kernel in the name of the thread, which is stopped until they are
+ * answered. */
+static status_t fault_call(struct thread *thread, struct session *session, uint32_t label,
+                           const void *words, uint32_t count) {
+    if (session == NULL) {
         return E_NOT_FOUND;
     }
-    status_t status = fault_slot(thread, &call);
-    if (status != OK) {
-        return status;
+    if (thread->call == NULL) {
+        TRY(call_create(thread->task->account, &thread->call));
     }
-    memcpy(call->request.words, message, sizeof(*message));
-    return fault_call(thread, thread->task->supervisor, TAG(label, sizeof(*message) / 8, 0, 0));
+    struct call *call = thread->call;
+    ASSERT(call->thread == NULL);
+    call_rename(call);
+    call->request.tag = TAG(label, count, 0, 0);
+    memcpy(call->request.words, words, count * sizeof(uint64_t));
+    call->priority = thread->effective;
+    call->caller = thread->task;
+    TRY(call_send(call, session));
+    call->kind = CALL_KERNEL;
+    call->thread = thread;
+    sched_stop(thread, THREAD_FAULTED);
+    return OK;
 }
 
 void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t error,
@@ -119,7 +88,6 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
     struct task *task = thread->task;
     struct fault_message message;
     describe(thread, &message, vector, error, address);
-    sched_stop(thread, THREAD_FAULTED);
     if (label == FAULT_LABEL_EXIT) {
         kernel_log("%s: exited with code %ld", task->name, (long)error);
     } else {
@@ -130,7 +98,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
     }
     if (task == task_init) {
         restart_init(thread);
-    } else if (send(thread, label, &message) != OK) {
+    } else if (fault_call(thread, task->supervisor, label, &message, sizeof(message) / 8) != OK) {
         task_kill(task, label == FAULT_LABEL_EXIT ? (int32_t)error : -(int32_t)vector);
     }
 }
@@ -160,6 +128,34 @@ void fault_answered(struct thread *thread, status_t transport) {
         context_keep_all(&thread->context);
         sched_wake(thread);
     }
+}
+
+/* ---- paged memory ---------------------------------------------------------------------------- */
+
+/* Asks the pager for the page at `address`. E_FAULT: there is none; E_QUOTA, E_CLOSED. */
+static status_t pager_request(struct thread *thread, uint64_t address, bool write) {
+    const struct mapping *mapping = mapping_find(thread->task, address);
+    struct memory *memory = mapping->memory;
+    uint64_t offset = (mapping->offset + (address - mapping->address)) & ~(PAGE_SIZE - 1);
+    struct page_message message = {memory->object.id, offset, write};
+    TRY(fault_call(thread, memory->pager, FAULT_LABEL_PAGE, &message, sizeof(message) / 8));
+    thread->call->page_memory = memory;
+    thread->call->page_index = offset / PAGE_SIZE;
+    object_get(&memory->object);
+    return OK;
+}
+
+void pager_supply(struct call *call, struct memory *source, uint64_t index) {
+    struct memory *memory = call->page_memory;
+    if (memory_page_peek(memory, call->page_index) == 0) {
+        phys_t frame = frame_alloc();
+        memcpy(phys_to_virt(frame), frame_bytes(memory_page_peek(source, index)), PAGE_SIZE);
+        memory_page_set(memory, call->page_index, frame); /* MEMORY_SUPPLY made the table */
+    } else { /* two threads touched it; the first answer counts */
+        account_release(memory->object.account, PAGE_SIZE);
+    }
+    call->reply.tag = TAG(FAULT_RESUME, 0, 0, 0);
+    call_complete(call);
 }
 
 /* ---- hooks of the architecture -------------------------------------------------------------- */

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Upcalls. `foreign_active` says that the thread is inside its upcall handler; a foreign system
- * call or fault there is the handler's own and goes to the supervisor.
+ * Foreign threads: system calls, faults and interrupts of program code re-enter ring 3 at the
+ * thread's upcall entry, with the program's registers in its upcall page. `foreign_active` says
+ * that the thread is inside its upcall handler; a foreign system call or fault there is the
+ * handler's own and goes to the supervisor.
  */
 #include <arch/hooks.h>
 #include <arch/user_copy.h>
-#include <foreign.h>
+#include <common/string.h>
 #include <sched.h>
+
+/* The registers of an upcall page are those of a context, in the same order. */
+#define REGISTERS offsetof(struct upcall_page, reason)
+_Static_assert(REGISTERS == offsetof(struct arch_context, fpu), "same registers");
 
 static bool upcall(struct thread *thread, struct upcall_page *page) {
     struct arch_context *c = &thread->context;
-    page->rax = c->rax, page->rbx = c->rbx, page->rcx = c->rcx, page->rdx = c->rdx;
-    page->rsi = c->rsi, page->rdi = c->rdi, page->rbp = c->rbp, page->rsp = c->rsp;
-    page->r8 = c->r8, page->r9 = c->r9, page->r10 = c->r10, page->r11 = c->r11;
-    page->r12 = c->r12, page->r13 = c->r13, page->r14 = c->r14, page->r15 = c->r15;
-    page->rip = c->rip, page->rflags = c->rflags;
-    page->fs_base = c->fs_base, page->gs_base = c->gs_base;
+    memcpy(page, c, REGISTERS);
     if (copy_to_user(thread->upcall_page, page, sizeof(*page)) != OK) {
         return false;
     }
@@ -56,17 +57,9 @@ status_t foreign_return(struct thread *thread) {
     if (!thread->foreign_active) {
         return E_STATE;
     }
-    status_t status = copy_from_user(&page, thread->upcall_page, sizeof(page));
-    if (status == OK) {
-        status = context_set_bases(c, page.fs_base, page.gs_base);
-    }
-    if (status != OK) {
-        return status;
-    }
-    c->rax = page.rax, c->rbx = page.rbx, c->rcx = page.rcx, c->rdx = page.rdx;
-    c->rsi = page.rsi, c->rdi = page.rdi, c->rbp = page.rbp, c->rsp = page.rsp;
-    c->r8 = page.r8, c->r9 = page.r9, c->r10 = page.r10, c->r11 = page.r11;
-    c->r12 = page.r12, c->r13 = page.r13, c->r14 = page.r14, c->r15 = page.r15;
+    TRY(copy_from_user(&page, thread->upcall_page, sizeof(page)));
+    TRY(context_set_bases(c, page.fs_base, page.gs_base));
+    memcpy(c, &page, REGISTERS);
     context_set_ip(c, page.rip);
     context_set_flags(c, page.rflags);
     context_keep_all(c);

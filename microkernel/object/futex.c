@@ -4,7 +4,6 @@
 #include <arch/timer.h>
 #include <arch/user_copy.h>
 #include <debug.h>
-#include <futex.h>
 #include <sched.h>
 
 #define BUCKETS 64u
@@ -34,13 +33,8 @@ status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected, 
     struct object *memory;
     uint64_t offset;
     uint32_t value;
-    status_t status = key_of(thread->task, address, &memory, &offset);
-    if (status == OK) {
-        status = user_read_u32(address, &value);
-    }
-    if (status != OK) {
-        return status;
-    }
+    TRY(key_of(thread->task, address, &memory, &offset));
+    TRY(user_read_u32(address, &value));
     if (value != expected) {
         return E_WOULD_BLOCK;
     }
@@ -59,20 +53,15 @@ status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected, 
 }
 
 void futex_forget(struct thread *thread) {
-    if (thread->futex_memory != NULL) {
-        list_remove(&thread->futex_link);
-        object_put(thread->futex_memory);
-        thread->futex_memory = NULL;
-    }
+    list_remove(&thread->futex_link);
+    object_put(thread->futex_memory);
+    thread->futex_memory = NULL;
 }
 
 int64_t futex_wake(struct task *task, uint64_t address, uint32_t count) {
     struct object *memory;
     uint64_t offset;
-    status_t status = key_of(task, address, &memory, &offset);
-    if (status != OK) {
-        return status;
-    }
+    TRY(key_of(task, address, &memory, &offset));
     int64_t woken = 0;
     LIST_FOR_EACH_SAFE(link, bucket_of(memory, offset)) {
         struct thread *thread = LIST_ENTRY(link, struct thread, futex_link);

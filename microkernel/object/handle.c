@@ -19,7 +19,7 @@ static struct handle_entry *entry_at(const struct handle_table *table, uint32_t 
     return &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
 }
 
-status_t handle_table_grow(struct handle_table *table) {
+static status_t table_grow(struct handle_table *table) {
     if (table->page_count == HANDLE_PAGES) {
         return E_NO_HANDLES;
     }
@@ -41,10 +41,7 @@ status_t handle_table_grow(struct handle_table *table) {
 status_t handle_install(struct handle_table *table, struct object *object, uint32_t rights,
                         uint32_t flags, handle_t *out) {
     if (table->free_head == FREE_END) {
-        status_t status = handle_table_grow(table);
-        if (status != OK) {
-            return status;
-        }
+        TRY(table_grow(table));
     }
     uint32_t slot = table->free_head;
     struct handle_entry *entry = entry_at(table, slot);
@@ -71,6 +68,15 @@ struct handle_entry *handle_entry_find(struct handle_table *table, handle_t hand
     return entry;
 }
 
+struct handle_entry *handle_entry_clear(struct handle_table *table, handle_t handle,
+                                        uint32_t flags) {
+    struct handle_entry *entry = handle_entry_find(table, handle);
+    if (entry != NULL) {
+        entry->flags &= ~flags & 0xf;
+    }
+    return entry;
+}
+
 static void entry_free(struct handle_table *table, uint32_t slot) {
     struct handle_entry *entry = entry_at(table, slot);
     struct object *object = entry->object;
@@ -84,25 +90,26 @@ static void entry_free(struct handle_table *table, uint32_t slot) {
 }
 
 void handle_remove(struct handle_table *table, handle_t handle) {
-    ASSERT(handle_entry_find(table, handle) != NULL);
-    entry_free(table, handle & 0xffff);
-}
-
-void handle_table_trim(struct handle_table *table, uint32_t keep_flag) {
-    for (uint32_t slot = 0; slot < table->page_count * HANDLE_PAGE_ENTRIES; slot++) {
-        struct handle_entry *entry = entry_at(table, slot);
-        if (entry->object != NULL && (entry->flags & keep_flag) == 0) {
-            entry_free(table, slot);
-        }
+    if (handle_entry_find(table, handle) != NULL) {
+        entry_free(table, handle & 0xffff);
     }
 }
 
-void handle_table_visit(struct handle_table *table,
-                        void (*visit)(struct handle_entry *entry, void *context), void *context) {
-    for (uint32_t slot = 0; slot < table->page_count * HANDLE_PAGE_ENTRIES; slot++) {
-        struct handle_entry *entry = entry_at(table, slot);
+struct handle_entry *handle_table_next(struct handle_table *table, uint32_t *slot) {
+    while (*slot < table->page_count * HANDLE_PAGE_ENTRIES) {
+        struct handle_entry *entry = entry_at(table, (*slot)++);
         if (entry->object != NULL) {
-            visit(entry, context);
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void handle_table_trim(struct handle_table *table, uint32_t keep_flag) {
+    const struct handle_entry *entry;
+    for (uint32_t slot = 0; (entry = handle_table_next(table, &slot)) != NULL;) {
+        if ((entry->flags & keep_flag) == 0) {
+            entry_free(table, slot - 1);
         }
     }
 }
@@ -135,8 +142,11 @@ status_t handle_lookup(struct handle_table *table, handle_t handle, enum object_
     return OK;
 }
 
-void handle_table_copy(const struct handle_table *from, struct handle_table *to) {
-    ASSERT(from->page_count == to->page_count && to->used == 0);
+status_t handle_table_clone(const struct handle_table *from, struct handle_table *to) {
+    ASSERT(to->page_count == 0);
+    while (to->page_count < from->page_count) {
+        TRY(table_grow(to));
+    }
     for (uint32_t slot = 0; slot < from->page_count * HANDLE_PAGE_ENTRIES; slot++) {
         struct handle_entry *entry = entry_at(to, slot);
         *entry = *entry_at(from, slot);
@@ -146,4 +156,5 @@ void handle_table_copy(const struct handle_table *from, struct handle_table *to)
     }
     to->free_head = from->free_head;
     to->used = from->used;
+    return OK;
 }

@@ -1,103 +1,167 @@
 /* SPDX-License-Identifier: MIT
- * Program images: kept content, loading into a task, restoring a task from it.
+ * Program images: read from static ELF64 files (System V gABI 4.1, chapters 4 and 5), which are
+ * never trusted; loading into tasks.
  */
 #include <common/string.h>
 #include <debug.h>
-#include <elf.h>
 #include <image.h>
 #include <task.h>
 
-struct reader {
-    struct memory *file;
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 
-static status_t read_file(void *context, uint64_t offset, void *to, uint64_t length) {
-    return memory_copy_out(((struct reader *)context)->file, offset, to, length);
+struct elf_program_header {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+struct elf_note {
+    uint32_t name_size, content_size, type;
+    char name[8];
+    struct image_note content;
+} __attribute__((packed));
+
+enum { ET_EXEC = 2, EM_X86_64 = 62, PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3, PT_NOTE = 4 };
+enum { PF_X = 1, PF_W = 2, PF_R = 4 };
+
+/* The file while it is read; `size` may be less than the memory's. */
+struct file {
+    struct memory *memory;
+    uint64_t size;
+};
+
+static bool in_file(const struct file *file, uint64_t offset, uint64_t length) {
+    return offset <= file->size && length <= file->size - offset;
 }
 
 /* FNV-1a over 64-bit words: detects damage, not malice. */
-static uint64_t checksum_page(uint64_t hash, const uint64_t *words) {
-    for (unsigned i = 0; i < PAGE_SIZE / 8; i++) {
-        hash = (hash ^ words[i]) * 0x100000001b3ull;
-    }
-    return hash;
-}
-
 static uint64_t checksum(struct memory *content) {
     uint64_t hash = 0xcbf29ce484222325ull;
     for (uint64_t page = 0; page < content->size / PAGE_SIZE; page++) {
-        phys_t frame = memory_page_peek(content, page);
-        if (frame != 0) {
-            hash = checksum_page(hash, phys_to_virt(frame));
+        const uint64_t *words = phys_to_virt(memory_page_peek(content, page));
+        for (unsigned i = 0; i < PAGE_SIZE / 8; i++) {
+            hash = (hash ^ words[i]) * 0x100000001b3ull;
         }
     }
     return hash;
 }
 
-static status_t copy_segment(struct memory *file, const struct elf_segment *from,
-                             struct account *account, struct segment *to) {
-    uint64_t lead = from->address % PAGE_SIZE;
-    to->address = from->address - lead;
-    to->memory_size = (lead + from->memory_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    to->file_size = from->file_size == 0 ? 0 : lead + from->file_size;
-    to->prot = from->prot;
-    to->arena = from->address >= ARENA_VA && from->address < ARENA_VA_END;
-    if (to->file_size == 0) {
-        return OK;
+/* The bytes of the file in memory of the image's own, every page of it present. */
+static status_t copy_content(struct image *image, struct segment *segment, const struct file *file,
+                             const struct elf_program_header *ph) {
+    uint64_t lead = ph->vaddr % PAGE_SIZE;
+    TRY(memory_create(image->object.account, lead + ph->filesz, MEMORY_ANONYMOUS,
+                      &segment->content));
+    for (uint64_t done = 0, step; done < ph->filesz; done += step) {
+        char *bytes;
+        step = page_step(lead + done, ph->filesz - done);
+        TRY(memory_bytes(segment->content, lead + done, true, &bytes));
+        TRY(memory_copy_out(file->memory, ph->offset + done, bytes, step));
     }
-    status_t status = memory_create(account, to->file_size, MEMORY_ANONYMOUS, &to->content);
-    for (uint64_t done = 0; status == OK && done < from->file_size;) {
-        uint64_t at = lead + done;
-        uint64_t step = PAGE_SIZE - at % PAGE_SIZE;
-        step = step < from->file_size - done ? step : from->file_size - done;
-        phys_t frame;
-        status = memory_page(to->content, at / PAGE_SIZE, true, &frame);
-        if (status == OK) {
-            status = memory_copy_out(file, from->file_offset + done,
-                                     (char *)phys_to_virt(frame) + at % PAGE_SIZE, step);
-        }
-        done += step;
-    }
-    if (status == OK) {
-        to->checksum = checksum(to->content);
-    }
-    return status;
+    segment->checksum = checksum(segment->content);
+    return OK;
 }
 
-status_t image_create(struct account *account, struct memory *file, uint64_t length,
-                      struct image **out) {
-    struct elf_file elf;
-    struct reader reader = {file};
-    if (length > file->size) {
-        return E_RANGE;
+static status_t add_segment(struct image *image, const struct file *file,
+                            const struct elf_program_header *ph) {
+    if (ph->memsz == 0) {
+        return OK;
     }
-    status_t status = elf_parse(read_file, &reader, length, &elf);
-    if (status != OK) {
-        return status;
+    if (image->segment_count == IMAGE_SEGMENTS || ph->filesz > ph->memsz ||
+        !in_file(file, ph->offset, ph->filesz) || ph->vaddr < USER_LOWEST ||
+        ph->vaddr >= STARTUP_VA || ph->memsz > STARTUP_VA - ph->vaddr ||
+        (ph->flags & (PF_W | PF_X)) == (PF_W | PF_X)) {
+        return E_FORMAT;
     }
-    struct image *image;
-    status = object_create(OBJECT_IMAGE, sizeof(*image), account, &image);
-    if (status != OK) {
-        return status;
-    }
-    for (uint32_t i = 0; i < elf.segment_count && status == OK; i++) {
-        struct segment *segment = &image->segments[image->segment_count++];
-        status = copy_segment(file, &elf.segments[i], account, segment);
-        if (segment->arena) {
-            image->info.arena_minimum = segment->address + segment->memory_size - ARENA_VA;
-        } else {
-            image->info.memory += segment->memory_size;
+    uint64_t start = ph->vaddr & ~(PAGE_SIZE - 1);
+    uint64_t end = (ph->vaddr + ph->memsz + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    for (uint32_t i = 0; i < image->segment_count; i++) {
+        const struct segment *other = &image->segments[i];
+        if (start < other->address + other->memory_size && other->address < end) {
+            return E_FORMAT;
         }
     }
+    struct segment *segment = &image->segments[image->segment_count++];
+    segment->address = start;
+    segment->memory_size = end - start;
+    segment->prot = PROT_READ | ((ph->flags & PF_W) != 0 ? PROT_WRITE : 0) |
+                    ((ph->flags & PF_X) != 0 ? PROT_EXEC : 0);
+    segment->arena = start >= ARENA_VA && start < ARENA_VA_END;
+    if (segment->arena) {
+        image->info.arena_minimum = end - ARENA_VA;
+    } else {
+        image->info.memory += segment->memory_size;
+    }
+    return ph->filesz == 0 ? OK : copy_content(image, segment, file, ph);
+}
+
+/* Our note, if the segment begins with it; others are none of our business. */
+static status_t read_note(struct image *image, const struct file *file,
+                          const struct elf_program_header *ph) {
+    struct elf_note note;
+    if (ph->filesz < sizeof(note) || !in_file(file, ph->offset, sizeof(note))) {
+        return OK;
+    }
+    TRY(memory_copy_out(file->memory, ph->offset, &note, sizeof(note)));
+    if (note.type == 1 && note.name_size == sizeof(note.name) &&
+        note.content_size == sizeof(note.content) && memcmp(note.name, "Axolotl", 8) == 0) {
+        image->info.layout = note.content.layout;
+        image->info.version = note.content.version;
+        memcpy(image->info.name, note.content.name, IMAGE_NAME - 1);
+    }
+    return OK;
+}
+
+static status_t read_file(struct image *image, const struct file *file) {
+    static const uint8_t ident[7] = {0x7f, 'E', 'L', 'F', 2 /* 64 bit */, 1 /* little */, 1};
+    struct elf_header header;
+    struct elf_program_header ph;
+    if (!in_file(file, 0, sizeof(header))) {
+        return E_FORMAT;
+    }
+    TRY(memory_copy_out(file->memory, 0, &header, sizeof(header)));
+    if (memcmp(header.ident, ident, sizeof(ident)) != 0 || header.type != ET_EXEC ||
+        header.machine != EM_X86_64 || header.phentsize != sizeof(ph) || header.phnum > 32 ||
+        !in_file(file, header.phoff, header.phnum * sizeof(ph))) {
+        return E_FORMAT;
+    }
+    image->info.entry = header.entry;
+    image->info.memory = STACK_SIZE;
+    bool entry_good = false;
+    for (uint32_t i = 0; i < header.phnum; i++) {
+        TRY(memory_copy_out(file->memory, header.phoff + i * sizeof(ph), &ph, sizeof(ph)));
+        if (ph.type == PT_DYNAMIC || ph.type == PT_INTERP) {
+            return E_FORMAT;
+        }
+        if (ph.type == PT_NOTE) {
+            TRY(read_note(image, file, &ph));
+        } else if (ph.type == PT_LOAD) {
+            TRY(add_segment(image, file, &ph));
+            entry_good |= (ph.flags & PF_X) != 0 && header.entry - ph.vaddr < ph.filesz;
+        }
+    }
+    return entry_good ? OK : E_FORMAT;
+}
+
+status_t image_create(struct account *account, struct memory *memory, uint64_t length,
+                      struct image **out) {
+    struct file file = {memory, length};
+    struct image *image;
+    if (length > memory->size) {
+        return E_RANGE;
+    }
+    TRY(object_create(OBJECT_IMAGE, sizeof(*image), account, &image));
+    status_t status = read_file(image, &file);
     if (status != OK) {
         object_put(&image->object);
         return status;
     }
-    image->info.entry = elf.entry;
-    image->info.layout = elf.note.layout;
-    image->info.version = elf.note.version;
-    image->info.memory += STACK_SIZE;
-    memcpy(image->info.name, elf.note.name, IMAGE_NAME);
     *out = image;
     return OK;
 }
@@ -105,108 +169,58 @@ status_t image_create(struct account *account, struct memory *file, uint64_t len
 void image_destroy(struct object *object) {
     struct image *image = (struct image *)object;
     for (uint32_t i = 0; i < image->segment_count; i++) {
-        if (image->segments[i].content != NULL) {
-            object_put(&image->segments[i].content->object);
-        }
+        object_put(OBJECT_OF(image->segments[i].content));
     }
 }
 
-/* Content, then zeroes, over every page of the task's copy. */
-static status_t fill(const struct segment *segment, struct memory *copy) {
-    if (segment->content != NULL && checksum(segment->content) != segment->checksum) {
+/* The content, checked, to `offset` of a memory, in an arena also to the committed image. */
+static status_t copy_out(const struct segment *segment, struct memory *to, uint64_t offset) {
+    struct memory *content = segment->content;
+    if (content != NULL && checksum(content) != segment->checksum) {
         return E_CHECKSUM;
     }
-    for (uint64_t page = 0; page < copy->size / PAGE_SIZE; page++) {
-        phys_t frame;
-        phys_t from = segment->content != NULL && page < segment->content->size / PAGE_SIZE
-                          ? memory_page_peek(segment->content, page)
-                          : 0;
-        status_t status = memory_page(copy, page, true, &frame);
-        if (status != OK) {
-            return status;
-        }
-        if (from != 0) {
-            memcpy(phys_to_virt(frame), phys_to_virt(from), PAGE_SIZE);
-        } else {
-            memset(phys_to_virt(frame), 0, PAGE_SIZE);
-        }
+    for (uint64_t at = 0; content != NULL && at < content->size; at += PAGE_SIZE) {
+        const void *page = phys_to_virt(memory_page_peek(content, at / PAGE_SIZE));
+        TRY(to->arena != NULL ? arena_load(to->arena, offset + at, page, PAGE_SIZE)
+                              : memory_copy_in(to, offset + at, page, PAGE_SIZE));
     }
     return OK;
 }
 
-static status_t add_memory(struct task *task, uint64_t address, uint64_t size, uint32_t prot,
-                           const struct segment *segment) {
+static status_t add_memory(struct task *task, const struct segment *segment) {
     struct memory *memory;
-    status_t status = memory_create(task->account, size, MEMORY_ANONYMOUS, &memory);
-    if (status != OK) {
-        return status;
-    }
-    if (segment != NULL) {
-        status = fill(segment, memory);
-    }
+    TRY(memory_create(task->account, segment->memory_size, MEMORY_ANONYMOUS, &memory));
+    status_t status = copy_out(segment, memory, 0);
     if (status == OK) {
-        status = mapping_create(task, memory, 0, address, size, prot,
-                                MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE, NULL);
+        status =
+            mapping_create(task, memory, 0, segment->address, segment->memory_size, segment->prot,
+                           MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE, NULL);
     }
     object_put(&memory->object); /* the mapping holds it */
     return status;
 }
 
 status_t image_load(struct image *image, struct task *task) {
-    status_t status = OK;
-    for (uint32_t i = 0; i < image->segment_count && status == OK; i++) {
+    static const struct segment stack = {.address = STACK_TOP_VA - STACK_SIZE,
+                                         .memory_size = STACK_SIZE,
+                                         .prot = PROT_READ | PROT_WRITE};
+    static const struct segment buffer = {
+        .address = MESSAGE_BUFFER_VA, .memory_size = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE};
+    for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct segment *segment = &image->segments[i];
         if (!segment->arena || task->arena == NULL) { /* a plain task has no other life */
-            status =
-                add_memory(task, segment->address, segment->memory_size, segment->prot, segment);
+            TRY(add_memory(task, segment));
         }
     }
-    if (status == OK) {
-        status =
-            add_memory(task, STACK_TOP_VA - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, NULL);
-    }
-    if (status == OK) {
-        status = add_memory(task, MESSAGE_BUFFER_VA, PAGE_SIZE, PROT_READ | PROT_WRITE, NULL);
-    }
-    return status;
-}
-
-status_t image_restore(struct image *image, struct task *task) {
-    static const struct segment zeroes;
-    LIST_FOR_EACH(link, &task->mappings) {
-        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if ((mapping->flags & MAPPING_IMAGE) == 0) {
-            continue;
-        }
-        const struct segment *segment = &zeroes;
-        for (uint32_t i = 0; i < image->segment_count; i++) {
-            if (image->segments[i].address == mapping->address) {
-                segment = &image->segments[i];
-            }
-        }
-        status_t status = fill(segment, mapping->memory);
-        if (status != OK) {
-            return status;
-        }
-    }
-    return OK;
+    TRY(add_memory(task, &stack));
+    return add_memory(task, &buffer);
 }
 
 status_t image_load_arena(struct image *image, struct arena *arena) {
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct segment *segment = &image->segments[i];
-        if (!segment->arena || segment->content == NULL) {
-            continue;
-        }
-        for (uint64_t page = 0; page < segment->content->size / PAGE_SIZE; page++) {
-            phys_t frame = memory_page_peek(segment->content, page);
-            status_t status =
-                frame == 0 ? OK
-                           : arena_load(arena, segment->address - ARENA_VA + page * PAGE_SIZE,
-                                        phys_to_virt(frame), PAGE_SIZE);
-            if (status != OK) {
-                return status;
-            }
+        if (segment->arena) {
+            TRY(copy_out(segment, arena->memory, segment->address - ARENA_VA));
         }
     }
     return OK;

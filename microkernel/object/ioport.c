@@ -3,6 +3,7 @@
  * come first, so that none is lost.
  */
 #include <arch/port.h>
+#include <common/string.h>
 #include <debug.h>
 #include <machine.h>
 #include <system.h>
@@ -11,14 +12,14 @@
 
 status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
                        struct ioport **out) {
-    status_t status = object_create(OBJECT_IOPORT, sizeof(struct ioport), account, out);
-    if (status == OK) {
-        (*out)->base = (uint16_t)base;
-        (*out)->count = (uint16_t)count;
-        (*out)->log = base <= LOG_UART && LOG_UART < base + count;
-        list_init(&(*out)->kept_link);
-    }
-    return status;
+    struct ioport *ioport;
+    TRY(object_create(OBJECT_IOPORT, sizeof(*ioport), account, &ioport));
+    ioport->base = (uint16_t)base;
+    ioport->count = (uint16_t)count;
+    ioport->log = base <= LOG_UART && LOG_UART < base + count;
+    list_init(&ioport->kept_link);
+    *out = ioport;
+    return OK;
 }
 
 void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value) {
@@ -51,11 +52,8 @@ uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uin
 
 void ioport_commit(struct ioport *ioport) {
     /* Bytes of an earlier incarnation that were not asked for again stay. */
-    uint8_t left = (uint8_t)(ioport->kept_length - ioport->kept_next);
-    for (uint8_t i = 0; i < left; i++) {
-        ioport->kept[i] = ioport->kept[ioport->kept_next + i];
-    }
-    ioport->kept_length = left;
+    ioport->kept_length = (uint8_t)(ioport->kept_length - ioport->kept_next);
+    memmove(ioport->kept, ioport->kept + ioport->kept_next, ioport->kept_length);
     ioport->kept_next = 0;
 }
 

@@ -6,7 +6,6 @@
 #include <arch/irq.h>
 #include <arch/pci.h>
 #include <counters.h>
-#include <debug.h>
 #include <machine.h>
 #include <sched.h>
 
@@ -32,28 +31,20 @@ status_t irq_create(struct account *account, uint32_t number, uint32_t flags, st
         }
         irq_isa_line(number, &line);
     }
-    status_t status = irq_route(&line, &vector);
-    return status != OK ? status : irq_register(account, vector, out);
+    TRY(irq_route(&line, &vector));
+    return irq_register(account, vector, out);
 }
 
 status_t irq_create_message(struct account *account, struct irq **out, uint64_t *address,
                             uint32_t *data) {
     uint32_t vector;
-    status_t status = irq_route_message(&vector, address, data);
-    if (status == OK) {
-        status = irq_register(account, vector, out);
-    }
-    if (status == OK) {
-        (*out)->message = true;
-    }
-    return status;
+    TRY(irq_route_message(&vector, address, data));
+    return irq_register(account, vector, out);
 }
 
 void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits) {
     object_get(&notification->object);
-    if (irq->notification != NULL) {
-        object_put(&irq->notification->object);
-    }
+    object_put(OBJECT_OF(irq->notification));
     irq->notification = notification;
     irq->bits = bits;
     irq_mask(irq->vector, false);
@@ -67,14 +58,8 @@ void irq_ack(struct irq *irq) {
 
 void irq_quiesce(struct irq *irq) {
     irq_mask(irq->vector, true);
-    if (irq->notification != NULL) {
-        object_put(&irq->notification->object);
-        irq->notification = NULL;
-    }
-}
-
-void irq_no_handles(struct object *object) {
-    irq_quiesce((struct irq *)object);
+    object_put(OBJECT_OF(irq->notification));
+    irq->notification = NULL;
 }
 
 void irq_destroy(struct object *object) {
@@ -82,9 +67,7 @@ void irq_destroy(struct object *object) {
     irq_quiesce(irq);
     by_vector[irq->vector] = NULL;
     irq_release(irq->vector);
-    if (irq->device != NULL) {
-        object_put(&irq->device->object);
-    }
+    object_put(OBJECT_OF(irq->device));
 }
 
 status_t irq_describe(uint32_t index, struct irq_info *out) {

@@ -14,39 +14,43 @@ struct type_hooks {
 };
 
 static const struct type_hooks hooks[OBJECT_TYPE_COUNT] = {
-    [OBJECT_TASK] = {task_no_handles, task_destroy_object},
-    [OBJECT_THREAD] = {NULL, thread_destroy_object},
-    [OBJECT_ENDPOINT] = {endpoint_no_handles, endpoint_destroy},
+    [OBJECT_TASK] = {task_no_handles, NULL},
+    [OBJECT_THREAD] = {NULL, thread_destroy},
+    [OBJECT_ENDPOINT] = {endpoint_no_handles, NULL},
     [OBJECT_SESSION] = {session_no_handles, session_destroy},
     [OBJECT_MEMORY] = {NULL, memory_destroy},
     [OBJECT_IMAGE] = {NULL, image_destroy},
-    [OBJECT_TIMER] = {timer_no_handles, timer_destroy},
-    [OBJECT_IRQ] = {irq_no_handles, irq_destroy},
+    [OBJECT_TIMER] = {NULL, timer_destroy},
+    [OBJECT_IRQ] = {NULL, irq_destroy},
     [OBJECT_DEVICE] = {device_no_handles, device_destroy},
     [OBJECT_ACCOUNT] = {NULL, account_destroy},
     [OBJECT_CALL] = {NULL, call_destroy},
 };
 
-static uint64_t next_id = 1;
-
-status_t object_create(enum object_type type, size_t size, struct account *account, void *out) {
-    struct object *object = kmem_alloc(account, size);
-    if (object == NULL) {
-        return E_QUOTA;
-    }
+void object_init(struct object *object, enum object_type type, size_t size,
+                 struct account *account) {
+    static uint64_t next_id = 1;
     object->type = (uint8_t)type;
     object->size_class = (uint16_t)kmem_class(size);
     object->references = 1;
     object->id = next_id++;
     object->account = account;
     object_get(&account->object);
+}
+
+status_t object_create(enum object_type type, size_t size, struct account *account, void *out) {
+    struct object *object = kmem_alloc(account, size);
+    if (object == NULL) {
+        return E_QUOTA;
+    }
+    object_init(object, type, size, account);
     *(struct object **)out = object;
     return OK;
 }
 
 void object_put(struct object *object) {
-    DEBUG_ASSERT(object->references > 0);
-    if (--object->references > 0) {
+    DEBUG_ASSERT(object == NULL || object->references > 0);
+    if (object == NULL || --object->references > 0) {
         return;
     }
     /* The hook may take and drop references of its own. */
@@ -63,6 +67,9 @@ void object_put(struct object *object) {
 }
 
 void object_handle_put(struct object *object) {
+    if (object == NULL) {
+        return;
+    }
     DEBUG_ASSERT(object->handles > 0);
     if (--object->handles == 0 && hooks[object->type].no_handles != NULL) {
         hooks[object->type].no_handles(object);

@@ -24,14 +24,12 @@ struct staged *staged_add(struct task *task, enum staged_kind kind) {
 }
 
 void staged_forget(struct task *task, struct staged *staged) {
-    struct object *objects[] = {staged->object, staged->other, staged->third};
+    struct object *object = staged->object, *other = staged->other, *third = staged->third;
     list_remove(&staged->link);
     kmem_free(task->account, staged, staged_size(staged->kind));
-    for (unsigned i = 0; i < 3; i++) {
-        if (objects[i] != NULL) {
-            object_put(objects[i]);
-        }
-    }
+    object_put(object);
+    object_put(other);
+    object_put(third);
 }
 
 status_t staged_effect(struct task *task, const struct staged *template) {
@@ -42,12 +40,9 @@ status_t staged_effect(struct task *task, const struct staged *template) {
     struct list link = staged->link;
     *staged = *template;
     staged->link = link;
-    struct object *held[] = {staged->object, staged->other, staged->third};
-    for (unsigned i = 0; i < 3; i++) {
-        if (held[i] != NULL) {
-            object_get(held[i]);
-        }
-    }
+    object_get(staged->object);
+    object_get(staged->other);
+    object_get(staged->third);
     return OK;
 }
 
@@ -80,23 +75,19 @@ static void apply_call(struct task *task, struct call *call, struct session *ses
     }
 }
 
-static void apply_grant(const struct staged *staged) {
-    struct task *target = (struct task *)staged->object;
-    struct handle_entry *entry = handle_entry_find(&target->handles, staged->handle);
-    if (entry != NULL) {
-        entry->flags &= (uint16_t)(~ENTRY_RESERVED & 0xf);
-    }
-}
-
-static void apply_created(struct task *task, handle_t handle) {
+static void apply_revoke(struct task *task, struct object *object, handle_t handle) {
     struct handle_entry *entry = handle_entry_find(&task->handles, handle);
-    if (entry != NULL) {
-        entry->flags &= (uint16_t)(~ENTRY_PROVISIONAL & 0xf);
-        entry->object->flags &= (uint8_t)~OBJECT_PROVISIONAL;
+    object->epoch++;
+    if (entry != NULL && entry->object == object) {
+        entry->epoch = object->epoch;
     }
 }
 
 void staged_apply(struct task *task, const struct staged *s) {
+    struct task *target = (struct task *)s->object; /* of the kinds that have one */
+    struct ioport *ioport = (struct ioport *)s->object;
+    struct handle_entry *entry;
+    struct call *call;
     switch ((enum staged_kind)s->kind) {
     case STAGED_REPLY:
         /* The call is gone if its server side ended meanwhile. */
@@ -107,29 +98,20 @@ void staged_apply(struct task *task, const struct staged *s) {
     case STAGED_CALL:
         apply_call(task, s->call, (struct session *)s->object);
         break;
-    case STAGED_CANCEL: {
-        struct call *call = call_find_outgoing(s->value, task);
+    case STAGED_CANCEL:
+        call = call_find_outgoing(s->value, task);
         if (call != NULL && call->state != CALL_DONE) {
             call_cancel(call, E_CANCELLED);
         }
         break;
-    }
     case STAGED_CLOSE:
-        if (handle_entry_find(&task->handles, s->handle) != NULL) {
-            handle_remove(&task->handles, s->handle);
-        }
+        handle_remove(&task->handles, s->handle);
         break;
     case STAGED_REVOKE:
-        s->object->epoch++;
-        {
-            struct handle_entry *entry = handle_entry_find(&task->handles, s->handle);
-            if (entry != NULL && entry->object == s->object) {
-                entry->epoch = s->object->epoch;
-            }
-        }
+        apply_revoke(task, s->object, s->handle);
         break;
     case STAGED_GRANT:
-        apply_grant(s);
+        handle_entry_clear(&target->handles, s->handle, ENTRY_RESERVED);
         break;
     case STAGED_SIGNAL:
         notification_signal((struct notification *)s->object, s->value);
@@ -138,49 +120,50 @@ void staged_apply(struct task *task, const struct staged *s) {
         timer_set((struct timer *)s->object, s->value);
         break;
     case STAGED_START:
-        task_start((struct task *)s->object);
+        task_start(target);
         break;
     case STAGED_RESET:
-        task_reset((struct task *)s->object, (struct image *)s->other, s->value,
-                   (struct memory *)s->third);
+        task_reset(target, (struct image *)s->other, s->value, (struct memory *)s->third);
         break;
     case STAGED_DESTROY:
-        task_kill((struct task *)s->object, E_CANCELLED);
+        task_kill(target, E_CANCELLED);
         break;
     case STAGED_SUPERVISE:
-        task_supervise((struct task *)s->object, (struct session *)s->other,
-                       (struct notification *)s->third, s->value);
+        task_supervise(target, (struct session *)s->other, (struct notification *)s->third,
+                       s->value);
         break;
     case STAGED_INTERRUPT: {
-        struct thread *thread = s->object->type == OBJECT_TASK ? ((struct task *)s->object)->main
-                                                               : thread_of(s->object);
+        struct thread *thread =
+            s->object->type == OBJECT_TASK ? target->main : thread_of(s->object);
         if (thread != NULL) {
             thread_interrupt(thread);
         }
         break;
     }
-    case STAGED_SUPPLY: {
-        struct call *call = call_find(s->value, task);
+    case STAGED_SUPPLY:
+        call = call_find(s->value, task);
         if (call != NULL) {
             pager_supply(call, (struct memory *)s->object, s->page);
         } else {
             account_release(s->other->account, PAGE_SIZE);
         }
         break;
-    }
     case STAGED_UNMAP:
         mapping_destroy(s->mapping);
         break;
     case STAGED_PORT_WRITE:
-        ioport_write((struct ioport *)s->object, s->offset, s->flags, (uint32_t)s->value);
+        ioport_write(ioport, s->offset, s->flags, (uint32_t)s->value);
         break;
     case STAGED_PORT_FILL:
         for (unsigned i = 0; i < s->length; i++) {
-            ioport_write((struct ioport *)s->object, s->offset, 1, s->bytes[i]);
+            ioport_write(ioport, s->offset, 1, s->bytes[i]);
         }
         break;
     case STAGED_CREATED_HANDLE:
-        apply_created(task, s->handle);
+        entry = handle_entry_clear(&task->handles, s->handle, ENTRY_PROVISIONAL);
+        if (entry != NULL) {
+            entry->object->flags &= (uint8_t)~OBJECT_PROVISIONAL;
+        }
         break;
     case STAGED_CREATED_MAPPING:
         s->mapping->flags &= ~MAPPING_PROVISIONAL;
@@ -188,8 +171,8 @@ void staged_apply(struct task *task, const struct staged *s) {
     }
 }
 
-static void undo(struct task *task, struct staged *s) {
-    struct handle_entry *entry;
+static void undo(struct task *task, const struct staged *s) {
+    struct call *call;
     switch ((enum staged_kind)s->kind) {
     case STAGED_REPLY:
         if (call_find(s->value, task) == s->call) {
@@ -197,46 +180,33 @@ static void undo(struct task *task, struct staged *s) {
             message_drop_handles(&s->call->reply);
         }
         break;
-    case STAGED_CALL: {
-        struct call *call = s->call;
-        s->call = NULL;
-        call->caller = NULL;
-        object_put(&call->object);
+    case STAGED_CALL:
+        s->call->caller = NULL;
+        object_put(&s->call->object);
         break;
-    }
     case STAGED_CLOSE:
-        entry = handle_entry_find(&task->handles, s->handle);
-        if (entry != NULL) {
-            entry->flags &= (uint16_t)(~ENTRY_CLOSING & 0xf);
-        }
+        handle_entry_clear(&task->handles, s->handle, ENTRY_CLOSING);
         break;
-    case STAGED_GRANT: {
-        struct task *target = (struct task *)s->object;
-        if (handle_entry_find(&target->handles, s->handle) != NULL) {
-            handle_remove(&target->handles, s->handle);
-        }
+    case STAGED_GRANT:
+        handle_remove(&((struct task *)s->object)->handles, s->handle);
         break;
-    }
-    case STAGED_SUPPLY: {
-        struct call *call = call_find(s->value, task);
+    case STAGED_SUPPLY:
+        call = call_find(s->value, task);
         if (call != NULL) {
             call->answered = false;
         }
         account_release(s->other->account, PAGE_SIZE);
         break;
-    }
     case STAGED_UNMAP:
         s->mapping->flags &= ~MAPPING_GOING;
         break;
     case STAGED_CREATED_HANDLE:
-        if (handle_entry_find(&task->handles, s->handle) != NULL) {
-            handle_remove(&task->handles, s->handle);
-        }
+        handle_remove(&task->handles, s->handle);
         break;
     case STAGED_CREATED_MAPPING:
         mapping_destroy(s->mapping);
         break;
-    default:
+    default: /* nothing was done before the commit */
         break;
     }
 }

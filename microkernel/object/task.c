@@ -7,7 +7,6 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <futex.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
@@ -44,12 +43,12 @@ static status_t populate(struct task *task, const struct task_create *parameters
     TRY(image_load(image, task));
     object_get(&image->object);
     task->image = image;
-    status_t status = thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
-                                    parameters->priority, &task->main);
-    if (status == OK && parameters->affinity != 0) {
+    TRY(thread_create(task, image->info.entry, STACK_TOP_VA, 0, MESSAGE_BUFFER_VA,
+                      parameters->priority, &task->main));
+    if (parameters->affinity != 0) {
         task->main->affinity = parameters->affinity;
     }
-    return status;
+    return OK;
 }
 
 status_t task_create(const struct task_create *parameters, struct account *account,
@@ -61,10 +60,7 @@ status_t task_create(const struct task_create *parameters, struct account *accou
         return E_INVALID;
     }
     struct task *task;
-    status_t status = object_create(OBJECT_TASK, sizeof(*task), account, &task);
-    if (status != OK) {
-        return status;
-    }
+    TRY(object_create(OBJECT_TASK, sizeof(*task), account, &task));
     memcpy(task->name, parameters->name, TASK_NAME - 1);
     task->account = account;
     task->priority_limit = parameters->priority;
@@ -79,7 +75,7 @@ status_t task_create(const struct task_create *parameters, struct account *accou
     handle_table_init(&task->handles, account);
     list_push_back(&task_all, &task->all_link);
     object_get(&task->object);
-    status = arch_space_create(&task->space, account);
+    status_t status = arch_space_create(&task->space, account);
     if (status == OK) {
         status = populate(task, parameters, image, arena);
     }
@@ -104,12 +100,17 @@ void task_start(struct task *task) {
 
 /* ---- parts of reset and end ------------------------------------------------------------------ */
 
-static void quiesce(struct handle_entry *entry, void *context) {
-    (void)context;
-    if (entry->object->type == OBJECT_DEVICE && (entry->rights & RIGHT_MANAGE) != 0) {
-        device_quiesce((struct device *)entry->object);
-    } else if (entry->object->type == OBJECT_IRQ && (entry->rights & RIGHT_MANAGE) != 0) {
-        irq_quiesce((struct irq *)entry->object);
+static void quiesce(struct task *task) {
+    const struct handle_entry *entry;
+    for (uint32_t slot = 0; (entry = handle_table_next(&task->handles, &slot)) != NULL;) {
+        if ((entry->rights & RIGHT_MANAGE) == 0) {
+            continue;
+        }
+        if (entry->object->type == OBJECT_DEVICE) {
+            device_quiesce((struct device *)entry->object);
+        } else if (entry->object->type == OBJECT_IRQ) {
+            irq_quiesce((struct irq *)entry->object);
+        }
     }
 }
 
@@ -123,19 +124,11 @@ static void drop_calls(struct task *task) {
     }
 }
 
-static void drop_mappings(struct task *task, uint32_t keep) {
+/* Those whose flags within `mask` are `flags`. */
+static void drop_mappings(struct task *task, uint32_t mask, uint32_t flags) {
     LIST_FOR_EACH_SAFE(link, &task->mappings) {
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if ((mapping->flags & keep) == 0) {
-            mapping_destroy(mapping);
-        }
-    }
-}
-
-static void drop_image(struct task *task) {
-    LIST_FOR_EACH_SAFE(link, &task->mappings) {
-        struct mapping *mapping = LIST_ENTRY(link, struct mapping, task_link);
-        if ((mapping->flags & MAPPING_IMAGE) != 0) {
+        if ((mapping->flags & mask) == flags) {
             mapping_destroy(mapping);
         }
     }
@@ -166,21 +159,21 @@ static void stop_threads(struct task *task, const struct thread *keep) {
 
 /* ---- reset ----------------------------------------------------------------------------------- */
 
-/* Puts the program back as the image has it; false: it can't be run. */
+/* Puts the program back as the image has it; false: it can't be run. What the old copy gives back
+ * to the account pays for the new one of the same image. */
 static bool rebuild(struct task *task, struct image *image) {
-    if (image != NULL && image != task->image) {
-        drop_image(task);
-        if (image_load(image, task) == OK) {
-            object_get(&image->object);
-            object_put(&task->image->object);
-            task->image = image;
-            return true;
-        }
-        kernel_log("%s: the new program can't be loaded, the old one stays", task->name);
-        drop_image(task);
-        return image_load(task->image, task) == OK;
+    drop_mappings(task, MAPPING_IMAGE, MAPPING_IMAGE);
+    if (image_load(image, task) == OK) {
+        object_get(&image->object);
+        object_put(&task->image->object);
+        task->image = image;
+        return true;
     }
-    return image_restore(task->image, task) == OK;
+    if (image == task->image) {
+        return false;
+    }
+    kernel_log("%s: the new program can't be loaded, the old one stays", task->name);
+    return rebuild(task, task->image);
 }
 
 static void restart_cold(struct task *task) {
@@ -213,7 +206,7 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
         return;
     }
     counters.resets++;
-    handle_table_visit(&task->handles, quiesce, NULL);
+    quiesce(task);
     stop_threads(task, main);
     thread_detach(main);
     thread_abandon_call(main);
@@ -226,12 +219,12 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     if (cold) {
         drop_calls(task);
         handle_table_trim(&task->handles, ENTRY_INITIAL);
-        drop_mappings(task, MAPPING_INITIAL | MAPPING_IMAGE);
+        drop_mappings(task, MAPPING_INITIAL, 0);
     }
     task->state = TASK_STOPPED;
     task->incarnation++;
     task->turn_start_ticks = task->cpu_ticks;
-    bool good = rebuild(task, image);
+    bool good = rebuild(task, image == NULL ? task->image : image);
     if (arena != NULL && task->image == image) {
         good = good && change_arena(task, arena) == OK;
     }
@@ -257,22 +250,18 @@ void task_kill(struct task *task, int32_t exit_code) {
     }
     task->state = TASK_DEAD;
     task->exit_code = exit_code;
-    handle_table_visit(&task->handles, quiesce, NULL);
+    quiesce(task);
     stop_threads(task, NULL);
     actor_undo(task, RESET_COLD | RESET_DROP);
     drop_calls(task);
     unbind(task);
     handle_table_destroy(&task->handles);
-    drop_mappings(task, 0);
+    drop_mappings(task, 0, 0);
     arch_space_destroy(&task->space);
-    if (task->arena != NULL) {
-        object_put(&task->arena->object);
-        task->arena = NULL;
-    }
-    if (task->image != NULL) {
-        object_put(&task->image->object);
-        task->image = NULL;
-    }
+    object_put(OBJECT_OF(task->arena));
+    object_put(OBJECT_OF(task->image));
+    task->arena = NULL;
+    task->image = NULL;
     if (task->watcher != NULL) {
         notification_signal(task->watcher, task->watcher_bits);
     }
@@ -288,29 +277,17 @@ void task_no_handles(struct object *object) {
     }
 }
 
-void task_destroy_object(struct object *object) {
-    ASSERT(((struct task *)object)->state == TASK_DEAD);
-}
-
 void task_supervise(struct task *task, struct session *session, struct notification *watcher,
                     uint64_t bits) {
-    struct session *old_session = task->supervisor;
-    struct notification *old_watcher = task->watcher;
+    struct object *old_session = OBJECT_OF(task->supervisor);
+    struct object *old_watcher = OBJECT_OF(task->watcher);
+    object_get(OBJECT_OF(session));
+    object_get(OBJECT_OF(watcher));
     task->supervisor = session;
     task->watcher = watcher;
     task->watcher_bits = bits;
-    if (session != NULL) {
-        object_get(&session->object);
-    }
-    if (watcher != NULL) {
-        object_get(&watcher->object);
-    }
-    if (old_session != NULL) {
-        object_put(&old_session->object);
-    }
-    if (old_watcher != NULL) {
-        object_put(&old_watcher->object);
-    }
+    object_put(old_session);
+    object_put(old_watcher);
 }
 
 void task_describe(const struct task *task, struct task_info *out) {

@@ -5,7 +5,6 @@
 #include <arch/switch.h>
 #include <common/string.h>
 #include <debug.h>
-#include <futex.h>
 #include <kmem.h>
 #include <sched.h>
 #include <task.h>
@@ -24,12 +23,7 @@ status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64
     if (thread == NULL) {
         return E_QUOTA;
     }
-    struct object *object = &thread->object;
-    *object = (struct object){.type = OBJECT_THREAD,
-                              .size_class = (uint16_t)kmem_class(sizeof(*thread)),
-                              .references = 1,
-                              .account = task->account};
-    object_get(&task->account->object);
+    object_init(&thread->object, OBJECT_THREAD, sizeof(*thread), task->account);
     thread->context.fpu_cpu = ~0u;
     context_init(&thread->context, entry, stack, argument);
     thread->task = task;
@@ -47,10 +41,10 @@ status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64
     return OK;
 }
 
-void thread_destroy_object(struct object *object) {
+void thread_destroy(struct object *object) {
     struct thread *thread = thread_of(object);
-    if (thread->context.fpu != NULL) {
-        void *area = thread->context.fpu;
+    void *area = thread->context.fpu;
+    if (area != NULL) {
         arch_fpu_reset(&thread->context, false);
         kmem_free(object->account, area, arch_fpu_area_size());
     }
@@ -71,6 +65,7 @@ void thread_detach(struct thread *thread) {
         thread->task->receiver = NULL;
         break;
     case THREAD_WAITING:
+    case THREAD_SLEEPING:
         if (thread->waiting != NULL) {
             thread->waiting->waiter = NULL;
             object_put(&thread->waiting->object);
@@ -79,21 +74,16 @@ void thread_detach(struct thread *thread) {
         futex_forget(thread);
         timer_disarm(&thread->timer);
         break;
-    case THREAD_SLEEPING:
-        timer_disarm(&thread->timer);
-        break;
     default:
         break;
     }
 }
 
 void thread_abandon_call(struct thread *thread) {
-    struct call *call = thread->call;
-    if (call == NULL || call->thread == NULL) {
-        return; /* not in use */
+    if (thread->call != NULL) {
+        call_abandon(thread->call);
+        thread->call = NULL; /* a new one is made when it is needed */
     }
-    thread->call = NULL; /* a new one is made when it is needed */
-    call_abandon(call);
 }
 
 void thread_kill(struct thread *thread) {
@@ -107,10 +97,6 @@ void thread_kill(struct thread *thread) {
     }
     thread_detach(thread);
     thread_abandon_call(thread);
-    if (thread->call != NULL) {
-        object_put(&thread->call->object);
-        thread->call = NULL;
-    }
     thread->state = THREAD_DEAD;
     thread->resume = RESUME_NONE;
     if (task->worker == thread) {

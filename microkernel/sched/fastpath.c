@@ -54,14 +54,14 @@ static inline void hand_over(struct cpu *cpu, struct task *from, struct thread *
 #define SHORT(tag) (((tag) >> TAG_WORDS_SHIFT) <= MESSAGE_REGISTER_WORDS)
 
 /* The flags of a call that is TAKEN and in no way special: priority and `fast` left out. */
-#define TAKEN_PLAIN(call) (((call)->flags & 0x00ffffffffff00ffull) == CALL_TAKEN)
+#define TAKEN_PLAIN(call) (((call)->flags & 0xff00ffffffff00ffull) == CALL_TAKEN)
 /* The flags of a call that the fast path has just made. */
-#define TAKEN_FAST(priority) (CALL_TAKEN | (uint64_t)(priority) << 8 | 1ull << 56)
+#define TAKEN_FAST(priority) (CALL_TAKEN | (uint64_t)(priority) << 8 | 1ull << 48)
 _Static_assert(offsetof(struct call, priority) == offsetof(struct call, flags) + 1 &&
-                   offsetof(struct call, fast) == offsetof(struct call, flags) + 7,
+                   offsetof(struct call, fast) == offsetof(struct call, flags) + 6,
                "TAKEN_PLAIN, TAKEN_FAST");
 
-const struct arch_context *fast_call(struct thread *thread) {
+struct arch_context *fast_call(struct thread *thread) {
     struct arch_context *c = &thread->context;
     struct task *task = thread->task;
     struct call *call = thread->call;
@@ -122,7 +122,7 @@ static inline bool arena_wants_commit(const struct arena *arena, uint64_t commit
            arena_dirty(arena, arena->hot_count);
 }
 
-const struct arch_context *fast_commit_receive(struct thread *thread) {
+struct arch_context *fast_commit_receive(struct thread *thread) {
     struct arch_context *c = &thread->context;
     struct task *task = thread->task;
     struct call *call = task->turn.call;

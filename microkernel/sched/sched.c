@@ -7,7 +7,6 @@
 #include <arch/smp.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
-#include <common/string.h>
 #include <counters.h>
 #include <debug.h>
 #include <sched.h>
@@ -316,7 +315,5 @@ void schedule_forced(void) {
     cpu->taken = NULL;
     choose(cpu, cpu->arch.current, false);
     sched_exit();
-    if (taken != NULL) {
-        object_put(&taken->object);
-    }
+    object_put(OBJECT_OF(taken));
 }

@@ -3,7 +3,6 @@
  */
 #include <arch/hooks.h>
 #include <counters.h>
-#include <debug.h>
 #include <sched.h>
 #include <syscall.h>
 

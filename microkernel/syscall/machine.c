@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Interrupts, ports, devices and the system object.
  */
-#include <arch/irq.h>
 #include <arch/pci.h>
-#include <arch/timer.h>
 #include <common/string.h>
-#include <counters.h>
 #include <debug.h>
 #include <machine.h>
-#include <sched.h>
 #include <syscall.h>
 #include <system.h>
 
@@ -102,10 +98,7 @@ int64_t sys_device_config(struct thread *thread) {
     bool store = ARG(4) != 0;
     uint32_t value = (uint32_t)ARG(3);
     LOOKUP(0, OBJECT_DEVICE, store ? RIGHT_MANAGE : RIGHT_READ, &device);
-    if (ARG(1) >= 256 || ARG(2) > 4) {
-        return E_RANGE;
-    }
-    TRY(device_config(device, (uint32_t)ARG(1), (uint32_t)ARG(2), store, &value));
+    TRY(device_config(device, ARG(1), ARG(2), store, &value));
     return value;
 }
 

@@ -16,10 +16,8 @@ int64_t sys_memory_create(struct thread *thread, struct account *account) {
         LOOKUP(2, OBJECT_SESSION, RIGHT_CALL, &pager);
     }
     TRY(memory_create(account, ARG(1), paged ? MEMORY_PAGED : MEMORY_ANONYMOUS, &memory));
-    if (pager != NULL) {
-        memory->pager = pager;
-        object_get(&pager->object);
-    }
+    memory->pager = pager;
+    object_get(OBJECT_OF(pager));
     return give_new(thread, &memory->object, RIGHT_ALL);
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Calls, answers, events and leases.
  */
-#include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
-#include <debug.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -47,8 +45,7 @@ static status_t read_handles(struct thread *thread, uint32_t count, struct messa
 }
 
 static status_t read_parts(struct thread *thread, struct message *message, struct lease *leases) {
-    const struct arch_context *c = &thread->context;
-    uint64_t tag = c->rsi;
+    uint64_t tag = thread->context.rsi;
     uint32_t words = TAG_WORDS(tag), lease_count = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
     const uint64_t known = TAG(~0u, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
                            (leases != NULL ? TAG_FLAGS_MASK : 0);
@@ -56,7 +53,7 @@ static status_t read_parts(struct thread *thread, struct message *message, struc
         handles > MESSAGE_HANDLES || (tag & ~known) != 0) {
         return E_INVALID;
     }
-    message_load(message, c);
+    message_load(message, &thread->context);
     message->tag &= ~TAG_FLAGS_MASK;
     if (words > MESSAGE_REGISTER_WORDS) {
         TRY(copy_from_user(&message->words[MESSAGE_REGISTER_WORDS],

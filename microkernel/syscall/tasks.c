@@ -2,8 +2,6 @@
  * Images, tasks and threads.
  */
 #include <arch/timer.h>
-#include <foreign.h>
-#include <futex.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -66,8 +64,8 @@ int64_t sys_task_reset(struct thread *thread, struct task *task, struct image *i
     }
     return effect(thread, &(struct staged){.kind = STAGED_RESET,
                                            .object = &task->object,
-                                           .other = image == NULL ? NULL : &image->object,
-                                           .third = arena == NULL ? NULL : &arena->object,
+                                           .other = OBJECT_OF(image),
+                                           .third = OBJECT_OF(arena),
                                            .value = ARG(2)});
 }
 
@@ -91,8 +89,8 @@ int64_t sys_task_supervise(struct thread *thread, struct task *task, struct sess
     }
     struct staged supervise = {.kind = STAGED_SUPERVISE,
                                .object = &task->object,
-                               .other = session == NULL ? NULL : &session->object,
-                               .third = watcher == NULL ? NULL : &watcher->object,
+                               .other = OBJECT_OF(session),
+                               .third = OBJECT_OF(watcher),
                                .value = ARG(3)};
     if ((task->object.flags & OBJECT_PROVISIONAL) != 0) {
         staged_apply(thread->task, &supervise);

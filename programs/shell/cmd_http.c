@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * httpget: HTTP/1.0, the body streamed to the output.
+ * httpget: HTTP/1.0, the body streamed to the output. Redirections are followed; a status that is
+ * no success becomes the exit code.
  */
 #include <client/net.h>
 #include <client/tty.h>
@@ -13,6 +14,7 @@
 #include "url.h"
 
 #define RECEIVE_PIECE 16384
+#define REDIRECTIONS 5
 
 static char piece[RECEIVE_PIECE];
 
@@ -45,26 +47,58 @@ static status_t send_request(handle_t socket, const struct url *url) {
     return net_send_all(socket, request, length, 0);
 }
 
-/* Reads the answer to its end and prints its body. *body: bytes of it. */
+/* A bar on the terminal while the body goes to a file, twice a second. */
+struct progress {
+    uint64_t next_ns;
+    bool shown;
+};
+
+static void progress_show(struct shell *shell, struct progress *progress,
+                          const struct http_head *head, uint64_t body) {
+    static const char full[] = "##############################";
+    char done[TEXT_SIZE], all[TEXT_SIZE];
+    uint64_t now = time_now_ns();
+    if (shell->file == HANDLE_NONE || now < progress->next_ns) {
+        return;
+    }
+    progress->next_ns = now + NS_PER_S / 2;
+    progress->shown = true;
+    if (!head->length_known || head->length == 0) {
+        tty_print(shell->tty, "\r%s ", text_bytes(done, body));
+        return;
+    }
+    uint64_t part = body < head->length ? body : head->length;
+    int width = (int)(part * 30 / head->length);
+    tty_print(shell->tty, "\r[%.*s%*s] %s of %s ", width, full, 30 - width, "",
+              text_bytes(done, part), text_bytes(all, head->length));
+}
+
+/* Reads the answer to its end and prints the body of a success. *body: bytes of it. */
 static status_t receive_answer(struct shell *shell, handle_t socket, struct http_head *head,
                                uint64_t *body) {
-    for (;;) {
-        size_t done;
-        status_t status = net_receive(socket, piece, sizeof(piece), 0, 0, &done);
+    struct progress progress = {.next_ns = time_now_ns() + NS_PER_S};
+    status_t status = OK;
+    bool whole = false;
+    while (!whole && !shell_stopped(shell)) {
+        size_t done = 0, at = 0;
+        status = net_receive(socket, piece, sizeof(piece), 0, 0, &done);
         if (status != OK || done == 0) {
-            return status;
+            break;
         }
-        size_t at = 0;
         while (at < done && !head->complete) {
             http_head_feed(head, piece[at++]);
         }
-        print_bytes(shell, piece + at, done - at);
-        *body += done - at;
-        bool whole = head->complete && head->length_known && *body >= head->length;
-        if (whole || shell_stopped(shell)) {
-            return OK;
+        if (head->status >= 200 && head->status <= 299) {
+            print_bytes(shell, piece + at, done - at);
         }
+        *body += done - at;
+        whole = head->complete && head->length_known && *body >= head->length;
+        progress_show(shell, &progress, head, *body);
     }
+    if (progress.shown) {
+        tty_print(shell->tty, "\r%*s\r", 70, "");
+    }
+    return status;
 }
 
 static int judge(struct shell *shell, const struct http_head *head, uint64_t body) {
@@ -72,7 +106,8 @@ static int judge(struct shell *shell, const struct http_head *head, uint64_t bod
         return fail(shell, "the answer is no HTTP");
     }
     if (head->status < 200 || head->status > 299) {
-        return fail(shell, "the server answers with status %u", head->status);
+        fail(shell, "the server answers with status %u", head->status);
+        return (int)head->status;
     }
     if (head->length_known && body < head->length) {
         return fail(shell, "the connection ended after %lu of %lu bytes", (unsigned long)body,
@@ -81,29 +116,50 @@ static int judge(struct shell *shell, const struct http_head *head, uint64_t bod
     return 0;
 }
 
-static int fetch(struct shell *shell, const struct url *url, handle_t socket) {
-    struct http_head head = {.status = 0};
-    uint64_t body = 0;
-    uint64_t start = time_now_ns();
+static status_t ask(struct shell *shell, const struct url *url, struct http_head *head,
+                    uint64_t *body) {
     struct net_resolve_reply found;
     char name[URL_HOST];
+    handle_t socket;
     url_name(url, name);
     status_t status = net_resolve(shell->net, name, 0, &found);
-    if (status == OK) {
-        struct net_address server = {.ip = found.ips[0], .port = (uint16_t)url->port};
-        status = net_connect(socket, &server, 0, 0);
+    if (status != OK || (status = net_socket(shell->net, NET_TCP, &socket)) != OK) {
+        return status;
     }
+    struct net_address server = {.ip = found.ips[0], .port = (uint16_t)url->port};
+    status = net_connect(socket, &server, 0, 0);
     if (status == OK) {
         status = send_request(socket, url);
     }
     if (status == OK) {
-        status = receive_answer(shell, socket, &head, &body);
+        status = receive_answer(shell, socket, head, body);
     }
-    if (status != OK) {
-        return fail_status(shell, url->host, status);
-    }
-    if (shell_stopped(shell)) {
-        return STATUS_FAILED;
+    handle_close(socket);
+    return status;
+}
+
+static int fetch(struct shell *shell, struct url *url) {
+    static struct http_head head;
+    uint64_t body = 0, start = time_now_ns();
+    for (int hop = 0;; hop++) {
+        memset(&head, 0, sizeof head);
+        body = 0;
+        status_t status = ask(shell, url, &head, &body);
+        if (status != OK) {
+            return fail_status(shell, url->host, status);
+        }
+        if (shell_stopped(shell)) {
+            return STATUS_FAILED;
+        }
+        if (head.status < 300 || head.status > 399 || head.location[0] == '\0') {
+            break;
+        }
+        if (hop == REDIRECTIONS) {
+            return fail(shell, "more than %d redirections", REDIRECTIONS);
+        }
+        if (!url_follow(url, head.location)) {
+            return fail(shell, "the server redirects to '%s'", head.location);
+        }
     }
     int result = judge(shell, &head, body);
     if (result == 0 && shell->file != HANDLE_NONE) {
@@ -117,18 +173,11 @@ static int fetch(struct shell *shell, const struct url *url, handle_t socket) {
 
 static int run_httpget(struct shell *shell, int argc, char **argv) {
     static struct url url;
-    handle_t socket;
     if (!count_arguments(shell, argc, argv, 1, 3) || !need(shell, shell->net, "net") ||
         !url_arguments(shell, argc, argv, &url)) {
         return STATUS_USAGE;
     }
-    status_t status = net_socket(shell->net, NET_TCP, &socket);
-    if (status != OK) {
-        return fail_status(shell, "net", status);
-    }
-    int result = fetch(shell, &url, socket);
-    handle_close(socket);
-    return result;
+    return fetch(shell, &url);
 }
 
 const struct command commands_http[] = {

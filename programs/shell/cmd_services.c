@@ -23,8 +23,8 @@ static int run_services(struct shell *shell, int argc, char **argv) {
     }
     struct init_info_reply info;
     status_t status;
-    print(shell, "%-10s %-7s %3s %8s %7s %8s %14s  %s\n", "NAME", "STATE", "GEN", "RESTARTS",
-          "CRASHES", "UPTIME", "MEMORY/LIMIT", "LAST DEATH");
+    print(shell, "%-10s %-7s %3s %8s %7s %8s %14s %3s  %s\n", "NAME", "STATE", "GEN", "RESTARTS",
+          "CRASHES", "UPTIME", "MEMORY/LIMIT", "VER", "LAST EVENT");
     for (uint64_t i = 0; (status = init_info(shell->init, i, &info)) == OK; i++) {
         char uptime[TEXT_SIZE] = "-";
         char memory[2 * TEXT_SIZE] = "-";
@@ -38,9 +38,9 @@ static int run_services(struct shell *shell, int argc, char **argv) {
             format(memory, sizeof(memory), "%s/%s", text_bytes_short(used, info.memory),
                    text_bytes_short(limit, info.memory_limit));
         }
-        print(shell, "%-10s %-7s %3u %8u %7u %8s %14s  %s\n", info.name, state_name(info.state),
-              info.generation, info.restarts, info.crashes, uptime, memory,
-              info.reason[0] != 0 ? info.reason : "-");
+        print(shell, "%-10s %-7s %3u %8u %7u %8s %14s %3lu  %s\n", info.name,
+              state_name(info.state), info.generation, info.restarts, info.crashes, uptime, memory,
+              info.version, info.reason[0] != 0 ? info.reason : "-");
     }
     return status == E_NOT_FOUND ? 0 : fail_status(shell, "init", status);
 }
@@ -89,20 +89,44 @@ static status_t load(handle_t file, handle_t memory, uint64_t size) {
     return OK;
 }
 
-static int swap_memory(struct shell *shell, const char *name, handle_t memory, uint64_t size) {
-    bool kept = false;
-    status_t status = init_swap(shell->init, name, memory, size, &kept);
+static const char *state_text(uint64_t state) {
+    switch (state) {
+    case PROGRAM_NO_STATE:
+        return "no state to take over";
+    case PROGRAM_STATE_KEPT:
+        return "state kept";
+    case PROGRAM_STATE_RECORDS:
+        return "state kept by records";
+    default:
+        return "started afresh";
+    }
+}
+
+typedef status_t program_order(handle_t init, const char *name, handle_t program, uint64_t length,
+                               struct init_program_reply *answer);
+
+static int order_memory(struct shell *shell, const char *name, handle_t memory, uint64_t size,
+                        program_order *give) {
+    struct init_program_reply answer;
+    status_t status = give(shell->init, name, memory, size, &answer);
     if (status == E_NOT_FOUND) {
         return fail(shell, "%s: no such service", name);
+    }
+    if (status == E_UNAVAILABLE) {
+        return fail(shell, "%s: the new program did not come up (%s); version %lu goes on", name,
+                    answer.reason, answer.version);
+    }
+    if (status == E_TYPE) {
+        return fail(shell, "%s: the file holds another program; see swap", name);
     }
     if (status != OK) {
         return fail_status(shell, name, status);
     }
-    print(shell, "%s: swapped, %s\n", name, kept ? "state kept" : "started afresh");
+    print(shell, "%s: version %lu, %s\n", name, answer.version, state_text(answer.state));
     return 0;
 }
 
-static int run_swap(struct shell *shell, int argc, char **argv) {
+static int order_program(struct shell *shell, int argc, char **argv, program_order *give) {
     char path[FILE_PATH_MAX];
     if (!count_arguments(shell, argc, argv, 2, 2) || !need(shell, shell->init, "init") ||
         !need(shell, shell->vfs, "vfs") || !path_argument(shell, argv[2], path)) {
@@ -126,10 +150,18 @@ static int run_swap(struct shell *shell, int argc, char **argv) {
         status = load(file, memory, information.size);
     }
     handle_close(file);
-    int result = status == OK ? swap_memory(shell, argv[1], memory, information.size)
+    int result = status == OK ? order_memory(shell, argv[1], memory, information.size, give)
                               : fail_status(shell, path, status);
     handle_close(memory);
     return result;
+}
+
+static int run_swap(struct shell *shell, int argc, char **argv) {
+    return order_program(shell, argc, argv, init_swap);
+}
+
+static int run_upgrade(struct shell *shell, int argc, char **argv) {
+    return order_program(shell, argc, argv, init_upgrade);
 }
 
 static int power(struct shell *shell, int argc, char **argv, uint64_t action) {
@@ -153,6 +185,7 @@ const struct command commands_services[] = {
     {"kill", run_kill, "SERVICE", "Stops a service where it stands; init starts it again."},
     {"restart", run_restart, "SERVICE", "Restarts a service, also one that has stopped."},
     {"swap", run_swap, "SERVICE FILE", "Lets the program in FILE serve in place of the present."},
+    {"upgrade", run_upgrade, "SERVICE FILE", "Puts another version in place; its clients go on."},
     {"reboot", run_reboot, "", "Restarts the machine."},
     {"poweroff", run_poweroff, "", "Switches the machine off."},
     {NULL, NULL, NULL, NULL},

@@ -50,7 +50,8 @@ struct command {
 /* Commands of one file of this folder; ends with a NULL name. */
 extern const struct command commands_shell[], commands_services[], commands_system[],
     commands_files[], commands_copy[], commands_network[], commands_ping[], commands_netstat[],
-    commands_http[], commands_ai[], commands_bench[];
+    commands_sockets[], commands_dump[], commands_nettest[], commands_http[], commands_ai[],
+    commands_bench[];
 
 struct command_group {
     const char *title;

@@ -46,6 +46,19 @@ void url_name(const struct url *url, char name[URL_HOST]) {
     name[bracket ? length - 2 : length] = '\0';
 }
 
+bool url_follow(struct url *url, const char *location) {
+    struct url next;
+    if (location[0] == '/' && location[1] != '/') {
+        return strlcpy(url->path, location, sizeof url->path) < sizeof url->path;
+    }
+    if (strlen(location) < 7 || memcmp(location, "http://", 7) != 0 ||
+        !url_parse(location, &next)) {
+        return false;
+    }
+    *url = next;
+    return true;
+}
+
 static bool starts_with(const char *line, const char *name) {
     for (; *name != 0; line++, name++) {
         char character = *line >= 'A' && *line <= 'Z' ? (char)(*line - 'A' + 'a') : *line;
@@ -75,6 +88,13 @@ static void http_head_line(struct http_head *head) {
         if (length != 0 && parse_u64(word, length, &number)) {
             head->length = number;
             head->length_known = true;
+        }
+    } else if (starts_with(head->line, "location:")) {
+        cursor += 9;
+        size_t length = parse_word(&cursor, end, &word);
+        if (length < sizeof head->location && head->line_length < sizeof head->line - 1) {
+            memcpy(head->location, word, length);
+            head->location[length] = 0;
         }
     }
 }

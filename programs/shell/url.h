@@ -22,6 +22,10 @@ bool url_parse(const char *text, struct url *url);
 /* The host as a name to look up: without brackets. */
 void url_name(const struct url *url, char name[URL_HOST]);
 
+/* Goes where a Location says: an address, or a path of the same host. False: it can't be followed.
+ */
+bool url_follow(struct url *url, const char *location);
+
 /* Reads an HTTP answer's head byte by byte. */
 struct http_head {
     uint32_t status; /* 0: the first line is no HTTP */
@@ -30,7 +34,8 @@ struct http_head {
     bool complete;
     uint32_t line_number;
     size_t line_length;
-    char line[256]; /* longer lines are cut */
+    char location[URL_PATH];  /* "": none, or too long */
+    char line[URL_PATH + 16]; /* longer lines are cut */
 };
 
 /* Takes a byte; true when the head ended with it. */

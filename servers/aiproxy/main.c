@@ -11,7 +11,7 @@
 #include <ipc/startup.h>
 #include <ipc/time.h>
 
-ACTOR_IMAGE("aiproxy", 1, 1);
+ACTOR_IMAGE("aiproxy", 0, 1);
 
 #define BIT_TIMER 1u
 #define BIT_UART 2u

@@ -17,6 +17,8 @@
 #define PAINT_INTERVAL (16 * NS_PER_MS)
 #define LOG_PIECE 256
 
+ACTOR_IMAGE("console", 0, 1);
+
 ARENA struct console console;
 
 /* The screen is repainted at once when it was quiet, else at most every PAINT_INTERVAL: a flood of

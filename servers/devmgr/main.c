@@ -11,7 +11,7 @@
 
 #define ARGUMENTS 32
 
-ACTOR_IMAGE("devmgr", 2, 1);
+ACTOR_IMAGE("devmgr", 0, 1);
 
 ARENA struct manager manager;
 struct claim_rules manager_rules;

@@ -13,9 +13,11 @@
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
+#include <lwip/prot/etharp.h>
 
 #define MTU_MIN 576u
 #define MTU_MAX 1500u
+#define DEFEND_MS 10000u  /* RFC 5227, 2.4 */
 #define FALLBACK_MS 6000u /* without an answer from a DHCP server */
 #define ROUTER_MS 4000u   /* a router that has not spoken by then is not awaited */
 
@@ -147,6 +149,7 @@ static status_t interface_create(struct interface *interface) {
         netif_set_default(netif);
     }
     netif_set_up(netif);
+    mdns_join(netif);
     return OK;
 }
 
@@ -176,6 +179,7 @@ status_t interface_hello(struct interface *interface, const struct netif_hello *
     netif->mtu = (u16_t)(hello->mtu < MTU_MIN   ? MTU_MIN
                          : hello->mtu < MTU_MAX ? hello->mtu
                                                 : MTU_MAX);
+    netif->mtu6 = netif->mtu; /* routers may lower it */
     memcpy(netif->hwaddr, hello->mac, ETH_HWADDR_LEN);
     bool checked = (hello->flags & NETIF_CHECKSUM_RX) != 0;
     NETIF_SET_CHECKSUM_CTRL(netif, checked
@@ -203,6 +207,38 @@ void interface_link(struct interface *interface, const struct netif_link *link) 
         netif_set_link_down(netif);
     }
     port_log("%s: link %s", interface->label, link->up != 0 ? "up" : "down");
+}
+
+/* A line in the log for the 1st, 2nd, 4th... time; the address is defended every 10 s at most. */
+static void conflict(struct interface *interface, const struct etharp_hdr *arp) {
+    uint64_t now = timers_now_ms();
+    const uint8_t *mac = arp->shwaddr.addr;
+    interface->conflicts++;
+    if ((interface->conflicts & (interface->conflicts - 1)) == 0) {
+        port_log("%s: our address is also that of %02x:%02x:%02x:%02x:%02x:%02x", interface->label,
+                 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    }
+    if (interface->conflicts == 1 || now - interface->defended_ms >= DEFEND_MS) {
+        interface->defended_ms = now;
+        etharp_gratuitous(&interface->netif);
+    }
+}
+
+void interface_before(struct interface *interface, const struct pbuf *frame) {
+    const struct eth_hdr *ethernet = frame->payload;
+    struct netif *netif = &interface->netif;
+    struct etharp_hdr arp;
+    ip4_addr_t sender;
+    if (frame->len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR ||
+        ethernet->type != PP_HTONS(ETHTYPE_ARP)) {
+        return;
+    }
+    memcpy(&arp, (const uint8_t *)frame->payload + SIZEOF_ETH_HDR, sizeof arp);
+    IPADDR_WORDALIGNED_COPY_TO_IP4_ADDR_T(&sender, &arp.sipaddr);
+    if (!ip4_addr_isany(&sender) && ip4_addr_cmp(&sender, netif_ip4_addr(netif)) &&
+        memcmp(&arp.shwaddr, netif->hwaddr, ETH_HWADDR_LEN) != 0) {
+        conflict(interface, &arp);
+    }
 }
 
 static bool address_valid(const struct address_settings *settings) {

@@ -22,6 +22,7 @@ void net_init(const struct settings *settings) {
     lwip_init();
     query_init();
     defer_init();
+    mdns_init();
     clock_init(settings->ntp);
 }
 

@@ -159,9 +159,11 @@ struct interface {
     struct nic nic;
     uint64_t generations;
     uint32_t speed;
-    uint64_t give_up_ms;                           /* when DHCP has had its time */
-    uint64_t wait6_ms;                             /* until when an IPv6 address is awaited */
-    uint32_t reported_ip;                          /* last address in the log */
+    uint64_t give_up_ms;  /* when DHCP has had its time */
+    uint64_t wait6_ms;    /* until when an IPv6 address is awaited */
+    uint64_t conflicts;   /* ARP packets of others that claim our address */
+    uint64_t defended_ms; /* when one of them was contradicted last */
+    uint32_t reported_ip; /* last address in the log */
     uint8_t reported_ip6[LWIP_IPV6_NUM_ADDRESSES]; /* states in the log */
     uint64_t receive_packets, receive_bytes, receive_dropped;
     uint64_t transmit_packets, transmit_bytes, transmit_dropped;
@@ -192,7 +194,8 @@ struct ping {
 
 struct resolve {
     struct list link;
-    token_t token; /* TOKEN_NONE: cancelled, the resolver's answer is still to come */
+    token_t token;   /* TOKEN_NONE: cancelled, the resolver's answer is still to come */
+    uint32_t family; /* 0: IPv4 first, then IPv6 */
     uint64_t start_ms;
 };
 
@@ -245,6 +248,7 @@ struct net {
 
     struct capture capture;
     struct clock clock;
+    struct udp_pcb *mdns_pcb;
 
     struct list deferred;
     uint32_t deferred_count;
@@ -336,6 +340,8 @@ void tcp_socket_before(const struct pbuf *frame);
 MUST_CHECK status_t interface_hello(struct interface *interface, const struct netif_hello *hello,
                                     uint8_t *buffers);
 void interface_link(struct interface *interface, const struct netif_link *link);
+/* Looks at a frame before lwIP does: another station may claim our address (RFC 5227). */
+void interface_before(struct interface *interface, const struct pbuf *frame);
 MUST_CHECK status_t interface_configure(const struct net_configure_request *request);
 /* Texts such as "10.0.2.15/24", "10.0.2.2", "10.0.2.3"; the last two may be NULL. */
 bool interface_parse(const char *network, const char *gateway, const char *dns,
@@ -391,6 +397,11 @@ void clock_init(const char *server);
 void clock_tick(uint64_t now_ms);
 uint64_t clock_deadline(void);
 MUST_CHECK status_t clock_report(struct net_clock *report);
+
+/* ---- mdns.c */
+void mdns_init(void);
+/* The interface listens for questions from now on. */
+void mdns_join(struct netif *netif);
 
 /* ---- defer.c: what waits for the network to come up */
 void defer_init(void);

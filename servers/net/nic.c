@@ -50,6 +50,7 @@ static bool receive_frame(struct interface *interface, uint32_t index, uint32_t 
         return true;
     }
     capture_frame(interface, packet->payload, length, false);
+    interface_before(interface, packet);
     tcp_socket_before(packet);
     interface->receive_packets++;
     interface->receive_bytes += length;

@@ -194,9 +194,33 @@ status_t query_ping(struct policy *policy, token_t token, const struct net_ping_
 
 /* ---- Names -------------------------------------------------------------------------------- */
 
+static status_t dns_status(err_t error) {
+    switch (error) {
+    case ERR_OK:
+        return OK;
+    case ERR_INPROGRESS:
+        return DISPATCH_PARKED;
+    case ERR_VAL:
+        return E_UNAVAILABLE; /* no name server is known */
+    case ERR_MEM:
+        return E_BUSY;
+    default:
+        return E_INVALID;
+    }
+}
+
 static void on_resolved(const char *name, const ip_addr_t *address, void *argument) {
     struct resolve *resolve = argument;
-    (void)name;
+    ip_addr_t second;
+    if (address == NULL && resolve->family == 0 && resolve->token != TOKEN_NONE) {
+        resolve->family = 6; /* a name without IPv4 addresses */
+        status_t status = dns_status(dns_gethostbyname_addrtype(name, &second, on_resolved, resolve,
+                                                                LWIP_DNS_ADDRTYPE_IPV6));
+        if (status == DISPATCH_PARKED) {
+            return;
+        }
+        address = status == OK ? &second : NULL;
+    }
     if (resolve->token != TOKEN_NONE) {
         bool unanswered = timers_now_ms() - resolve->start_ms >= RESOLVE_UNANSWERED_MS;
         struct net_resolve_reply reply = {0};
@@ -229,23 +253,9 @@ static bool name_valid(const char *name) {
     return letters;
 }
 
-static status_t resolve_ask(struct resolve *resolve, const struct net_resolve_request *request,
-                            ip_addr_t *address) {
-    u8_t type = request->family == 6   ? LWIP_DNS_ADDRTYPE_IPV6
-                : request->family == 4 ? LWIP_DNS_ADDRTYPE_IPV4
-                                       : LWIP_DNS_ADDRTYPE_IPV4_IPV6;
-    switch (dns_gethostbyname_addrtype(request->name, address, on_resolved, resolve, type)) {
-    case ERR_OK:
-        return OK;
-    case ERR_INPROGRESS:
-        return DISPATCH_PARKED;
-    case ERR_VAL:
-        return E_UNAVAILABLE; /* no name server is known */
-    case ERR_MEM:
-        return E_BUSY;
-    default:
-        return E_INVALID;
-    }
+static status_t resolve_ask(struct resolve *resolve, const char *name, ip_addr_t *address) {
+    u8_t type = resolve->family == 6 ? LWIP_DNS_ADDRTYPE_IPV6 : LWIP_DNS_ADDRTYPE_IPV4;
+    return dns_status(dns_gethostbyname_addrtype(name, address, on_resolved, resolve, type));
 }
 
 bool query_resolves_here(const char *name) {
@@ -266,11 +276,12 @@ static status_t resolve_begin(token_t token, const struct net_resolve_request *r
         return E_QUOTA;
     }
     resolve->token = token;
+    resolve->family = (uint32_t)request->family;
     resolve->start_ms = timers_now_ms();
     list_push_back(&net.resolves, &resolve->link);
     net.resolve_count++;
     ip_addr_t found = {0};
-    status_t status = resolve_ask(resolve, request, &found);
+    status_t status = resolve_ask(resolve, request->name, &found);
     if (status != DISPATCH_PARKED) {
         answer->count = status == OK;
         ip_from_lwip(&found, &answer->ips[0]);

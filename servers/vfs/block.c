@@ -145,6 +145,33 @@ void store_free(struct store *store, uint32_t block) {
     }
 }
 
+bool store_adopt(struct store *store, uint32_t chunks, const uint16_t *region, uint32_t regions) {
+    if (chunks > STORE_CHUNKS || regions > STORE_REGIONS || (chunks != 0) != (regions != 0)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < regions; i++) {
+        if (region[i] >= chunks || (i == 0 ? region[i] != 0 : region[i] <= region[i - 1])) {
+            return false;
+        }
+        store->region[i] = region[i];
+    }
+    store->chunks = chunks;
+    store->regions = regions;
+    store->free = chunks * CHUNK_BLOCKS;
+    return true;
+}
+
+bool store_claim(struct store *store, uint32_t block) {
+    uint32_t chunk = (block - 1) / CHUNK_BLOCKS;
+    uint64_t bit = 1ull << ((block - 1) % CHUNK_BLOCKS);
+    if (block == 0 || chunk >= store->chunks || (store->used[chunk] & bit) != 0) {
+        return false;
+    }
+    store->used[chunk] |= bit;
+    store->free--;
+    return true;
+}
+
 bool store_fresh(uint32_t block) {
     return (turn.fresh[(block - 1) / CHUNK_BLOCKS] >> ((block - 1) % CHUNK_BLOCKS) & 1) != 0;
 }

@@ -54,6 +54,12 @@ void store_turn_end(struct store *store);
 MUST_CHECK status_t store_allocate(struct store *store, enum block_use use, uint32_t *block);
 void store_free(struct store *store, uint32_t block);
 
+/* For an import, before anything is allocated: the memory that is there already (`regions` numbers
+ * of first chunks), and a block that is in use. False: the numbers can't be right. */
+MUST_CHECK bool store_adopt(struct store *store, uint32_t chunks, const uint16_t *region,
+                            uint32_t regions);
+MUST_CHECK bool store_claim(struct store *store, uint32_t block);
+
 /* Whether the block was allocated in this turn. */
 bool store_fresh(uint32_t block);
 

@@ -3,6 +3,7 @@
  */
 #include "archive.h"
 #include "policy.h"
+#include "record.h"
 #include "serve.h"
 #include <common/parse.h>
 #include <common/string.h>
@@ -19,6 +20,12 @@
 
 #define ARENA_MINIMUM 65536u /* bytes for names, beside the variables */
 #define ARCHIVE_VA 0x300000000000ull
+#define SCRATCH_VA 0x400000000000ull /* while importing */
+
+#ifndef VFS_VERSION
+#define VFS_VERSION 1
+#endif
+ACTOR_IMAGE("vfs", 0, VFS_VERSION);
 
 ARENA struct vfs vfs;
 
@@ -90,12 +97,50 @@ static void map_archive(void) {
     }
 }
 
-static status_t create(void) {
-    /* what the variables leave of the arena; there is no heap */
-    uintptr_t start = ARENA_VA + PAGE_ROUND_UP(arena_linked_size());
+/* What the variables leave of the arena; there is no heap. E_NO_SPACE. */
+static status_t page_range(void **start, size_t *size) {
+    uintptr_t first = ARENA_VA + PAGE_ROUND_UP(arena_linked_size());
     uintptr_t end = ARENA_VA + arena_size();
-    if (end < start + ARENA_MINIMUM) {
+    if (end < first + ARENA_MINIMUM) {
         return E_NO_SPACE;
+    }
+    *start = (void *)first;
+    *size = end - first;
+    return OK;
+}
+
+static void export(struct records_writer *records) {
+    vfs_export(&vfs, records);
+}
+
+static status_t import(struct records_reader *records) {
+    void *start;
+    size_t size, scratch = PAGE_ROUND_UP(vfs_import_scratch(records));
+    status_t status = page_range(&start, &size);
+    if (status == OK) {
+        status = scratch == 0 ? E_FORMAT : memory_map_new(SCRATCH_VA, scratch);
+    }
+    if (status != OK) {
+        return status;
+    }
+    map_archive();
+    store_attach((void *)BLOCKS_VA, &store_memory);
+    store_turn_begin();
+    status = vfs_import(&vfs, start, size, records, (uint32_t *)SCRATCH_VA);
+    (void)memory_unmap(TASK_SELF, SCRATCH_VA, scratch);
+    return status;
+}
+
+static const char *check(bool full) {
+    return vfs_check(&vfs, full);
+}
+
+static status_t create(void) {
+    void *range;
+    size_t size;
+    status_t status = page_range(&range, &size);
+    if (status != OK) {
+        return status;
     }
     (void)memory_unmap(TASK_SELF, BLOCKS_VA, (uint64_t)STORE_CHUNKS * CHUNK_SIZE);
     map_archive();
@@ -105,7 +150,7 @@ static status_t create(void) {
     status_t archive = OK;
     uint32_t skipped = 0;
     uint64_t damaged = 0;
-    status_t status = vfs_create(&vfs, (void *)start, end - start, random_u32() & 0x7fffffff);
+    status = vfs_create(&vfs, range, size, random_u32() & 0x7fffffff);
     if (status == OK) {
         status = operation_layout(&vfs, &archive, &skipped, &damaged);
     }
@@ -120,9 +165,6 @@ static status_t create(void) {
 }
 
 static void start(void) {
-    if (vfs.magic != VFS_MAGIC) {
-        actor_abort("the arena is not vfs's");
-    }
     store_attach((void *)BLOCKS_VA, &store_memory);
     archive_attach((const void *)ARCHIVE_VA, vfs.archive_size);
     for (int i = 0; i < startup_argc(); i++) {
@@ -167,6 +209,9 @@ int main(void) {
         .reply = reply_event,
         .closed = closed_event,
         .cancel = cancel_event,
+        .export = export,
+        .import = import,
+        .check = check,
     };
     actor_run(&actor);
 }

@@ -16,6 +16,7 @@ status_t node_create(struct vfs *vfs, enum node_kind kind, uint32_t mount, uint3
     struct node *node = node_get(vfs, *id);
     node->kind = kind;
     node->mount = mount;
+    node->number = ++vfs->node_number;
     node->modified = vfs_time();
     return OK;
 }

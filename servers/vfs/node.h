@@ -14,7 +14,9 @@ enum node_kind {
     NODE_DEVICE,
 };
 
+#ifndef DIRECT_BLOCKS
 #define DIRECT_BLOCKS 8u
+#endif
 #define LEAF_BLOCKS 1024u /* block numbers in one block */
 #define FILE_BLOCKS_MAX (LEAF_BLOCKS * LEAF_BLOCKS)
 #define FILE_SIZE_MAX ((uint64_t)FILE_BLOCKS_MAX * BLOCK_SIZE) /* 4 GiB */
@@ -39,6 +41,7 @@ struct node {
     uint32_t links;
     uint32_t opens;
     uint32_t mounted; /* directory: root node of the mount on it, 0: none */
+    uint64_t number;  /* never used again */
     uint64_t size;
     uint64_t modified;
     union {

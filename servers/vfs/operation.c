@@ -205,7 +205,7 @@ static void node_stat(const struct vfs *vfs, uint32_t id, struct file_stat *answ
     *answer = (struct file_stat){
         .type = node_type(node),
         .size = node->size,
-        .id = id,
+        .id = node->number,
         .mount = node->mount,
         .modified = node->modified,
         .links = node->links,

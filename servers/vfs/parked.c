@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Calls that vfs answers only after asking another server: opening /proc/services (init is asked
  * for one service after the other) and the console device. What is known so far is in the arena
- * (struct pending); its number is the cookie of the staged call.
+ * (struct pending), found by the token of the staged call.
  */
 #include "serve.h"
 #include <common/string.h>
@@ -255,7 +255,10 @@ static void forward_reply(uint32_t id, struct event *event) {
 /* ---- Events ---------------------------------------------------------------------------------- */
 
 void parked_reply(struct event *event) {
-    uint32_t id = (uint32_t)event->cookie;
+    uint32_t id = pending_waiting(&vfs, event->token);
+    if (id == 0) { /* its record was lost: nobody waits */
+        return;
+    }
     switch (pending_get(&vfs, id)->kind) {
     case PENDING_SERVICES:
         services_reply(id, event);

@@ -154,3 +154,36 @@ uint32_t pool_room(const struct pool *pool, enum pool_kind kind) {
     }
     return room;
 }
+
+/* One bit for each slot that was freed. */
+static uint64_t freed_slots(const struct pool *pool, uint32_t page) {
+    uint64_t freed = 0;
+    for (uint32_t slot = page_table(pool)[page].free; slot != 0 && slot <= SLOT_MASK + 1;) {
+        uint64_t bit = 1ull << (slot - 1);
+        if ((freed & bit) != 0) {
+            break; /* a damaged list */
+        }
+        freed |= bit;
+        slot = *object_at(pool, page, slot - 1);
+    }
+    return freed;
+}
+
+bool pool_next(const struct pool *pool, enum pool_kind kind, uint32_t *id) {
+    uint32_t page = *id >> SLOT_BITS;
+    uint32_t slot = *id == 0 ? 0 : (*id & SLOT_MASK) + 1;
+    for (; page < pool->untouched && page < pool->pages; page++, slot = 0) {
+        const struct pool_page *head = &page_table(pool)[page];
+        if (head->kind != kind) {
+            continue;
+        }
+        uint64_t freed = freed_slots(pool, page);
+        for (; slot < head->touched && slot < slots_per_page(kind); slot++) {
+            if ((freed >> slot & 1) == 0) {
+                *id = page << SLOT_BITS | slot;
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -50,6 +50,9 @@ void pool_free(struct pool *pool, uint32_t id);
 /* The object `id`, which must be in use and of that kind. */
 void *pool_get(const struct pool *pool, enum pool_kind kind, uint32_t id);
 
+/* The next object in use of that kind after *id (0: the first). False: there is none. */
+bool pool_next(const struct pool *pool, enum pool_kind kind, uint32_t *id);
+
 /* Whether `id`, a number from outside, names an object in use of that kind's pages. */
 bool pool_valid(const struct pool *pool, enum pool_kind kind, uint32_t id);
 

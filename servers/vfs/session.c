@@ -10,17 +10,29 @@ struct session *session_get(const struct vfs *vfs, uint32_t id) {
     return pool_get(&vfs->pool, POOL_SESSION, id);
 }
 
+static uint32_t *bucket_of(const struct vfs *vfs, uint64_t badge) {
+    return (uint32_t *)&vfs->session_buckets[(badge >> 32) % VFS_SESSION_BUCKETS];
+}
+
 struct session *session_find(const struct vfs *vfs, uint64_t badge, uint32_t *id) {
-    uint32_t number = (uint32_t)badge;
-    if (!pool_valid(&vfs->pool, POOL_SESSION, number)) {
-        return NULL;
+    for (uint32_t number = *bucket_of(vfs, badge); number != 0;) {
+        struct session *session = session_get(vfs, number);
+        if (session->badge == badge) {
+            *id = number;
+            return session;
+        }
+        number = session->hash_next;
     }
-    struct session *session = session_get(vfs, number);
-    if (session->node == 0 || session->badge != badge) {
-        return NULL;
+    return NULL;
+}
+
+static void bucket_remove(struct vfs *vfs, const struct session *session, uint32_t id) {
+    uint32_t *link = bucket_of(vfs, session->badge);
+    while (*link != id) {
+        ASSERT(*link != 0);
+        link = &session_get(vfs, *link)->hash_next;
     }
-    *id = number;
-    return session;
+    *link = session->hash_next;
 }
 
 static struct account_usage *account_find(struct vfs *vfs, uint32_t account) {
@@ -61,8 +73,9 @@ static void directory_leave(struct vfs *vfs, struct node *node, uint32_t id) {
     }
 }
 
-status_t session_open(struct vfs *vfs, uint32_t node_id, uint32_t flags, uint32_t account,
-                      uint32_t *id) {
+/* badge 0: a new one. */
+status_t session_adopt(struct vfs *vfs, uint32_t node_id, uint64_t badge, uint32_t flags,
+                       uint32_t account, uint32_t *id) {
     struct account_usage *usage = account_find(vfs, account);
     if (usage == NULL || usage->sessions >= VFS_SESSIONS_PER_ACCOUNT) {
         return E_QUOTA;
@@ -73,10 +86,15 @@ status_t session_open(struct vfs *vfs, uint32_t node_id, uint32_t flags, uint32_
         return status;
     }
     usage->sessions++;
-    vfs->serial = (vfs->serial + 1) & 0x7fffffff;
+    if (badge == 0) {
+        vfs->serial = (vfs->serial + 1) & 0x7fffffff;
+        badge = (uint64_t)vfs->serial << 32 | number;
+    }
     struct session *session = session_get(vfs, number);
     struct node *node = node_get(vfs, node_id);
-    session->badge = (uint64_t)vfs->serial << 32 | number;
+    session->badge = badge;
+    session->hash_next = *bucket_of(vfs, badge);
+    *bucket_of(vfs, badge) = number;
     session->node = node_id;
     session->flags = flags;
     session->account = account;
@@ -86,6 +104,11 @@ status_t session_open(struct vfs *vfs, uint32_t node_id, uint32_t flags, uint32_
     }
     *id = number;
     return OK;
+}
+
+status_t session_open(struct vfs *vfs, uint32_t node, uint32_t flags, uint32_t account,
+                      uint32_t *id) {
+    return session_adopt(vfs, node, 0, flags, account, id);
 }
 
 void session_close(struct vfs *vfs, uint32_t id) {
@@ -98,7 +121,7 @@ void session_close(struct vfs *vfs, uint32_t id) {
     if (node->kind == NODE_DIRECTORY) {
         directory_leave(vfs, node, id);
     }
-    session->node = 0;
+    bucket_remove(vfs, session, id);
     pool_free(&vfs->pool, id);
     node->opens--;
     node_release(vfs, node_id);
@@ -132,6 +155,14 @@ void pending_free(struct vfs *vfs, uint32_t id) {
     }
     *link = pending_get(vfs, id)->next;
     pool_free(&vfs->pool, id);
+}
+
+uint32_t pending_waiting(const struct vfs *vfs, token_t staged) {
+    uint32_t id = vfs->pending;
+    while (id != 0 && pending_get(vfs, id)->staged != staged) {
+        id = pending_get(vfs, id)->next;
+    }
+    return id;
 }
 
 struct pending *pending_find(const struct vfs *vfs, token_t token) {

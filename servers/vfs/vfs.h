@@ -16,9 +16,12 @@ _Noreturn void vfs_abort(const char *condition);
 #define DEBUG_ASSERT(condition) ASSERT(condition)
 #endif
 
+#ifndef VFS_BUCKETS
 #define VFS_BUCKETS 2048u
+#endif
 #define VFS_MOUNTS 8u
 #define VFS_REMOTES 8u
+#define VFS_SESSION_BUCKETS 256u
 #define VFS_ACCOUNTS 64u
 #define VFS_SESSIONS_PER_ACCOUNT 256u
 #define VFS_PENDING_MAX 64u
@@ -55,9 +58,11 @@ struct vfs {
     uint64_t archive_size;
     uint32_t line_block; /* rest of a line typed at /dev/console, 0: none */
     uint32_t line_start, line_end;
+    uint64_t node_number; /* of the last node made */
     struct pool pool;
     struct store store;
-    uint32_t buckets[VFS_BUCKETS]; /* entries by (directory, name) */
+    uint32_t session_buckets[VFS_SESSION_BUCKETS]; /* by serial */
+    uint32_t buckets[VFS_BUCKETS];                 /* entries by (directory, name) */
     struct mount mounts[VFS_MOUNTS];
     struct remote remotes[VFS_REMOTES];
     struct account_usage accounts[VFS_ACCOUNTS];

@@ -13,7 +13,7 @@ def guest(machine):
     return guest
 
 
-COMMANDS = """help services kill restart swap ps mem uptime version log lspci ls tree cat mkdir touch
+COMMANDS = """help services kill restart swap upgrade ps mem uptime version log lspci ls tree cat mkdir touch
 write echo rm cp mv cd pwd netinfo ping arp dns httpget aistatus aiask aipoll bench reboot poweroff
 rmdir stat df head tail history clear cpuid ifconfig netstat sleep yield run""".split()
 

@@ -14,8 +14,9 @@ def program(name):
     return os.path.join(machine.BUILD, "boot", name + ".bin")
 
 
-def archive_with(folder, manifest):
-    """Writes the archive into `folder`; `manifest` maps the old text to the new. Its path."""
+def archive_with(folder, manifest=str, files=()):
+    """Writes the archive into `folder`; `manifest` maps the old text to the new, `files` names
+    programs that are added to bin/. Its path."""
     path = os.path.join(folder, "boot.tar")
     with tarfile.open(ARCHIVE) as old, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
         for member in old.getmembers():
@@ -24,6 +25,8 @@ def archive_with(folder, manifest):
                 data = manifest(data.decode()).encode()
                 member.size = len(data)
             new.addfile(member, io.BytesIO(data))
+        for name in files:
+            new.add(program(name), f"bin/{name}.elf")
     return path
 
 

@@ -14,6 +14,7 @@ import pexpect
 from pexpect import fdpexpect
 
 import machine
+from harness.gdb import Gdb
 from harness.qmp import Qmp
 from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, text_of_vga
 
@@ -59,6 +60,7 @@ class Guest:
     append, without, replace, video, entry: the ISO's menu
     forward: guest TCP ports; Guest.port[80] is then the host's port
     ai: a bridge backend, with ai_options: more arguments for the bridge
+    gdb: whether Guest.gdb, a harness.gdb.Gdb, is there; it is connected at its first use
     """
 
     living: list["Guest"] = []
@@ -66,7 +68,7 @@ class Guest:
     def __init__(self, work: str, *, append: str = "", without: tuple[str, ...] = (),
                  replace: dict[str, str] | None = None, video: str = "", entry: int = 0,
                  forward: tuple[int, ...] = (), ai: str = "", ai_options: tuple[str, ...] = (),
-                 com2: bool = False, **options) -> None:
+                 com2: bool = False, gdb: bool = False, **options) -> None:
         os.makedirs(work, exist_ok=True)
         self.work = work
         self.name = os.path.basename(work)
@@ -75,6 +77,10 @@ class Guest:
         self.port = {guest: free_port() for guest in forward}
         self.ai, self.ai_options, self.bridge = ai, ai_options, None
         self.process = self.qmp = self.console = self.socket = self.log = None
+        self.gdb_path = os.path.join(work, "gdb") if gdb else ""
+        self.gdb_connection = None
+        if gdb:
+            options["gdb"] = f"unix:{self.gdb_path},server=on,wait=off"
         options.setdefault("reboot", False)
         self.config = machine.Config(ports=[(h, g) for g, h in self.port.items()], **options)
         self.com2_path = os.path.join(work, "com2") if ai or com2 else ""
@@ -112,6 +118,9 @@ class Guest:
     def stop(self) -> None:
         """Ends everything that start() began; may be called twice."""
         self.stop_bridge()
+        if self.gdb_connection:
+            self.gdb_connection.close()
+            self.gdb_connection = None
         if self.qmp:
             self.qmp.close()
             self.qmp = None
@@ -136,6 +145,13 @@ class Guest:
         except pexpect.EOF:
             pass
         return self.process.wait(timeout=timeout)
+
+    @property
+    def gdb(self) -> Gdb:
+        """The debugger; the first use stops the machine."""
+        if self.gdb_connection is None:
+            self.gdb_connection = Gdb(self.gdb_path)
+        return self.gdb_connection
 
     def start_bridge(self) -> None:
         """Starts the AI bridge on COM2."""

@@ -2,6 +2,8 @@
  * The client of `crasher`: asks for its bugs one after another and sees what becomes of itself, of
  * a bystander that goes on working, and of the state. Reports TAP on the kernel log.
  */
+#include <stdbool.h>
+
 #include <client/init.h>
 #include <common/string.h>
 #include <ipc/handle.h>

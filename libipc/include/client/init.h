@@ -3,8 +3,6 @@
  * operator's session (E_RIGHTS). E_NOT_FOUND: no such service. */
 #pragma once
 
-#include <stdbool.h>
-
 #include <ipc/message.h>
 #include <proto/init.h>
 
@@ -18,9 +16,11 @@ status_t init_kill(handle_t init, const char *name);
 status_t init_restart(handle_t init, const char *name);
 
 /* Lets the ELF file in the first `length` bytes of `program` (copied; needs RIGHT_COPY) serve in
- * place of the present program. *kept_state (may be NULL): it took the old state over. E_FORMAT. */
+ * place of the present program: proto/init.h. *answer is filled also with E_UNAVAILABLE. */
 status_t init_swap(handle_t init, const char *name, handle_t program, uint64_t length,
-                   bool *kept_state);
+                   struct init_program_reply *answer);
+status_t init_upgrade(handle_t init, const char *name, handle_t program, uint64_t length,
+                      struct init_program_reply *answer);
 
 /* INIT_POWER_OFF or INIT_POWER_REBOOT; returns only on an error. */
 status_t init_power(handle_t init, uint64_t action);

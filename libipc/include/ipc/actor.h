@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include <ipc/event.h>
+#include <ipc/records.h>
 
 /* Puts a variable into the arena. ARENA: zero at the very first start. ARENA_DATA: initialised.
  * (The end of the name keeps the compiler from storing the zeros in the file.) */
@@ -21,20 +22,20 @@
 #define ARENA_DATA __attribute__((section(".arena.data")))
 
 /*
- * Names the program and the layout of its arena, once per program. A program that is swapped in
- * takes the arena of the old one over as it is when name and layout are the same and layout is not
- * 0: so count `layout` up when a type in the arena changes, and use 0 while the arena holds
- * addresses of code or constants, which differ from build to build. (An identical file always takes
- * over.)
+ * Names the program and its version, once per program. `meaning` counts what the types don't tell:
+ * raise it when a field means something else though its type is the same. The build mixes it with
+ * everything else that two programs must have in common to share an arena (tools/layout.py) into
+ * the layout number of the image: a program with the same name and layout takes the arena of the
+ * old one over as it is, any other gets records (docs/spec/upgrade.md).
  */
-#define ACTOR_IMAGE(image_name, image_layout, image_version)                                       \
+#define ACTOR_IMAGE(image_name, image_meaning, image_version)                                      \
     const struct image_note_section image_note                                                     \
         __attribute__((used, section(".note.axolotl"), aligned(4))) = {                            \
             sizeof(IMAGE_NOTE_OWNER),                                                              \
             sizeof(struct image_note),                                                             \
             1,                                                                                     \
             IMAGE_NOTE_OWNER,                                                                      \
-            {(image_layout), (image_version), image_name},                                         \
+            {(image_meaning), (image_version), image_name},                                        \
     }
 
 #define IMAGE_NOTE_OWNER "Axolotl"
@@ -58,6 +59,16 @@ struct actor {
     void (*closed)(struct event *event); /* [nothing] */
     void (*cancel)(struct event *event); /* [answers E_CANCELLED] */
     void (*idle)(void); /* [nothing] no event, with RECEIVE_POLL in the mask: work to go on with */
+    /* Writes the state as records. A pure function of the arena, which is all there is: it runs in
+     * a task of its own, without handles; a fault ends the export. Optional: without it a program
+     * with another layout can't go on from here. */
+    void (*export)(struct records_writer *records);
+    /* In place of create, from records that a program of the same or of another layout wrote. What
+     * fails its checks is left out. A negative status: these records can't be used. Optional. */
+    status_t (*import)(struct records_reader *records);
+    /* What is wrong with the state; NULL: nothing. Asked before every commit; with `full` it may
+     * take as long as the state is large: after a start, before and after an export. Optional. */
+    const char *(*check)(bool full);
 };
 
 /* Binds the startup handles "endpoint" and "notification" (those that are there) and runs. */

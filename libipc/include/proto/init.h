@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Control protocol of init: what operators and tools ask the supervisor.
- * Root badge bits 0-15: client number; INIT_BADGE_OPERATOR: may kill, restart, swap, power off.
+ * Root badge bits 0-15: client number; INIT_BADGE_OPERATOR: may kill, restart, swap, upgrade, power
+ * off.
  */
 #pragma once
 #include <axolotl/abi.h>
@@ -14,10 +15,18 @@
     OP(1, INFO, info, struct init_info_request, struct init_info_reply)                            \
     OP(2, KILL, kill, struct init_name_request, struct init_empty)                                 \
     OP(3, RESTART, restart, struct init_name_request, struct init_empty)                           \
-    OP(4, SWAP, swap, struct init_swap_request, struct init_swap_reply)                            \
-    OP(5, POWER, power, struct init_power_request, struct init_empty)
+    OP(4, SWAP, swap, struct init_program_request, struct init_program_reply)                      \
+    OP(5, POWER, power, struct init_power_request, struct init_empty)                              \
+    OP(6, UPGRADE, upgrade, struct init_program_request, struct init_program_reply)
 
-enum init_operation { INIT_INFO = 1, INIT_KILL, INIT_RESTART, INIT_SWAP, INIT_POWER };
+enum init_operation {
+    INIT_INFO = 1,
+    INIT_KILL,
+    INIT_RESTART,
+    INIT_SWAP,
+    INIT_POWER,
+    INIT_UPGRADE,
+};
 
 struct init_empty {
     uint64_t reserved;
@@ -43,24 +52,36 @@ struct init_info_reply {
     char name[24];
     char program[24];
     uint32_t state;      /* enum service_state */
-    uint32_t generation; /* of the program: +1 for each swap */
+    uint32_t generation; /* of the program: +1 for each swap or upgrade */
     uint32_t restarts;   /* by any cause */
     uint32_t crashes;    /* faults, not operators' kills */
     uint64_t started_ns; /* time of the last start */
     uint64_t memory;     /* bytes charged */
     uint64_t memory_limit;
     uint64_t task_id;
-    char reason[96]; /* of the last death, text */
+    char reason[96];  /* text: the last death, upgrade or failed upgrade */
+    uint64_t version; /* of the program */
 };
 
-/* One memory handle: the ELF file. */
-struct init_swap_request {
+/* One memory handle: the ELF file. SWAP takes any program that can serve; UPGRADE only another
+ * build of the same one, and never at the price of the state. E_BUSY: one is under way; E_TYPE:
+ * another program; E_FORMAT; E_UNAVAILABLE: the old program goes on, `reason` says why. */
+struct init_program_request {
     char name[24];
     uint64_t length; /* of the file in bytes */
 };
 
-struct init_swap_reply {
-    uint64_t kept_state; /* 1: the new program took the arena over, 0: cold start */
+enum program_state {
+    PROGRAM_NO_STATE = 0,      /* there was none to take over */
+    PROGRAM_STATE_KEPT = 1,    /* the arena as it was */
+    PROGRAM_STATE_RECORDS = 2, /* exported by the old program, imported by the new one */
+    PROGRAM_STATE_LOST = 3,    /* SWAP only: cold start */
+};
+
+struct init_program_reply {
+    uint64_t state;   /* enum program_state */
+    uint64_t version; /* of the program that serves now */
+    char reason[96];  /* why the new program does not */
 };
 
 enum { INIT_POWER_OFF = 1, INIT_POWER_REBOOT = 2 };

@@ -104,9 +104,9 @@ static inline uint64_t context_argument(const struct arch_context *context, unsi
     return ((const uint64_t *)context)[1 + index]; /* behind rax */
 }
 
-static inline void context_set_argument(struct arch_context *context, unsigned index,
-                                        uint64_t value) {
-    ((uint64_t *)context)[1 + index] = value;
+/* Message words 0-5. */
+static inline uint64_t *context_words(struct arch_context *context) {
+    return (uint64_t *)context + offsetof(struct arch_context, rdx) / sizeof(uint64_t);
 }
 
 /* Where user execution goes on. An address outside user space becomes 0, which faults there. */

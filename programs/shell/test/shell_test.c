@@ -3,6 +3,9 @@
  */
 #include <check.h>
 
+#include <common/parse.h>
+
+#include "../frame.h"
 #include "../path.h"
 #include "../text.h"
 #include "../tokens.h"
@@ -155,6 +158,71 @@ TEST(addresses) {
     CHECK(!url_parse("host:0/", &url));
     CHECK(!url_parse("host:70000/", &url));
     CHECK(!url_parse("host:x/", &url));
+}
+
+TEST(redirections_are_followed_where_they_can) {
+    struct url url;
+    REQUIRE(url_parse("http://host:81/a/b", &url));
+    CHECK(url_follow(&url, "/c?d"));
+    CHECK_STR(url.host, "host");
+    CHECK_EQ(url.port, 81);
+    CHECK_STR(url.path, "/c?d");
+    CHECK(!url_follow(&url, "https://host/"));
+    CHECK(!url_follow(&url, "//other/"));
+    CHECK(!url_follow(&url, "c"));
+    CHECK(url_follow(&url, "http://[::1]/e"));
+    CHECK_STR(url.host, "[::1]");
+    CHECK_EQ(url.port, 80);
+}
+
+static void check_frame(const char *hex, size_t kept, const char *expected) {
+    uint8_t bytes[128];
+    char text[FRAME_TEXT];
+    size_t length = strlen(hex) / 2;
+    for (size_t i = 0; i < length; i++) {
+        uint64_t value = 0;
+        CHECK(parse_hex(hex + 2 * i, 2, &value));
+        bytes[i] = (uint8_t)value;
+    }
+    CHECK_STR(frame_describe(text, bytes, kept < length ? kept : length, length), expected);
+}
+
+#define MACS "020000000001020000000002"
+#define ECHO                                                                                       \
+    MACS "0800450000200000000040010000"                                                            \
+         "0a000001"                                                                                \
+         "0a000002"                                                                                \
+         "0800"                                                                                    \
+         "0000"                                                                                    \
+         "00010002"                                                                                \
+         "61626364"
+#define SYN6                                                                                       \
+    MACS "86dd60000000001406400000000000000000000000000000000120010db8000000000000000000000001"    \
+         "00501f9000000001000000025012040000000000"
+
+TEST(frames_are_described) {
+    check_frame(ECHO, 999, "46 bytes 10.0.0.1 > 10.0.0.2 icmp echo request id 1 seq 2");
+    check_frame(ECHO, 36, "46 bytes 10.0.0.1 > 10.0.0.2 icmp cut");
+    check_frame(SYN6, 999, "74 bytes ::1.80 > 2001:db8::1.8080 tcp SA seq 1 ack 2 win 1024 len 0");
+    check_frame(MACS "0806"
+                     "0001080006040001"
+                     "020000000002"
+                     "0a000002"
+                     "000000000000"
+                     "0a000001",
+                999, "42 bytes arp who has 10.0.0.1 tell 10.0.0.2");
+    check_frame(MACS "88cc00", 999, "15 bytes type 88cc");
+    for (size_t kept = 0; kept < 74; kept++) { /* the sanitizers look on */
+        uint8_t *bytes = malloc(kept + 1);
+        char text[FRAME_TEXT];
+        memset(bytes, 0x45, kept + 1);
+        if (kept > 14) {
+            bytes[12] = 8;
+            bytes[13] = 0;
+        }
+        CHECK(strlen(frame_describe(text, bytes, kept, 1500)) != 0);
+        free(bytes);
+    }
 }
 
 static struct http_head head;

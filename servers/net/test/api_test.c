@@ -242,6 +242,8 @@ TEST(groups_bring_datagrams_and_end_with_the_socket) {
     struct net_address any = {.port = 5353};
     struct net_address group = at("224.1.2.3", 0);
     struct net_group_request request = {.group = group.ip, .join = 1};
+    CHECK_EQ(socket_bind(socket, &any), E_ADDRESS_IN_USE); /* net's own, which shares it */
+    CHECK_EQ(option_set(socket, NET_OPTION_REUSE, 1), OK);
     CHECK_EQ(socket_bind(socket, &any), OK);
     frame_udp(&frame, PEER_IP, 5353, 0xe0010203, 5353, text, sizeof text);
     wire_put(&frame);
@@ -432,4 +434,70 @@ TEST(time_comes_from_a_server) {
     uint64_t wall = report.base_ns + port_time_ns();
     CHECK(wall >= 1704067200ull * 1000000000 && wall < 1704067201ull * 1000000000);
     CHECK_EQ(report.stratum, 2);
+}
+
+/* ---- Names and neighbours ----------------------------------------------------------------- */
+
+static bool ask_mdns(const char *question, size_t length, uint32_t from_port, uint32_t count) {
+    uint8_t message[256] = {0x12, 0x34, [5] = (uint8_t)count};
+    memcpy(message + 12, question, length);
+    frame_udp(&frame, PEER_IP, from_port, 0xe00000fb, 5353, message, 12 + length);
+    wire_clear();
+    wire_put(&frame);
+    return wire_get_protocol(&frame, 17);
+}
+
+TEST(our_name_is_answered_on_the_link) {
+    static const char question[] = "\7aXolotl\5LOCAL\0\0\1\0\1";
+    world_address();
+    REQUIRE(ask_mdns(question, 19, 5353, 1));
+    CHECK(ip_checksums_valid(&frame));
+    CHECK_EQ(get32(frame.bytes + IP_AT + 16), 0xe00000fb);
+    const uint8_t *dns = frame.bytes + DATA_AT + 8;
+    CHECK_EQ(get16(dns + 2), 0x8400);
+    CHECK_EQ(get16(dns + 6), 1);
+    CHECK(memcmp(dns + 12, "\7axolotl\5local", 15) == 0);
+    CHECK_EQ(get32(dns + 12 + 15 + 10), OUR_IP);
+    REQUIRE(ask_mdns(question, 19, 40000, 1)); /* a plain resolver */
+    CHECK_EQ(get32(frame.bytes + IP_AT + 16), PEER_IP);
+    CHECK_EQ(get16(frame.bytes + DATA_AT + 8), 0x1234);
+    CHECK(ask_mdns("\7axolotl\5local\0\0\34\0\1", 19, 5353, 1)); /* AAAA */
+    CHECK(ask_mdns("\1x\0\0\1\0\1\7axolotl\5local\0\0\377\0\1", 26, 5353, 2));
+    static const struct {
+        const char *question;
+        size_t length;
+        uint32_t count;
+    } silent[] = {
+        {"\7axolotm\5local\0\0\1\0\1", 19, 1},
+        {"\7axolotl\0\0\1\0\1", 13, 1},
+        {"\7axolotl\5local\1x\0\0\1\0\1", 21, 1},
+        {"\7axolotl\5local\0\0\20\0\1", 19, 1},
+        {"\300\14\0\1\0\1", 6, 1},
+        {"\77axolotl", 8, 1},
+        {"\7axolotl\5local\0", 15, 1},
+        {"", 0, 9},
+    };
+    for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
+        CHECK(!ask_mdns(silent[i].question, silent[i].length, 5353, silent[i].count));
+    }
+}
+
+TEST(our_address_is_defended) {
+    world_address();
+    uint64_t before = wire_interface->conflicts;
+    pass(20000);
+    frame_arp(&frame, 1, OUR_IP, OUR_IP);
+    wire_clear();
+    wire_put(&frame);
+    REQUIRE(wire_get_protocol(&frame, 0));
+    CHECK_EQ(get32(frame.bytes + IP_AT + 14), OUR_IP);
+    CHECK_EQ(wire_interface->conflicts, before + 1);
+    frame_arp(&frame, 1, OUR_IP, OUR_IP);
+    wire_clear();
+    wire_put(&frame);
+    struct frame sent;
+    while (wire_get(&sent)) { /* answers, but no second claim within 10 s */
+        CHECK(get16(sent.bytes + 12) != 0x0806 || get16(sent.bytes + IP_AT + 6) != 1);
+    }
+    CHECK_EQ(wire_interface->conflicts, before + 2);
 }

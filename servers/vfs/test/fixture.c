@@ -140,6 +140,35 @@ void fixture_roll_back(void) {
     restart();
 }
 
+void *fixture_records(size_t *size) {
+    struct records_writer writer;
+    const struct image_note program = {.name = "vfs"};
+    *size = 4 * sizeof *fixture;
+    void *space = aligned_alloc(4096, *size);
+    records_begin(&writer, space, *size);
+    vfs_export(&fixture->vfs, &writer);
+    if (records_end(&writer, &program) != OK) {
+        abort();
+    }
+    *size = writer.used;
+    return space;
+}
+
+status_t fixture_import(const void *space, size_t size) {
+    struct records_reader reader;
+    status_t status = records_open(&reader, space, size);
+    if (status != OK) {
+        return status;
+    }
+    memset(fixture, 0, sizeof *fixture);
+    restart();
+    size_t room = vfs_import_scratch(&reader);
+    uint32_t *scratch = malloc(room + 1);
+    status = vfs_import(&fixture->vfs, fixture->pool, sizeof fixture->pool, &reader, scratch);
+    free(scratch);
+    return status;
+}
+
 /* ---- Consistency ---------------------------------------------------------------------------- */
 
 struct audit {
@@ -221,8 +250,10 @@ static void audit_references(struct audit *audit, uint32_t id) {
                 pool_valid(&vfs->pool, POOL_ENTRY_LONG, other)) {
                 links += entry_get(vfs, other)->id == other && entry_get(vfs, other)->node == id;
             } else if (pool_valid(&vfs->pool, POOL_SESSION, other)) {
+                uint32_t found = 0;
                 opens += session_get(vfs, other)->node == id &&
-                         (uint32_t)session_get(vfs, other)->badge == other;
+                         session_find(vfs, session_get(vfs, other)->badge, &found) != NULL &&
+                         found == other;
             }
         }
     }

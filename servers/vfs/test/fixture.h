@@ -6,6 +6,7 @@
 #pragma once
 #include "../archive.h"
 #include "../operation.h"
+#include "../record.h"
 #include <setjmp.h>
 
 #define FIXTURE_ARENA (768u * 1024)
@@ -26,6 +27,10 @@ void fixture_stop(void);
 /* What a commit and a kill do. fixture_commit returns the number of arena pages that changed. */
 uint32_t fixture_commit(void);
 void fixture_roll_back(void);
+
+/* The committed state as records, to be freed; and an empty arena filled from records. */
+void *fixture_records(size_t *size);
+status_t fixture_import(const void *space, size_t size);
 
 /* Chunks that were given back. */
 extern uint32_t fixture_shrunk;

@@ -33,9 +33,6 @@ void host_boot(void) {
     ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
     phys_t frame;
     ASSERT(memory_page(clock_memory, 0, true, &frame) == OK);
-    struct call *call; /* the slot table keeps its first page for good */
-    ASSERT(call_create(account_root, &call) == OK);
-    object_put(&call->object);
     clean_used = account_root->used;
     clean_free = frame_free_count();
 }
@@ -104,19 +101,19 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
     make_current(thread);
     struct arch_context *context = &thread->context;
     for (unsigned i = 0; i < count; i++) {
-        context_set_argument(context, i, arguments[i]);
+        ((uint64_t *)context)[1 + i] = arguments[i]; /* as context_argument */
     }
     context->rax = SYSCALL_NATIVE | op;
     object_get(&thread->object);
-    const struct arch_context *message = op == SYS_CALL             ? fast_call(thread)
-                                         : op == SYS_COMMIT_RECEIVE ? fast_commit_receive(thread)
-                                                                    : NULL;
+    struct arch_context *message = op == SYS_CALL             ? fast_call(thread)
+                                   : op == SYS_COMMIT_RECEIVE ? fast_commit_receive(thread)
+                                                              : NULL;
     if (message == NULL) {
         syscall_dispatch(thread);
     } else { /* as the exit does */
-        struct message copy;
-        message_load(&copy, message);
-        message_store(&copy, &cpu_current()->context);
+        struct arch_context *to = &cpu_current()->context;
+        to->rsi = message->rsi;
+        memcpy(context_words(to), context_words(message), MESSAGE_REGISTER_WORDS * 8);
     }
     bool dead = thread->state == THREAD_DEAD;
     bool blocked = thread->state != THREAD_READY && thread->state != THREAD_RUNNING;

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""QEMU's gdb stub: stops the machine anywhere, looks, and spoils. Protocol: GDB manual, appendix E."""
+import socket
+import struct
+import time
+
+# Offsets in the register packet of QEMU's x86-64 target.
+REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
+             "r13", "r14", "r15", "rip")
+CS_OFFSET = 17 * 8 + 4
+CR3_OFFSET = 17 * 8 + 7 * 4 + 3 * 8 + 2 * 8
+STARTUP_NAME = 0x700000020008  # of the startup block, abi.h
+NAME_SIZE = 20
+
+
+class Gdb:
+    """A connection to one machine. The machine stands still when it is made; see resume."""
+
+    def __init__(self, path: str, timeout: float = 30) -> None:
+        deadline = time.monotonic() + timeout
+        self.buffer = b""
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                self.socket.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        self.socket.settimeout(timeout)
+        self.timeout = timeout
+        self.cpu = 1
+        self.running = False
+        self.breakpoints: set[int] = set()
+        self.send("qSupported:vContSupported+")
+        while not self.receive().startswith("PacketSize"):
+            pass  # an unsolicited stop may come first
+        self.ask("qXfer:features:read:target.xml:0,ffb")  # without that QEMU refuses P
+
+    def close(self) -> None:
+        """Lets the machine run on."""
+        self.socket.close()
+
+    # ---- Packets ----------------------------------------------------------------------------
+
+    def send(self, text: str) -> None:
+        """Sends a packet."""
+        data = text.encode("latin-1")
+        self.socket.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xff))
+
+    def fill(self) -> None:
+        """Waits for more bytes."""
+        more = self.socket.recv(65536)
+        if not more:
+            raise ConnectionError("QEMU is gone")
+        self.buffer += more
+
+    def receive(self) -> str:
+        """The next packet; acknowledged."""
+        while True:
+            start = self.buffer.find(b"$")
+            end = self.buffer.find(b"#", start + 1)
+            if start >= 0 and end >= 0 and len(self.buffer) >= end + 3:
+                data = self.buffer[start + 1:end]
+                self.buffer = self.buffer[end + 3:]
+                self.socket.sendall(b"+")
+                return data.decode("latin-1")
+            self.fill()
+
+    def ask(self, text: str) -> str:
+        """A request and its answer."""
+        assert not self.running, "the machine runs"
+        self.send(text)
+        return self.receive()
+
+    # ---- Running ----------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Lets the machine run until stop() or a breakpoint; not the one where it stands."""
+        here = self.registers()["rip"] if self.breakpoints else 0
+        if here in self.breakpoints:
+            self.breakpoint(here, False)
+            self.step()
+            self.breakpoint(here)
+        self.send("vCont;c")
+        self.running = True
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for a stop; false: it still runs."""
+        self.socket.settimeout(timeout)
+        try:
+            text = self.receive()
+        except TimeoutError:
+            return False
+        finally:
+            self.socket.settimeout(self.timeout)
+        self.stopped(text)
+        return True
+
+    def stopped(self, text: str) -> None:
+        """Takes the processor from a stop reply."""
+        self.running = False
+        if "thread:" in text:
+            word = text.split("thread:", 1)[1].split(";", 1)[0]
+            self.select(int(word.rsplit(".", 1)[-1], 16))
+
+    def stop(self) -> None:
+        """Stops the machine where it is."""
+        if self.running:
+            self.socket.sendall(b"\x03")
+            self.stopped(self.receive())
+
+    def step(self) -> None:
+        """One instruction of the selected processor; the others stand still."""
+        self.send(f"vCont;s:{self.cpu:x}")
+        self.stopped(self.receive())
+
+    def breakpoint(self, address: int, on: bool = True) -> None:
+        """Stops whoever comes by at this virtual address, in any address space."""
+        assert self.ask(f"{'Z' if on else 'z'}1,{address:x},1") == "OK"
+        (self.breakpoints.add if on else self.breakpoints.discard)(address)
+
+    # ---- Looking and spoiling ---------------------------------------------------------------
+
+    def select(self, cpu: int) -> None:
+        """The processor, from 1, that the functions below mean."""
+        self.cpu = cpu
+        assert self.ask(f"Hg{cpu:x}") == "OK"
+
+    def packet(self) -> bytes:
+        """All registers as QEMU sends them."""
+        return bytes.fromhex(self.ask("g").replace("x", "0"))
+
+    def registers(self) -> dict[str, int]:
+        """General registers, rip, cs and cr3."""
+        data = self.packet()
+        values = dict(zip(REGISTERS, struct.unpack_from("<17Q", data)))
+        values["cs"] = struct.unpack_from("<I", data, CS_OFFSET)[0]
+        values["cr3"] = struct.unpack_from("<Q", data, CR3_OFFSET)[0]
+        return values
+
+    def set_register(self, name: str, value: int) -> None:
+        """Changes a general register or rip."""
+        answer = self.ask(f"P{REGISTERS.index(name):x}={struct.pack('<Q', value).hex()}")
+        assert answer == "OK", answer
+
+    def read(self, address: int, size: int) -> bytes:
+        """Virtual memory of the selected processor's address space; empty: nothing there."""
+        answer = self.ask(f"m{address:x},{size:x}")
+        return b"" if answer.startswith("E") else bytes.fromhex(answer)
+
+    def write(self, address: int, data: bytes) -> bool:
+        """Writes virtual memory, read-only pages too."""
+        return self.ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
+
+    def task(self) -> str:
+        """Name of the service whose address space is loaded; empty: none."""
+        return self.read(STARTUP_NAME, NAME_SIZE).split(b"\0", 1)[0].decode("latin-1")

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The host's end of the program `peer` (tests/recovery/peer.c)."""
+import socket
+import threading
+
+from harness.archive import with_services
+
+PORT = 7
+MANIFEST = """
+service peer
+    kind program
+    restart never
+    priority 26
+    memory 3M
+    system info
+    use net badge 7
+    use init badge 7 operator
+"""
+
+
+def load(folder):
+    """What to replace so that `peer` runs."""
+    return with_services(str(folder), MANIFEST, "peer")
+
+
+def digest(data):
+    """FNV-1a, 64 bits."""
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return value
+
+
+def sequence(count, state):
+    """What `make` sends."""
+    data = bytearray(count)
+    for i in range(count):
+        state = (state * 6364136223846793005 + 1442695040888963407) & 0xffffffffffffffff
+        data[i] = state >> 56
+    return bytes(data)
+
+
+class Peer:
+    """One connection; an error or a reset raises OSError."""
+
+    def __init__(self, guest, order, timeout=300):
+        self.socket = socket.create_connection(("127.0.0.1", guest.port[PORT]), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.send(order.encode() + b"\n")
+
+    def send(self, data):
+        """Sends all bytes."""
+        self.socket.sendall(data)
+
+    def end(self):
+        """No more bytes from us."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def exactly(self, count):
+        """That many bytes."""
+        data = bytearray()
+        while len(data) < count:
+            piece = self.socket.recv(min(65536, count - len(data)))
+            assert piece, f"the connection ended after {len(data)} of {count} bytes"
+            data += piece
+        return bytes(data)
+
+    def rest(self):
+        """All bytes to the end of the connection."""
+        data = bytearray()
+        while piece := self.socket.recv(65536):
+            data += piece
+        self.socket.close()
+        return bytes(data)
+
+
+def ask(guest, order):
+    """A whole conversation of one line; the answer as text."""
+    return Peer(guest, order).rest().decode()
+
+
+class Killer(threading.Thread):
+    """Kills from inside the guest, on a thread above all services."""
+
+    def __init__(self, guest, name, count, pause_us):
+        super().__init__(daemon=True)
+        self.guest, self.order = guest, f"kill {name} {count} {pause_us}"
+        self.answer = None
+        self.start()
+
+    def run(self):
+        """Runs the order."""
+        self.answer = ask(self.guest, self.order)
+
+    def done(self):
+        """Waits for the last kill; none may have failed."""
+        self.join(600)
+        assert self.answer == "0\n", f"{self.order}: {self.answer}"
+
+
+def accounts(guest):
+    """Bytes and handles of each service, and free memory."""
+    return ask(guest, "account")

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""A network of the host's own making: a namespace with a TAP device whose other end is the guest's
+card. The host's Linux stack and Debian's servers are the peers. Needs no privileges outside."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import machine
+
+HOST4, HOST6 = "10.9.0.1", "fd09::1"
+GUEST_MAC = "52:54:00:12:34:56"
+NAMES = ["--host-record=both.test,10.9.0.77,fd09::77", "--host-record=four.test,10.9.0.4",
+         "--host-record=six.test,fd09::6", "--cname=alias.test,four.test"]
+
+
+class Unavailable(Exception):
+    """The machine does not allow such a network; the text says why."""
+
+
+# Runs in the namespace: carries frames between tap0 and QEMU's socket, and spoils them as its
+# argument says: probabilities of loss, doubling, damage, and of being held back by some frames.
+WIRE = """
+import fcntl, json, os, random, select, socket, struct, sys
+rates, ours, theirs = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+dice = random.Random(1)
+tap = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", b"tap0", 0x1002))
+guest = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+guest.bind(("127.0.0.1", ours))
+held = []
+def deliver(frame, send):
+    if dice.random() < rates.get("loss", 0):
+        return
+    if dice.random() < rates.get("damage", 0):
+        place = dice.randrange(14, len(frame))
+        frame = frame[:place] + bytes([frame[place] ^ 1 << dice.randrange(8)]) + frame[place + 1:]
+    if dice.random() < rates.get("late", 0):
+        held.append([dice.randrange(1, 9), frame, send])
+        return
+    for _ in range(2 if dice.random() < rates.get("double", 0) else 1):
+        send(frame)
+def release(everything):
+    for entry in list(held):
+        entry[0] -= 1
+        if everything or entry[0] <= 0:
+            held.remove(entry)
+            entry[2](entry[1])
+def to_guest(frame):
+    guest.sendto(frame, ("127.0.0.1", theirs))
+def to_host(frame):
+    os.write(tap, frame)
+print("ready", flush=True)
+while True:
+    ready = select.select([tap, guest], [], [], 0.05)[0]
+    if tap in ready:
+        deliver(os.read(tap, 2048), to_guest)
+    if guest in ready:
+        deliver(guest.recv(2048), to_host)
+    release(not ready)
+"""
+
+
+class Lan:
+    """One namespace: tap0 is 10.9.0.1/24 and fd09::1/64."""
+
+    def __init__(self, work: str) -> None:
+        self.work = work
+        self.children: list[subprocess.Popen] = []
+        self.holder = subprocess.Popen(
+            ["unshare", "-Urnm", "sh", "-c", "echo ready; exec sleep infinity"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=machine.end_with_parent)
+        said = self.holder.stdout.readline().strip()
+        try:
+            if said != "ready":
+                raise Unavailable(f"no namespace: {said}")
+            self.set_up()
+        except Unavailable:
+            self.stop()
+            raise
+
+    def set_up(self) -> None:
+        """Makes the device and its addresses."""
+        for line in ("link set lo up", "tuntap add dev tap0 mode tap", "link set tap0 up",
+                     f"addr add {HOST4}/24 dev tap0", f"addr add {HOST6}/64 dev tap0 nodad"):
+            done = self.run("ip", *line.split(), check=False)
+            if done.returncode:
+                raise Unavailable(f"ip {line}: {done.stdout.strip()}")
+
+    @property
+    def prefix(self) -> list[str]:
+        """Words that run a program in the namespace."""
+        return ["nsenter", "-t", str(self.holder.pid), "-U", "-n", "-m", "--preserve-credentials"]
+
+    def run(self, *words: str, check: bool = True, timeout: float = 300):
+        """Runs a program to its end; its output, errors included, is stdout."""
+        done = subprocess.run([*self.prefix, *words], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, timeout=timeout)
+        assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}"
+        return done
+
+    def spawn(self, *words: str) -> str:
+        """Starts a program that runs until stop(); returns the path of its output."""
+        path = os.path.join(self.work, f"{os.path.basename(words[0])}{len(self.children)}.log")
+        with open(path, "wb") as log:
+            self.children.append(subprocess.Popen(
+                [*self.prefix, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=machine.end_with_parent))
+        return path
+
+    def dnsmasq(self) -> str:
+        """DHCP, router advertisements and names; the path of its log."""
+        need("dnsmasq")
+        path = self.spawn(
+            "dnsmasq", "-k", "--log-facility=-", "--log-dhcp", "--conf-file=/dev/null",
+            "--no-resolv", "--no-hosts", "--user=root", "--group=", "--pid-file=",
+            f"--dhcp-leasefile={self.work}/leases", "--interface=tap0", "--bind-interfaces",
+            "--dhcp-range=10.9.0.50,10.9.0.60,255.255.255.0,10m",
+            "--dhcp-option=option:router,10.9.0.1", "--dhcp-option=option:ntp-server,10.9.0.1",
+            "--dhcp-range=fd09::,ra-only,64,10m", "--enable-ra", *NAMES)
+        wait_line(path, "dnsmasq-dhcp")
+        return path
+
+    def web(self, folder: str, port: int = 8000) -> None:
+        """A web server on every address of the host's side."""
+        self.spawn("python3", "-m", "http.server", str(port), "--directory", folder, "--bind", "::")
+        self.wait_port(port)
+
+    def wait_port(self, port: int, timeout: float = 60) -> None:
+        """Waits until something listens at the port."""
+        end = time.monotonic() + timeout
+        while f":{port} " not in self.run("ss", "-tlnH").stdout:
+            assert time.monotonic() < end, f"nobody listens at port {port}"
+            time.sleep(0.1)
+
+    def bad_wire(self, **rates: float) -> list[str]:
+        """QEMU's words for a network whose frames, both ways, fare as the rates say."""
+        self.run("ip", "link", "set", "tap0", "up")
+        path = self.spawn("python3", "-c", WIRE, json.dumps(rates), "7001", "7002")
+        wait_line(path, "ready")
+        return ["-netdev", "socket,id=net0,udp=127.0.0.1:7001,localaddr=127.0.0.1:7002"]
+
+    def stop(self) -> None:
+        """Ends all that was started here."""
+        for process in [*self.children, self.holder]:
+            process.kill()
+            process.wait()
+        self.children = []
+
+
+def need(program: str) -> None:
+    """Raises Unavailable when a program is not installed."""
+    if not shutil.which(program) and not os.path.exists(f"/usr/sbin/{program}"):
+        raise Unavailable(f"{program} is not installed")
+
+
+def wait_line(path: str, text: str, timeout: float = 60) -> str:
+    """Waits until a line of a file holds the text; returns the last such line."""
+    end = time.monotonic() + timeout
+    while True:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = [line for line in file if text in line]
+        if found:
+            return found[-1]
+        assert time.monotonic() < end, f"no {text!r} in {path}"
+        time.sleep(0.2)
