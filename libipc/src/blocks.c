@@ -60,3 +60,28 @@ void blocks_free(struct blocks *blocks, uint32_t index) {
 uint32_t blocks_available(const struct blocks *blocks) {
     return blocks->count - blocks->used;
 }
+
+void blocks_adopt(struct blocks *blocks, uint32_t fresh) {
+    blocks->fresh = fresh < blocks->count ? fresh : blocks->count;
+    for (uint32_t i = 0; i < blocks->fresh; i++) {
+        blocks->next[i] = BLOCK_NONE;
+    }
+}
+
+bool blocks_claim(struct blocks *blocks, uint32_t index) {
+    if (index >= blocks->fresh || blocks->next[index] == BLOCK_USED) {
+        return false;
+    }
+    blocks->next[index] = BLOCK_USED;
+    blocks->used++;
+    return true;
+}
+
+void blocks_adopted(struct blocks *blocks) {
+    for (uint32_t i = 0; i < blocks->fresh; i++) {
+        if (blocks->next[i] != BLOCK_USED) {
+            blocks->next[i] = blocks->free;
+            blocks->free = i;
+        }
+    }
+}

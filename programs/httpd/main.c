@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Set-up. Every worker accepts and serves by itself; the listening socket is made anew by whoever
- * finds it broken (after a cold start of net). Arguments: port=80 root=/
+ * Set-up and the loop. A thread accepts connections and hands them over; it makes the listening
+ * socket anew when that breaks (after a cold start of net). The main thread serves: net sets a bit
+ * of the notification when one of a bit's connections can go on. Arguments: port=80 root=/
  */
 #include <client/net.h>
 #include <common/parse.h>
 #include <common/string.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
-#include <ipc/memory.h>
+#include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/status.h>
 #include <ipc/thread.h>
@@ -16,35 +17,29 @@
 
 #include "httpd.h"
 
-#define WORKERS 12
-#define WORKERS_VA 0x300000000000ull
-#define WORKER_SIZE PAGE_ROUND_UP(sizeof(struct worker))
-#define PRIORITY 10 /* of the workers */
-#define BACKLOG 64
+#define PRIORITY 10 /* of the accepting thread */
+#define BACKLOG 255
 #define RETRY (NS_PER_S / 2)
+#define SWEEP NS_PER_S /* how often deadlines are looked at */
+#define QUEUE 64u      /* accepted and not yet served */
+#define BIT_ACCEPTED 1u
+#define GROUPS 63u /* of connections that share a bit, from bit 1 on */
 
 static struct site site;
 static uint32_t port = 80;
+static handle_t notification;
 
-/* The listening socket and how often it was made; under `lock`. */
-static handle_t listener;
-static uint32_t listener_count;
-static uint32_t lock;
+static struct connection connections[CONNECTIONS];
+static uint32_t connection_count;
 
-static void lock_take(void) {
-    while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) != 0) {
-        (void)futex_wait(&lock, 1, UINT64_MAX);
-    }
-}
+/* From the accepting thread to the serving one: each writes one of the counters only. */
+static handle_t queue[QUEUE];
+static uint32_t queue_put, queue_taken;
 
-static void lock_give(void) {
-    __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-    (void)futex_wake(&lock, 1);
-}
+/* ---- Accepting ---------------------------------------------------------------------------- */
 
 static status_t open_listener(handle_t *socket) {
-    handle_t net = startup_handle("net");
-    status_t status = net_socket(net, NET_TCP, socket);
+    status_t status = net_socket(startup_handle("net"), NET_TCP, socket);
     if (status < 0) {
         return status;
     }
@@ -58,63 +53,123 @@ static status_t open_listener(handle_t *socket) {
     return status;
 }
 
-/* A listening socket that is younger than the `seen`-th. */
-static handle_t listener_get(uint32_t *seen) {
-    lock_take();
+static handle_t listen_at_last(void) {
     status_t told = OK;
-    while (listener_count == *seen) {
-        handle_t socket;
-        status_t status = open_listener(&socket);
-        if (status >= 0) {
-            handle_close(listener);
-            listener = socket;
-            listener_count++;
-            log_line("serving %s at port %u", site.root[0] != '\0' ? site.root : "/", port);
-            break;
-        }
+    handle_t socket;
+    status_t status;
+    while ((status = open_listener(&socket)) < 0) {
         if (status != told) {
             log_line("can't listen at port %u: %s", port, status_text(status));
             told = status;
         }
         (void)thread_sleep(RETRY);
     }
-    *seen = listener_count;
-    handle_t socket = listener;
-    lock_give();
+    log_line("serving %s at port %u", site.root[0] != '\0' ? site.root : "/", port);
     return socket;
 }
 
-static void work(void *argument) {
-    struct worker *worker = argument;
-    uint32_t seen = 0;
-    handle_t socket = listener_get(&seen);
+/* Hands a connection over; waits while the other thread has too many. */
+static void hand_over(handle_t socket) {
+    uint32_t taken;
+    while (queue_put - (taken = __atomic_load_n(&queue_taken, __ATOMIC_ACQUIRE)) == QUEUE) {
+        (void)futex_wait(&queue_taken, taken, UINT64_MAX);
+    }
+    queue[queue_put % QUEUE] = socket;
+    __atomic_store_n(&queue_put, queue_put + 1, __ATOMIC_RELEASE);
+    (void)notification_signal(notification, BIT_ACCEPTED);
+}
+
+static void accept_all(void *argument) {
+    handle_t listener = listen_at_last();
+    (void)argument;
     for (;;) {
-        handle_t connection;
-        status_t status = net_accept(socket, 0, &connection, NULL);
+        handle_t socket;
+        status_t status = net_accept(listener, 0, &socket, NULL);
         if (status >= 0) {
-            connection_serve(&site, worker, connection);
-            handle_close(connection);
+            hand_over(socket);
         } else if (status == E_QUOTA || status == E_NO_HANDLES || status == E_BUSY) {
             (void)thread_sleep(RETRY);
         } else if (status != E_INTR) {
-            socket = listener_get(&seen);
+            handle_close(listener);
+            listener = listen_at_last();
         }
     }
 }
 
-/* Memory of a worker; pages that it never uses cost nothing. */
-static struct worker *worker_create(uint32_t number) {
-    uint64_t address = WORKERS_VA + number * WORKER_SIZE;
-    return memory_map_new(address, WORKER_SIZE) == OK ? (struct worker *)address : NULL;
+/* ---- Serving ------------------------------------------------------------------------------ */
+
+static void end(struct connection *connection) {
+    connection_close(connection);
+    connection_count--;
 }
 
-static void start_workers(void) {
-    for (uint32_t i = 1; i < WORKERS; i++) {
-        struct worker *worker = worker_create(i);
-        if (worker == NULL || thread_create(work, worker, PRIORITY, NULL) != OK) {
-            log_line("%u workers instead of %u", i, (unsigned)WORKERS);
-            return;
+static void go_on(struct connection *connection) {
+    if (!connection_run(connection)) {
+        end(connection);
+    }
+}
+
+static void begin(handle_t socket) {
+    uint32_t slot = 0;
+    uint64_t ready;
+    while (connections[slot].socket != HANDLE_NONE) {
+        slot++;
+    }
+    struct connection *connection = &connections[slot];
+    connection_count++;
+    *connection = (struct connection){
+        .socket = socket, .file = HANDLE_NONE, .deadline = time_now_ns() + 10 * NS_PER_S};
+    if (net_watch(socket, NET_POLL_READ | NET_POLL_WRITE, notification, 2ull << slot % GROUPS,
+                  &ready) != OK) {
+        end(connection);
+        return;
+    }
+    go_on(connection);
+}
+
+static void take_accepted(void) {
+    uint32_t put = __atomic_load_n(&queue_put, __ATOMIC_ACQUIRE);
+    while (queue_taken != put && connection_count < CONNECTIONS) {
+        handle_t socket = queue[queue_taken % QUEUE];
+        __atomic_store_n(&queue_taken, queue_taken + 1, __ATOMIC_RELEASE);
+        (void)futex_wake(&queue_taken, 1);
+        begin(socket);
+    }
+}
+
+static void serve(uint64_t bits) {
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        for (uint32_t slot = group; (bits >> (group + 1) & 1) != 0 && slot < CONNECTIONS;
+             slot += GROUPS) {
+            if (connections[slot].socket != HANDLE_NONE) {
+                go_on(&connections[slot]);
+            }
         }
+    }
+}
+
+static void sweep(uint64_t now) {
+    for (uint32_t slot = 0; slot < CONNECTIONS; slot++) {
+        struct connection *connection = &connections[slot];
+        if (connection->socket != HANDLE_NONE && connection->deadline <= now) {
+            connection_expire(connection);
+            end(connection);
+        }
+    }
+}
+
+static _Noreturn void serve_all(void) {
+    uint64_t next = 0;
+    for (;;) {
+        uint64_t bits = 0, now = time_now_ns();
+        if (now >= next) {
+            sweep(now);
+            next = now + SWEEP;
+        }
+        (void)notification_wait(notification, UINT64_MAX,
+                                connection_count != 0 ? next : DEADLINE_NONE, &bits);
+        serve(bits);
+        take_accepted();
     }
 }
 
@@ -144,12 +199,13 @@ int main(void) {
     if (!read_arguments()) {
         return 1;
     }
-    struct worker *worker = worker_create(0);
-    if (worker == NULL) {
+    for (uint32_t i = 0; i < CONNECTIONS; i++) {
+        connections[i] = (struct connection){.socket = HANDLE_NONE, .file = HANDLE_NONE};
+    }
+    if (notification_create(startup_handle("account"), &notification) != OK ||
+        thread_create(accept_all, NULL, PRIORITY, NULL) != OK || !connections_create(&site)) {
         log_line("no memory");
         return 1;
     }
-    start_workers();
-    work(worker);
-    return 0;
+    serve_all();
 }

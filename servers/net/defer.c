@@ -12,19 +12,6 @@
 #define DEFERRED 64u
 #define DRIVER_MS 3000u /* a driver that has not come by then is not awaited */
 
-struct deferred {
-    struct list link;
-    token_t token;
-    uint64_t badge;
-    struct policy *policy; /* PING; held */
-    uint32_t operation;    /* NET_CONNECT, NET_PING, NET_RESOLVE */
-    union {
-        struct net_address address;
-        struct net_ping_request ping;
-        struct net_resolve_request resolve;
-    };
-};
-
 void defer_init(void) {
     list_init(&net.deferred);
     net.start_ms = timers_now_ms();

@@ -111,3 +111,27 @@ void driver_closed(uint64_t badge) {
         nic_forget(&net.interfaces[number_of(badge)].nic, E_CLOSED);
     }
 }
+
+struct record_window {
+    uint64_t number, address, size, turn;
+};
+
+void driver_export(struct records_writer *records) {
+    for (uint32_t i = 0; i < NET_INTERFACES; i++) {
+        struct record_window record = {i, windows[i].address, windows[i].size, windows[i].turn};
+        if (record.address != 0) {
+            record_put(records, RECORD_WINDOW, 1, &record, sizeof record);
+        }
+    }
+}
+
+void driver_import(const struct record *record) {
+    struct record_window from;
+    record_copy(record, &from, sizeof from);
+    if (from.number < NET_INTERFACES && from.turn < 2 &&
+        from.address == WINDOW_VA(from.number, from.turn)) {
+        windows[from.number].address = from.address;
+        windows[from.number].size = from.size;
+        windows[from.number].turn = (uint32_t)from.turn;
+    }
+}

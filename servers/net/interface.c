@@ -135,7 +135,7 @@ uint64_t interface_deadline(void) {
     return next;
 }
 
-static status_t interface_create(struct interface *interface) {
+status_t interface_create(struct interface *interface) {
     struct netif *netif = &interface->netif;
     if (netif_add(netif, NULL, NULL, NULL, interface, on_init, netif_input) == NULL) {
         return E_QUOTA;

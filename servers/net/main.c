@@ -8,8 +8,10 @@
 
 #include "server.h"
 
-/* Layout 0: the arena holds lwIP's callbacks, which are addresses of this very program. */
-ACTOR_IMAGE("net", 0, 1);
+#ifndef NET_VERSION
+#define NET_VERSION 1
+#endif
+ACTOR_IMAGE("net", 0, NET_VERSION);
 
 #define BIT_TIMER 1u
 #define TIMER_NEVER UINT64_MAX
@@ -79,6 +81,43 @@ static status_t on_create(void) {
     return OK;
 }
 
+static void export(struct records_writer *records) {
+    uint64_t timer = wake.timer;
+    net_export(records);
+    driver_export(records);
+    record_put(records, RECORD_WAKE, 1, &timer, sizeof timer);
+}
+
+static status_t import(struct records_reader *records) {
+    struct settings settings = {0};
+    struct record_general general;
+    struct record record;
+    uint64_t timer = HANDLE_NONE;
+    if (!net_import_general(records, &general)) {
+        return E_FORMAT;
+    }
+    status_t status = pools_adopt(general.receive_count, general.transmit_count);
+    if (status != OK) {
+        return status;
+    }
+    read_settings(&settings);
+    net_init(&settings);
+    net_import_policies(records);
+    read_rules();
+    for (records_rewind(records); record_next(records, &record);) {
+        if (record.tag == RECORD_WINDOW) {
+            driver_import(&record);
+        } else if (record.tag == RECORD_WAKE) {
+            record_copy(&record, &timer, sizeof timer);
+        }
+    }
+    status = net_import(records);
+    wake.timer = (handle_t)timer;
+    wake.at = TIMER_NEVER;
+    finish_turn();
+    return status;
+}
+
 static void on_call(struct event *event) {
     if (is_driver(event->badge)) {
         driver_call(event);
@@ -120,6 +159,9 @@ int main(void) {
         .notify = on_notify,
         .closed = on_closed,
         .cancel = on_cancel,
+        .export = export,
+        .import = import,
+        .check = net_check,
     };
     actor_run(&actor);
 }

@@ -18,7 +18,9 @@
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 
-#define NET_SOCKETS 4096         /* in all */
+#ifndef NET_SOCKETS
+#define NET_SOCKETS 4096 /* in all */
+#endif
 #define NET_ACCOUNTS 64          /* accounts with sockets at one time */
 #define NET_ACCOUNT_SOCKETS 1024 /* of one account */
 #define NET_INTERFACES 4
@@ -197,6 +199,21 @@ struct resolve {
     token_t token;   /* TOKEN_NONE: cancelled, the resolver's answer is still to come */
     uint32_t family; /* 0: IPv4 first, then IPv6 */
     uint64_t start_ms;
+    struct net_resolve_request request; /* as it came */
+};
+
+/* A request that waits for the network to come up. */
+struct deferred {
+    struct list link;
+    token_t token;
+    uint64_t badge;
+    struct policy *policy; /* PING; held */
+    uint32_t operation;    /* NET_CONNECT, NET_PING, NET_RESOLVE */
+    union {
+        struct net_address address;
+        struct net_ping_request ping;
+        struct net_resolve_request resolve;
+    };
 };
 
 /* ---- Frames and time ---------------------------------------------------------------------- */
@@ -322,6 +339,10 @@ struct pbuf *payload_packet(const uint8_t *frame, uint32_t length);
  * and *done tell where they are. E_NO_SPACE without blocks. */
 MUST_CHECK status_t payload_append(struct socket *socket, token_t token, uint64_t offset,
                                    uint32_t length, void **at, uint32_t *done);
+/* For an import: a received packet of bytes that lie in a block, and a block of the socket's data.
+ * False or NULL: they can't, or there is no memory. */
+struct pbuf *payload_adopt_packet(uint32_t block, uint32_t offset, uint32_t length);
+bool payload_adopt_chunk(struct socket *socket, uint32_t block, uint32_t used);
 /* Takes the last `length` bytes back: lwIP did not want them. */
 void payload_retract(struct socket *socket, uint32_t length);
 void payload_acknowledge(struct socket *socket, uint32_t length);
@@ -337,6 +358,7 @@ void tcp_socket_before(const struct pbuf *frame);
 
 /* ---- interface.c */
 /* The driver has come (again): mac and so on of the hello. */
+MUST_CHECK status_t interface_create(struct interface *interface);
 MUST_CHECK status_t interface_hello(struct interface *interface, const struct netif_hello *hello,
                                     uint8_t *buffers);
 void interface_link(struct interface *interface, const struct netif_link *link);

@@ -67,6 +67,20 @@ static struct pbuf *block_packet_create(const uint8_t *headers, const uint8_t *f
                                RECEIVE_BLOCK);
 }
 
+struct pbuf *payload_adopt_packet(uint32_t block, uint32_t offset, uint32_t length) {
+    struct block_packet *holder;
+    if (offset > RECEIVE_BLOCK || length > RECEIVE_BLOCK - offset ||
+        !blocks_claim(&net.receive_blocks, block) ||
+        (holder = port_allocate(sizeof *holder)) == NULL) {
+        return NULL;
+    }
+    holder->block = block;
+    holder->custom.custom_free_function = block_packet_free;
+    uint8_t *payload = (uint8_t *)blocks_address(&net.receive_blocks, block) + offset;
+    return pbuf_alloced_custom(PBUF_RAW, (u16_t)length, PBUF_REF, &holder->custom, payload,
+                               (u16_t)(RECEIVE_BLOCK - offset));
+}
+
 struct pbuf *payload_packet(const uint8_t *frame, uint32_t length) {
     if (length >= SMALL_FRAME) {
         uint8_t headers[HEADERS];
@@ -89,6 +103,28 @@ struct pbuf *payload_packet(const uint8_t *frame, uint32_t length) {
     return packet;
 }
 
+static void chunk_append(struct socket *socket, struct chunk *chunk) {
+    if (socket->chunk_last != NULL) {
+        socket->chunk_last->next = chunk;
+    } else {
+        socket->chunk_first = chunk;
+    }
+    socket->chunk_last = chunk;
+}
+
+bool payload_adopt_chunk(struct socket *socket, uint32_t block, uint32_t used) {
+    struct chunk *chunk = port_allocate_zeroed(1, sizeof *chunk);
+    if (chunk == NULL || used > TRANSMIT_BLOCK || !blocks_claim(&net.transmit_blocks, block)) {
+        port_free(chunk);
+        return false;
+    }
+    chunk->block = block;
+    chunk->used = used;
+    chunk_append(socket, chunk);
+    socket->transmit_bytes += used;
+    return true;
+}
+
 /* The chunk that has room for more, a new one if need be. */
 static struct chunk *chunk_open(struct socket *socket) {
     struct chunk *last = socket->chunk_last;
@@ -104,12 +140,7 @@ static struct chunk *chunk_open(struct socket *socket) {
         port_free(chunk);
         return NULL;
     }
-    if (last != NULL) {
-        last->next = chunk;
-    } else {
-        socket->chunk_first = chunk;
-    }
-    socket->chunk_last = chunk;
+    chunk_append(socket, chunk);
     return chunk;
 }
 

@@ -104,17 +104,30 @@ _Noreturn void port_abort(const char *why) {
     actor_abort(why);
 }
 
-static status_t pool_create(struct blocks *pool, uint64_t address, uint64_t bytes, uint32_t size) {
-    uint32_t count = (uint32_t)(bytes / size);
+static status_t pool_prepare(struct blocks *pool, uint64_t address, uint32_t count, uint32_t size) {
     uint32_t *next = port_allocate(count * sizeof *next);
     if (next == NULL) {
         return E_QUOTA;
     }
-    status_t status = memory_map_new(address, PAGE_ROUND_UP((uint64_t)count * size));
-    if (status == OK) {
-        blocks_init(pool, (void *)address, size, count, next);
+    blocks_init(pool, (void *)address, size, count, next);
+    return OK;
+}
+
+static status_t pool_create(struct blocks *pool, uint64_t address, uint64_t bytes, uint32_t size) {
+    uint32_t count = (uint32_t)(bytes / size);
+    status_t status = pool_prepare(pool, address, count, size);
+    return status == OK ? memory_map_new(address, PAGE_ROUND_UP((uint64_t)count * size)) : status;
+}
+
+status_t pools_adopt(uint32_t receive, uint32_t transmit) {
+    if (receive > POOL_MAXIMUM / RECEIVE_BLOCK || transmit > POOL_MAXIMUM / TRANSMIT_BLOCK) {
+        return E_FORMAT;
     }
-    return status;
+    net.capture.slots = (void *)CAPTURE_VA;
+    status_t status = pool_prepare(&net.receive_blocks, RECEIVE_POOL_VA, receive, RECEIVE_BLOCK);
+    return status == OK
+               ? pool_prepare(&net.transmit_blocks, TRANSMIT_POOL_VA, transmit, TRANSMIT_BLOCK)
+               : status;
 }
 
 status_t pools_create(void) {

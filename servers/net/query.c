@@ -277,6 +277,7 @@ static status_t resolve_begin(token_t token, const struct net_resolve_request *r
     }
     resolve->token = token;
     resolve->family = (uint32_t)request->family;
+    resolve->request = *request;
     resolve->start_ms = timers_now_ms();
     list_push_back(&net.resolves, &resolve->link);
     net.resolve_count++;

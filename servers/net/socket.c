@@ -23,19 +23,15 @@ struct socket *socket_find(uint64_t badge) {
     return net.sockets[index];
 }
 
-static struct socket *socket_allocate(uint32_t account, struct policy *policy, uint32_t kind) {
-    uint32_t index = net.socket_hint;
-    while (net.sockets[index] != NULL) {
-        index = (index + 1) % NET_SOCKETS;
-    }
+static struct socket *socket_allocate(uint32_t account, struct policy *policy, uint32_t kind,
+                                      uint64_t badge) {
     struct socket *socket = port_allocate_zeroed(1, sizeof *socket);
     if (socket == NULL) {
         return NULL;
     }
-    net.sockets[index] = socket;
-    net.socket_hint = (index + 1) % NET_SOCKETS;
+    net.sockets[badge & INDEX_MASK] = socket;
     net.socket_count++;
-    socket->badge = ++net.badge_count << 16 | index;
+    socket->badge = badge;
     socket->account = account;
     socket->kind = kind;
     socket->policy = policy_hold(policy);
@@ -46,25 +42,41 @@ static struct socket *socket_allocate(uint32_t account, struct policy *policy, u
     return socket;
 }
 
-status_t socket_create(uint32_t account, struct policy *policy, uint32_t kind,
-                       struct socket **result) {
-    if (kind != NET_TCP && kind != NET_UDP) {
+status_t socket_adopt(uint64_t badge, uint32_t account, struct policy *policy, uint32_t kind,
+                      struct socket **result) {
+    uint64_t index = badge & INDEX_MASK;
+    if ((kind != NET_TCP && kind != NET_UDP) || index >= NET_SOCKETS ||
+        net.sockets[index] != NULL) {
         return E_INVALID;
-    }
-    if (net.socket_count == NET_SOCKETS) {
-        return E_QUOTA;
     }
     status_t status = account_charge_socket(account);
     if (status != OK) {
         return status;
     }
-    struct socket *socket = socket_allocate(account, policy, kind);
-    if (socket == NULL) {
+    *result = socket_allocate(account, policy, kind, badge);
+    if (*result == NULL) {
         account_release_socket(account);
         return E_QUOTA;
     }
-    *result = socket;
     return OK;
+}
+
+status_t socket_create(uint32_t account, struct policy *policy, uint32_t kind,
+                       struct socket **result) {
+    uint32_t index = net.socket_hint;
+    if (net.socket_count == NET_SOCKETS) {
+        return E_QUOTA;
+    }
+    while (net.sockets[index] != NULL) {
+        index = (index + 1) % NET_SOCKETS;
+    }
+    status_t status =
+        socket_adopt((net.badge_count + 1) << 16 | index, account, policy, kind, result);
+    if (status == OK) {
+        net.badge_count++;
+        net.socket_hint = (index + 1) % NET_SOCKETS;
+    }
+    return status;
 }
 
 static void drop_received(struct socket *socket) {
@@ -268,10 +280,10 @@ static status_t serve_or_park(struct socket *socket, const struct request *reque
         status = serve(socket, request, false, reply);
     }
     if (status == E_NO_SPACE) {
-        starved_set(socket, wait);
+        starved_set(socket, wait || socket->watcher != HANDLE_NONE);
+        socket->watch_told &= ~NET_POLL_WRITE; /* it is told again when there are blocks */
         status = E_WOULD_BLOCK;
-    }
-    if (socket->watcher != HANDLE_NONE) {
+    } else if (socket->watcher != HANDLE_NONE) {
         socket_mark(socket); /* what it was told may hold no more */
     }
     return status == E_WOULD_BLOCK && wait ? park(socket, request) : status;

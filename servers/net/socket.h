@@ -13,6 +13,9 @@
 struct socket *socket_find(uint64_t badge);
 MUST_CHECK status_t socket_create(uint32_t account, struct policy *policy, uint32_t kind,
                                   struct socket **result);
+/* The same for a badge that a client has already. */
+MUST_CHECK status_t socket_adopt(uint64_t badge, uint32_t account, struct policy *policy,
+                                 uint32_t kind, struct socket **result);
 /* Frees the structure and what it holds; its pcb must be gone. */
 void socket_destroy(struct socket *socket);
 /* The last handle of the session is gone. */
@@ -61,6 +64,9 @@ uint64_t tcp_socket_ready(const struct socket *socket);
 void tcp_socket_abort(struct socket *socket, status_t error);
 /* An accepted connection leaves the listener's queue. */
 void tcp_socket_accepted(struct socket *socket);
+
+/* For an import: the connection is the socket's from now on. */
+void tcp_socket_adopt(struct socket *socket, struct tcp_pcb *pcb);
 
 MUST_CHECK status_t udp_socket_open(struct socket *socket);
 void udp_socket_close(struct socket *socket);

@@ -16,6 +16,7 @@
 
 /* A parked SEND goes on when this much fits: not a call for each acknowledgement. */
 #define SEND_ROOM (TCP_SND_BUF / 2)
+#define WRITE_ROOM TCP_SNDLOWAT /* the same for readiness */
 /* What one write may add to lwIP's queue of buffers. */
 #define QUEUE_RESERVE 8u
 
@@ -99,6 +100,11 @@ static void attach(struct socket *socket, struct tcp_pcb *pcb) {
     tcp_recv(pcb, on_receive);
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
+}
+
+void tcp_socket_adopt(struct socket *socket, struct tcp_pcb *pcb) {
+    attach(socket, pcb);
+    pcb->connected = on_connected;
 }
 
 /* Ends of a TCP packet that is as it came: nothing of it has been checked. */
@@ -501,7 +507,8 @@ uint64_t tcp_socket_ready(const struct socket *socket) {
     if (socket->receive_bytes != 0 || socket->end_of_stream || socket->read_closed || ended) {
         ready |= NET_POLL_READ;
     }
-    if (ended || (socket->connected && (socket->write_closed || send_room(socket->tcp) > 0))) {
+    if (ended ||
+        (socket->connected && (socket->write_closed || send_room(socket->tcp) >= WRITE_ROOM))) {
         ready |= NET_POLL_WRITE;
     }
     if (ended || socket->end_of_stream) {

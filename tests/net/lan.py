@@ -110,6 +110,13 @@ class Lan:
                 preexec_fn=machine.end_with_parent))
         return path
 
+    def start(self, *words: str) -> subprocess.Popen:
+        """Starts a program to talk with by its stdin and stdout."""
+        self.children.append(subprocess.Popen(
+            [*self.prefix, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=machine.end_with_parent))
+        return self.children[-1]
+
     def dnsmasq(self) -> str:
         """DHCP, router advertisements and names; the path of its log."""
         need("dnsmasq")

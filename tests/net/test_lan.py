@@ -208,3 +208,48 @@ def test_vanishing_peer_and_floods(up, lan):
     assert checksum(lan, f"http://[{ADDRESS6}]/proc/version")
     crashes = {row[0]: row[4] for row in guest.table("services")}
     assert (crashes["net"], crashes["httpd"]) == ("0", "0")
+
+
+# Opens many connections, asks once over each, holds them all, asks again; prints how many answered.
+MANY = """
+import resource, selectors, socket, sys
+host, count = sys.argv[1], int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+request = b"GET /proc/version HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
+connections = [socket.create_connection((host, 80), timeout=200) for _ in range(count)]
+for _ in range(2):
+    for connection in connections:
+        connection.sendall(request)
+    answers = 0
+    for connection in connections:
+        text = b""
+        while b"Axolotl" not in text:
+            part = connection.recv(4096)
+            if not part:
+                break
+            text += part
+        answers += text.startswith(b"HTTP/1.1 200")
+    print(answers, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_thousand_connections(up, lan, tmp_path):
+    """A thousand at once in 128 MB; they hold memory of net's and httpd's only, and give it back."""
+    guest, _ = up(mem=128)
+    ip = address4(guest)
+    used = [int(re.search(r"memory (\d+) of", guest.cmd("netstat -s")).group(1))]
+    script = lan.start("python3", "-c", MANY, ip, "990")
+    assert [script.stdout.readline().strip() for _ in range(2)] == ["990", "990"]
+    counters = guest.cmd("netstat -s")
+    assert int(re.search(r"sockets (\d+) of", counters).group(1)) >= 991
+    used.append(int(re.search(r"memory (\d+) of", counters).group(1)))
+    assert (used[1] - used[0]) / 990 < 2048, f"bytes of net's for each connection: {used}"
+    crashes = {row[0]: row[4] for row in guest.table("services")}
+    assert (crashes["net"], crashes["httpd"]) == ("0", "0")
+    script.kill()
+    end = time.monotonic() + 120
+    while int(re.search(r"sockets (\d+) of", guest.cmd("netstat -s")).group(1)) > 1:
+        assert time.monotonic() < end, "the connections of a dead peer stay"
+        time.sleep(1)
+    assert checksum(lan, f"http://{ip}/proc/version")

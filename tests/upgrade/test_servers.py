@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The real servers are upgraded to builds with another layout and back while clients use them."""
 import re
+import socket
 
 import pytest
 
 from harness.archive import archive_with, program
 from harness.expected import services
+from harness.web import Web, fill, online
+
+
+MEGABYTE = 1 << 20
 
 
 def upgrade(guest, name, build, state):
@@ -35,3 +40,61 @@ def test_file_server(machine, tmp_path, smp):
     assert re.findall(r"\bok (\d) - ", text) == ["1", "2", "3", "4", "5"]
     row = services(guest)["vfs"]
     assert row[1:3] == ["running", str(upgrades + 1)]
+
+
+@pytest.fixture
+def web(tmp_path):
+    """An HTTP server on the host."""
+    server = Web(tmp_path / "web")
+    yield server
+    server.stop()
+
+
+def request(connection, path):
+    """Asks for a file; the body's length and what has come of it."""
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: guest\r\n\r\n".encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = connection.recv(4096)
+        assert piece, head
+        head += piece
+    head, body = head.split(b"\r\n\r\n", 1)
+    return int(re.search(rb"(?i)content-length: (\d+)", head).group(1)), body
+
+
+def receive(connection, body, length):
+    """Reads on until `length` bytes are there."""
+    while len(body) < length:
+        piece = connection.recv(min(1 << 16, length - len(body)))
+        assert piece, f"the connection ended after {len(body)} bytes"
+        body += piece
+    return body
+
+
+@pytest.mark.parametrize("smp", [1, 2])
+def test_network_server(machine, web, tmp_path, smp):
+    """One connection, in the middle of a file, goes on through builds of the same and of another
+    layout, and takes requests afterwards."""
+    guest = machine(replace={"boot.tar": archive_with(tmp_path, files=["net2", "net3"])},
+                    forward=(80,), smp=smp, mem=256)
+    guest.boot()
+    online(guest)
+    fill(web.folder / "big", 20 * MEGABYTE, "upgrade")
+    expected = (web.folder / "big").read_bytes()
+    guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/big", timeout=300)
+    guest.cmd("echo small > /tmp/small")
+    with socket.create_connection(("127.0.0.1", guest.port[80]), timeout=300) as connection:
+        length, body = request(connection, "/tmp/big")
+        assert length == len(expected)
+        for build, state in (("net2", "state kept"), ("net3", "state kept by records"),
+                             ("net", "state kept by records")):
+            upgrade(guest, "net", build, state)
+            body = receive(connection, body, len(body) + MEGABYTE)
+        assert receive(connection, body, length) == expected
+        upgrade(guest, "net", "net3", "state kept by records")
+        assert request(connection, "/tmp/small") == (6, b"small\n")
+    assert services(guest)["net"][1:3] == ["running", "5"]
+    assert "net, version 3: state taken over by records" in guest.cmd("log")
+    output = guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/again", timeout=300)
+    assert "20971520 bytes" in output
+    assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")

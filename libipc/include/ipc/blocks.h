@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,12 @@ struct blocks {
 /* Prepares `count` blocks of `size` bytes at `base`, which must be mapped; `next` is an array of
  * count entries in the arena. */
 void blocks_init(struct blocks *blocks, void *base, uint32_t size, uint32_t count, uint32_t *next);
+
+/* For an import, after blocks_init: of the first `fresh` blocks, which were used before, those that
+ * are claimed are in use; blocks_adopted makes the others free. False: it cannot be in use. */
+void blocks_adopt(struct blocks *blocks, uint32_t fresh);
+bool blocks_claim(struct blocks *blocks, uint32_t index);
+void blocks_adopted(struct blocks *blocks);
 
 /* A block's index; BLOCK_NONE when all are in use or were freed in this very turn. */
 uint32_t blocks_allocate(struct blocks *blocks);
