@@ -174,7 +174,6 @@ struct clock_page {
     uint64_t mult; /* ns per tick, 32.32 fixed point */
     uint64_t tsc_hz;
     uint64_t wall_base; /* ns since 1970 UTC at time 0, from the RTC; 0: unknown */
-    uint64_t random_seed[2];
     uint32_t cpu_count;
     uint32_t flags;
 };
@@ -424,7 +423,6 @@ struct irq_info {
 struct cpu_info {
     uint32_t id, apic_id;
     uint64_t idle_ns, switches, ipis, interrupts;
-    char model[48];
 };
 
 /* DEVICE_CONFIG and SYSTEM_PCI_READ address: bus << 16 | device << 11 | function << 8 | offset */

@@ -70,6 +70,14 @@ static bool device_put(uint32_t buffer, uint32_t length) {
     return transmit_ring_put(&nic.transmit, buffer, length);
 }
 
+static uint32_t device_lost(void) {
+    return nic_lost(&nic);
+}
+
+static void device_filter(const struct netif_filter *filter) {
+    nic_filter(&nic, filter);
+}
+
 static void device_reap(void) {
     (void)transmit_ring_reap(&nic.transmit);
 }
@@ -92,6 +100,8 @@ int main(void) {
         .take = device_take,
         .put = device_put,
         .reap = device_reap,
+        .lost = device_lost,
+        .filter = device_filter,
         .transmit = &nic.transmit.owners,
     };
     netdev_run(&device);

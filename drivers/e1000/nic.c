@@ -6,7 +6,8 @@
 #include <common/string.h>
 #include <proto/netif.h>
 
-#define RCTL_WANTED (RCTL_EN | RCTL_MPE | RCTL_BAM | RCTL_SECRC)
+#define RCTL_WANTED (RCTL_EN | RCTL_BAM | RCTL_SECRC)
+#define GROUP_WORDS 128u
 #define EEPROM_TRIES 10000u /* a word takes some 100 us; only without address registers */
 
 static uint32_t read_register(const struct nic *nic, uint32_t offset) {
@@ -66,7 +67,7 @@ static void start_receive(struct nic *nic) {
     write_register(nic, REG_RDT, 0);
     write_register(nic, REG_RDTR, 0);
     write_register(nic, REG_RADV, 0);
-    write_register(nic, REG_RXCSUM, 0);
+    write_register(nic, REG_RXCSUM, RXCSUM_IP | RXCSUM_TCP);
     nic->receive_tail = 0;
     if (read_register(nic, REG_RCTL) != RCTL_WANTED) { /* see README.md, Quirks */
         write_register(nic, REG_RCTL, RCTL_WANTED);
@@ -93,19 +94,41 @@ static void start_transmit(struct nic *nic) {
                    TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD | (nic->is_82574 ? TCTL_MULR : 0));
 }
 
+/* The table has a bit for each value of 12 bits of an address ([G] 13.5.1; [L] 10.2.5.16). NULL: no
+ * groups. */
+static void write_groups(struct nic *nic, const struct netif_filter *filter) {
+    uint32_t words[GROUP_WORDS] = {0};
+    for (uint32_t i = 0; filter != NULL && filter->all == 0 && i < filter->count; i++) {
+        const uint8_t *mac = filter->macs[i];
+        uint32_t place = ((uint32_t)mac[4] >> 4 | (uint32_t)mac[5] << 4) & 0xfff;
+        words[place / 32] |= 1u << place % 32;
+    }
+    for (uint32_t i = 0; i < GROUP_WORDS; i++) {
+        write_register(nic, REG_MTA(i), filter != NULL && filter->all != 0 ? UINT32_MAX : words[i]);
+    }
+}
+
+void nic_filter(struct nic *nic, const struct netif_filter *filter) {
+    write_groups(nic, filter);
+}
+
+uint32_t nic_lost(struct nic *nic) {
+    nic->missed_frames += read_register(nic, REG_MPC);
+    return (uint32_t)(nic->missed_frames + nic->bad_frames);
+}
+
 void nic_start(struct nic *nic, const uint8_t mac[6]) {
     write_register(nic, REG_IMC, INT_ALL);
     (void)read_register(nic, REG_ICR);
     nic->enabled = 0;
+    nic->bad_frames = nic->missed_frames = 0;
     write_register(nic, REG_CTRL,
                    (read_register(nic, REG_CTRL) & ~CTRL_RST) | CTRL_SLU | CTRL_ASDE);
     write_register(nic, REG_RAL0,
                    (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 |
                        (uint32_t)mac[3] << 24);
     write_register(nic, REG_RAH0, (uint32_t)mac[4] | (uint32_t)mac[5] << 8 | RAH_VALID);
-    for (uint32_t i = 0; i < 128; i++) {
-        write_register(nic, REG_MTA(i), 0);
-    }
+    write_groups(nic, NULL);
     write_register(nic, REG_ITR, nic->msix ? 0 : ITR_25_US);
     if (nic->is_82574) {
         write_register(nic, REG_CTRL_EXT,

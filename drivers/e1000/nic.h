@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <proto/netif.h>
+
 #include "ring.h"
 
 /* Layout of the descriptor memory. */
@@ -20,7 +22,7 @@ struct nic {
     struct receive_ring receive;
     struct transmit_ring transmit;
     uint32_t receive_tail, transmit_tail; /* as last written to the device */
-    uint64_t bad_frames;
+    uint64_t bad_frames, missed_frames;
 };
 
 /* Masks interrupts and resets, which stops both directions. Wait 10 ms before anything else ([L]
@@ -41,6 +43,12 @@ void nic_unmask(struct nic *nic, bool receive, bool transmit);
 
 /* Tells the device about new descriptors. */
 void nic_publish(struct nic *nic);
+
+/* Lets frames to these groups in, and few others. */
+void nic_filter(struct nic *nic, const struct netif_filter *filter);
+
+/* Frames that were missed or damaged since the start. */
+uint32_t nic_lost(struct nic *nic);
 
 /* Mbit/s, 0: no link. */
 uint32_t nic_link(const struct nic *nic);

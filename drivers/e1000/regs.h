@@ -59,6 +59,9 @@
 #define REG_RDTR 0x2820u
 #define REG_RADV 0x282cu
 #define REG_RXCSUM 0x5000u
+#define RXCSUM_IP (1u << 8)
+#define RXCSUM_TCP (1u << 9)            /* and UDP */
+#define REG_MPC 0x4010u                 /* missed frames; reading clears */
 #define REG_MTA(i) (0x5200u + 4u * (i)) /* 128 of them */
 #define REG_RAL0 0x5400u
 #define REG_RAH0 0x5404u
@@ -92,8 +95,11 @@ struct receive_descriptor {
     uint16_t special;
 };
 #define RX_STATUS_DONE 1u
-#define RX_STATUS_END 2u      /* end of packet */
-#define RX_ERRORS_FRAME 0x97u /* CE, SE, SEQ, CXE, RXE; not the checksum bits TCPE, IPE */
+#define RX_STATUS_END 2u         /* end of packet */
+#define RX_STATUS_IGNORE 4u      /* no checksums were looked at */
+#define RX_STATUS_CHECKED 0x60u  /* TCPCS, IPCS: both were */
+#define RX_ERRORS_CHECKSUM 0x60u /* TCPE, IPE */
+#define RX_ERRORS_FRAME 0x97u    /* CE, SE, SEQ, CXE, RXE; not the checksum bits TCPE, IPE */
 
 /* Legacy transmit descriptor ([G] 3.3.3; [L] 7.2.10) */
 struct transmit_descriptor {

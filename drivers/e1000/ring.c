@@ -59,7 +59,9 @@ uint32_t receive_ring_take(struct receive_ring *ring, uint32_t *frames, uint32_t
             (*bad)++;
             (void)receive_ring_give(ring, buffer);
         } else {
-            frames[count++] = NETIF_FRAME(buffer, length);
+            bool checked = (status & RX_STATUS_CHECKED) == RX_STATUS_CHECKED &&
+                           (status & RX_STATUS_IGNORE) == 0 && (errors & RX_ERRORS_CHECKSUM) == 0;
+            frames[count++] = NETIF_FRAME(buffer, length) | (checked ? NETIF_FRAME_CHECKED : 0);
         }
     }
     return count;

@@ -133,6 +133,7 @@ void driver_restart(const char *why, uint64_t delay_ns) {
     driver.epoch++;
     driver.transmit_waiting = driver.transmit_cancelled = false;
     driver.link_calling = driver.watchdog = false;
+    driver.filter_wanted = driver.filter_calling = false;
     memset(driver.receive_calls, 0, sizeof driver.receive_calls);
     (void)timer_set(driver.timer, time_now_ns() + delay_ns);
 }
@@ -154,6 +155,7 @@ static void hello(void) {
     (void)device_enable(driver.device, 1);
     driver.link_told = driver.nic->link();
     memcpy(request.mac, driver.mac, sizeof driver.mac);
+    request.flags = driver.nic->filter != NULL ? NETIF_HELLO_FILTER : 0;
     request.link = driver.link_told != 0;
     request.speed = driver.link_told;
     strlcpy(request.driver, startup_name(), sizeof request.driver);
@@ -203,6 +205,9 @@ static void on_net_answer(const struct event *event, uint32_t kind) {
     case COOKIE_LINK:
         driver.link_calling = false;
         traffic_link();
+        break;
+    case COOKIE_FILTER:
+        traffic_filter(event);
         break;
     default:
         break;

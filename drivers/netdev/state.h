@@ -19,7 +19,14 @@ enum stage {
 };
 
 /* Kinds of staged calls: bits 0-7 of the cookie; 8-15: slot; 32-63: epoch. */
-enum cookie { COOKIE_CLAIM = 1, COOKIE_HELLO, COOKIE_RECEIVE, COOKIE_TRANSMIT, COOKIE_LINK };
+enum cookie {
+    COOKIE_CLAIM = 1,
+    COOKIE_HELLO,
+    COOKIE_RECEIVE,
+    COOKIE_TRANSMIT,
+    COOKIE_LINK,
+    COOKIE_FILTER
+};
 #define COOKIE(kind, slot, epoch) ((uint64_t)(epoch) << 32 | (uint64_t)(slot) << 8 | (kind))
 
 struct receive_call {
@@ -40,6 +47,7 @@ struct driver {
     token_t transmit_token;
     bool watchdog;
     uint64_t watchdog_total; /* frames sent when the watchdog was set */
+    bool filter_wanted, filter_calling;
     bool link_calling;
     uint32_t link_told; /* speed as net knows it */
     uint64_t refused;   /* frames from net that were no good */
@@ -57,3 +65,4 @@ void traffic_received(uint32_t slot);             /* the answer to RECEIVE */
 void traffic_transmit(const struct event *event); /* the answer to TRANSMIT_WAIT */
 void traffic_watchdog(void);
 void traffic_link(void);
+void traffic_filter(const struct event *event); /* the answer to FILTER */

@@ -51,6 +51,7 @@ static void move_received(void) {
             return;
         }
         batch.count = call->count = count;
+        batch.flags = driver.nic->lost();
         for (uint32_t i = 0; i < count; i++) {
             batch.frames[i] = call->frames[i];
         }
@@ -114,6 +115,7 @@ void traffic_transmit(const struct event *event) {
         driver.refused++;
         return;
     }
+    driver.filter_wanted = driver.filter_wanted || (batch.flags & NETIF_BATCH_FILTER) != 0;
     for (uint32_t i = 0; i < batch.count; i++) {
         uint32_t buffer = NETIF_FRAME_INDEX(batch.frames[i]) - RECEIVE_BUFFERS;
         if (!send_frame(buffer, NETIF_FRAME_LENGTH(batch.frames[i])) && driver.refused++ == 0) {
@@ -152,6 +154,26 @@ void traffic_link(void) {
         stage_call(NETIF_LINK, &link, sizeof link, COOKIE(COOKIE_LINK, 0, driver.epoch));
 }
 
+/* One such call at a time; what changed meanwhile is asked for afterwards. */
+static void ask_for_filter(void) {
+    struct netif_empty request = {0};
+    if (driver.stage == STAGE_RUN && driver.filter_wanted && !driver.filter_calling) {
+        driver.filter_wanted = false;
+        driver.filter_calling = stage_call(NETIF_FILTER, &request, sizeof request,
+                                           COOKIE(COOKIE_FILTER, 0, driver.epoch));
+    }
+}
+
+void traffic_filter(const struct event *event) {
+    struct netif_filter filter;
+    driver.filter_calling = false;
+    if (driver.nic->filter == NULL || event_data(event, &filter, sizeof filter) != OK) {
+        return;
+    }
+    filter.all = filter.all != 0 || filter.count > NETIF_GROUPS;
+    driver.nic->filter(&filter);
+}
+
 bool traffic_move(void) {
     const struct netdev_device *nic = driver.nic;
     uint32_t slot;
@@ -162,6 +184,7 @@ bool traffic_move(void) {
     nic->publish();
     nic->reap();
     ask_for_frames();
+    ask_for_filter();
     if (driver.stage != STAGE_RUN) {
         return false;
     }

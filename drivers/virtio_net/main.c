@@ -56,6 +56,10 @@ static bool device_put(uint32_t buffer, uint32_t length) {
     return transmit_queue_put(&nic.transmit, buffer, length);
 }
 
+static uint32_t device_lost(void) {
+    return (uint32_t)nic.receive.bad;
+}
+
 static void device_reap(void) {
     transmit_queue_reap(&nic.transmit);
 }
@@ -79,6 +83,7 @@ int main(void) {
         .take = device_take,
         .put = device_put,
         .reap = device_reap,
+        .lost = device_lost,
         .transmit = &nic.transmit.owners,
     };
     netdev_run(&device);

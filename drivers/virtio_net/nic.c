@@ -79,7 +79,8 @@ void nic_reset(struct nic *nic) {
 static bool negotiate(struct nic *nic) {
     volatile uint8_t *common = nic->common;
     write32(common + COMMON_DEVICE_FEATURE_SELECT, 0);
-    uint32_t low = read32(common + COMMON_DEVICE_FEATURE) & (FEATURE_NET_MAC | FEATURE_NET_STATUS);
+    uint32_t low = read32(common + COMMON_DEVICE_FEATURE) &
+                   (FEATURE_NET_GUEST_CSUM | FEATURE_NET_MAC | FEATURE_NET_STATUS);
     write32(common + COMMON_DEVICE_FEATURE_SELECT, 1);
     uint32_t high =
         read32(common + COMMON_DEVICE_FEATURE) & (FEATURE_VERSION_1 | FEATURE_ACCESS_PLATFORM);
@@ -129,6 +130,7 @@ bool nic_start(struct nic *nic, uint8_t mac[6]) {
     }
     receive_queue_init(&nic->receive, nic->parts.rings, nic->parts.rings_bus + HEADERS,
                        nic->parts.buffers_bus);
+    nic->receive.headers = nic->parts.rings + HEADERS;
     transmit_queue_init(&nic->transmit, nic->parts.rings + QUEUE_BYTES,
                         nic->parts.rings_bus + TRANSMIT_HEADER, transmit_buffers);
     common[COMMON_STATUS] = STATUS_ACKNOWLEDGE;

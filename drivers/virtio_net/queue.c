@@ -80,6 +80,12 @@ bool receive_queue_give(struct receive_queue *queue, uint32_t buffer) {
     return true;
 }
 
+/* The device has looked at the checksums, or the frame has never left the machine. */
+static bool is_checked(const struct receive_queue *queue, uint32_t buffer) {
+    return queue->headers != NULL &&
+           (queue->headers[buffer * 16] & (NET_HEADER_NEEDS_CHECKSUM | NET_HEADER_DATA_VALID)) != 0;
+}
+
 uint32_t receive_queue_take(struct receive_queue *queue, uint32_t *frames, uint32_t limit) {
     uint32_t count = 0, id, length;
     for (uint32_t i = 0; i < QUEUE_SIZE && count < limit; i++) {
@@ -96,7 +102,8 @@ uint32_t receive_queue_take(struct receive_queue *queue, uint32_t *frames, uint3
             queue->bad++;
             (void)receive_queue_give(queue, buffer);
         } else {
-            frames[count++] = NETIF_FRAME(buffer, length - NET_HEADER);
+            uint32_t frame = NETIF_FRAME(buffer, length - NET_HEADER);
+            frames[count++] = is_checked(queue, buffer) ? frame | NETIF_FRAME_CHECKED : frame;
         }
     }
     return count;

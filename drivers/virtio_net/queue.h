@@ -26,6 +26,7 @@ struct queue {
 struct receive_queue {
     struct queue queue;
     bool given[RECEIVE_BUFFERS];
+    const volatile uint8_t *headers; /* 16 bytes for each buffer; NULL: they are not looked at */
     uint64_t bad;
 };
 

@@ -43,6 +43,7 @@
 #define STATUS_DRIVER_OK 4u
 #define STATUS_FEATURES_OK 8u
 
+#define FEATURE_NET_GUEST_CSUM (1u << 1)  /* word 0: checksums may be looked at, or be partial */
 #define FEATURE_NET_MAC (1u << 5)         /* word 0 */
 #define FEATURE_NET_STATUS (1u << 16)     /* word 0 */
 #define FEATURE_VERSION_1 (1u << 0)       /* word 1 */
@@ -54,7 +55,9 @@
 #define NET_MAC 0u
 #define NET_STATUS 6u /* 16 */
 #define NET_STATUS_LINK 1u
-#define NET_HEADER 12u /* bytes before each frame, 5.1.6 */
+#define NET_HEADER 12u /* bytes before each frame, 5.1.6; the first has flags */
+#define NET_HEADER_NEEDS_CHECKSUM 1u
+#define NET_HEADER_DATA_VALID 2u
 
 #define QUEUE_RECEIVE 0u
 #define QUEUE_TRANSMIT 1u

@@ -70,8 +70,8 @@ static uint64_t hardware_random(void) {
 static void key(void) {
     const struct clock_page *page = (const struct clock_page *)CLOCK_PAGE_VA;
     uint64_t material[6] = {
-        page->random_seed[0], page->random_seed[1], cycles(), hardware_random(), 0,
-        (uintptr_t)&material,
+        page->tsc_base,    page->wall_base,   cycles(),
+        hardware_random(), hardware_random(), (uintptr_t)&material,
     };
     memcpy(generator.input, "expand 32-byte k", 16);
     memcpy(generator.input + 4, material, sizeof material);

@@ -2,7 +2,7 @@
  * COM1 and the screen, without interrupts, allocation or locks: usable at any time after
  * layout_init (serial: from the first instruction in C). A panic takes both from their drivers.
  */
-#include <console.h>
+#include "console.h"
 
 #include <arch/boot.h>
 #include <arch/cpu.h>

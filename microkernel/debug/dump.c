@@ -14,6 +14,12 @@ bool arch_stack_readable(uint64_t address) {
     return address >= KERNEL_LOWEST && (address & 7) == 0 && address < ~0ull - 16;
 }
 
+void arch_stop_others(void) {
+    if (cpu_online > 1) {
+        apic_send(0, APIC_NMI_OTHERS);
+    }
+}
+
 static void print_control(void) {
     uint64_t cr0, cr2, cr3, cr4;
     __asm__ volatile("mov %%cr0, %0; mov %%cr2, %1; mov %%cr3, %2; mov %%cr4, %3"

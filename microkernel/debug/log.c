@@ -6,7 +6,7 @@
 #include <common/string.h>
 #include <debug.h>
 
-#include <console.h>
+#include "console.h"
 
 #define RING_SIZE 32768u
 #define LINE_SIZE 256u

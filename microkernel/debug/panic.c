@@ -2,9 +2,9 @@
  * The end: one dump on COM1 and on the screen, then every CPU halts. Uses no lock and no heap; a
  * fault inside the dump halts at once.
  */
+#include "console.h"
 #include <arch/hooks.h>
 #include <common/format.h>
-#include <console.h>
 #include <debug.h>
 
 #include "panic.h"

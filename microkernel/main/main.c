@@ -39,7 +39,6 @@ static void make_clock_page(void) {
         .mult = clock.mult,
         .tsc_hz = clock.tsc_hz,
         .wall_base = clock.wall_base,
-        .random_seed = {arch_random(), arch_random()},
         .cpu_count = cpu_count(),
     };
     clock_memory = make_page(&page, sizeof(page));

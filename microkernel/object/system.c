@@ -76,7 +76,6 @@ static status_t describe_cpu(uint32_t index, struct cpu_info *out) {
         .ipis = cpu->arch.count_ipi,
         .interrupts = cpu->arch.count_interrupt,
     };
-    cpu_model(out->model);
     return OK;
 }
 

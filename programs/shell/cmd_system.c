@@ -5,6 +5,7 @@
 #include <client/pci.h>
 #include <common/format.h>
 #include <common/string.h>
+#include <ipc/cpu.h>
 #include <ipc/machine.h>
 #include <ipc/status.h>
 #include <ipc/time.h>
@@ -190,13 +191,6 @@ static int run_lspci(struct shell *shell, int argc, char **argv) {
     return status == E_NOT_FOUND ? 0 : fail_status(shell, "devmgr", status);
 }
 
-static void cpuid(uint32_t leaf, uint32_t registers[4]) {
-    __asm__ volatile("cpuid"
-                     : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]),
-                       "=d"(registers[3])
-                     : "a"(leaf), "c"(0));
-}
-
 struct cpu_feature {
     uint32_t leaf, word, bit;
     const char *name;
@@ -217,27 +211,20 @@ static int run_cpuid(struct shell *shell, int argc, char **argv) {
     if (!count_arguments(shell, argc, argv, 0, 0)) {
         return STATUS_USAGE;
     }
-    cpuid(0, registers);
+    cpu_id_read(0, registers);
     uint32_t highest = registers[0];
     memcpy(text, &registers[1], 4);
     memcpy(text + 4, &registers[3], 4);
     memcpy(text + 8, &registers[2], 4);
     text[12] = 0;
     print(shell, "vendor   %s\n", text);
-    cpuid(0x80000000u, registers);
-    if (registers[0] >= 0x80000004u) {
-        for (uint32_t i = 0; i < 3; i++) {
-            cpuid(0x80000002u + i, registers);
-            memcpy(text + 16 * i, registers, 16);
-        }
-        text[48] = 0;
-        print(shell, "model    %s\n", text);
-    }
+    cpu_model(text);
+    print(shell, "model    %s\n", text);
     print(shell, "features");
     for (size_t i = 0; i < sizeof(cpu_features) / sizeof(cpu_features[0]); i++) {
         const struct cpu_feature *feature = &cpu_features[i];
         if (feature->leaf <= highest) {
-            cpuid(feature->leaf, registers);
+            cpu_id_read(feature->leaf, registers);
             if (registers[feature->word] >> feature->bit & 1) {
                 print(shell, " %s", feature->name);
             }

@@ -92,6 +92,17 @@ static status_t driver_link(struct event *event, const struct netif_link *reques
     return OK;
 }
 
+static status_t driver_filter(struct event *event, const struct netif_empty *request,
+                              struct netif_filter *answer) {
+    struct interface *interface = &net.interfaces[number_of(event->badge)];
+    (void)request;
+    if (interface->nic.generation == 0) {
+        return E_STATE;
+    }
+    interface_filter(interface, answer);
+    return OK;
+}
+
 void driver_call(struct event *event) {
     if (number_of(event->badge) >= NET_INTERFACES) {
         reply_status(event->token, E_UNSUPPORTED);

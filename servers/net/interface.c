@@ -13,6 +13,8 @@
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
+#include <lwip/igmp.h>
+#include <lwip/mld6.h>
 #include <lwip/prot/etharp.h>
 
 #define MTU_MIN 576u
@@ -33,6 +35,44 @@ static err_t on_output(struct netif *netif, struct pbuf *packet) {
     return nic_output(netif->state, packet);
 }
 
+static err_t on_group4(struct netif *netif, const ip4_addr_t *group,
+                       enum netif_mac_filter_action action) {
+    struct interface *interface = netif->state;
+    (void)group;
+    (void)action;
+    interface->nic.filter_changed = interface->nic.filters;
+    return ERR_OK;
+}
+
+static err_t on_group6(struct netif *netif, const ip6_addr_t *group,
+                       enum netif_mac_filter_action action) {
+    (void)group;
+    return on_group4(netif, NULL, action);
+}
+
+static void add_group(struct netif_filter *filter, const uint8_t mac[6]) {
+    if (filter->count == NETIF_GROUPS) {
+        filter->all = 1;
+    } else {
+        memcpy(filter->macs[filter->count++], mac, 6);
+    }
+}
+
+void interface_filter(struct interface *interface, struct netif_filter *filter) {
+    const struct netif *netif = &interface->netif;
+    for (const struct igmp_group *group = netif_igmp_data(netif); group != NULL;
+         group = group->next) {
+        uint32_t ip = host_order(&group->group_address);
+        add_group(filter, (uint8_t[]){1, 0, 0x5e, ip >> 16 & 0x7f, ip >> 8 & 255, ip & 255});
+    }
+    for (const struct mld_group *group = netif_mld6_data(netif); group != NULL;
+         group = group->next) {
+        const uint8_t *ip = (const uint8_t *)group->group_address.addr;
+        add_group(filter, (uint8_t[]){0x33, 0x33, ip[12], ip[13], ip[14], ip[15]});
+    }
+    add_group(filter, (uint8_t[]){0x33, 0x33, 0, 0, 0, 1}); /* all nodes: no group of lwIP's */
+}
+
 static err_t on_init(struct netif *netif) {
     netif->name[0] = 'e';
     netif->name[1] = 't';
@@ -43,6 +83,8 @@ static err_t on_init(struct netif *netif) {
     netif->output = etharp_output;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = on_output;
+    netif_set_igmp_mac_filter(netif, on_group4);
+    netif_set_mld_mac_filter(netif, on_group6);
     return ERR_OK;
 }
 
@@ -181,12 +223,8 @@ status_t interface_hello(struct interface *interface, const struct netif_hello *
                                                 : MTU_MAX);
     netif->mtu6 = netif->mtu; /* routers may lower it */
     memcpy(netif->hwaddr, hello->mac, ETH_HWADDR_LEN);
-    bool checked = (hello->flags & NETIF_CHECKSUM_RX) != 0;
-    NETIF_SET_CHECKSUM_CTRL(netif, checked
-                                       ? NETIF_CHECKSUM_ENABLE_ALL &
-                                             ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP |
-                                               NETIF_CHECKSUM_CHECK_UDP)
-                                       : NETIF_CHECKSUM_ENABLE_ALL);
+    interface->nic.filters = interface->nic.filter_changed =
+        (hello->flags & NETIF_HELLO_FILTER) != 0;
     interface_link(interface, &(struct netif_link){hello->link, hello->speed});
     if (first) {
         set_up_addresses(interface);

@@ -142,7 +142,10 @@ struct nic {
     uint64_t generation; /* 0: no driver */
     uint8_t *buffers;
     uint32_t receive_count, transmit_count;
-    token_t wait_token; /* parked TRANSMIT_WAIT */
+    token_t wait_token;  /* parked TRANSMIT_WAIT */
+    bool filters;        /* the driver wants to hear of multicast groups */
+    bool filter_changed; /* ... and has not heard of the last change */
+    uint32_t lost;       /* frames, as the driver said last */
     uint32_t free_count, queue_count;
     uint16_t free[NET_BUFFERS];  /* transmit buffers that net may fill, as a stack */
     uint32_t queue[NET_BUFFERS]; /* NETIF_FRAME of those filled, not yet handed over */
@@ -362,6 +365,8 @@ MUST_CHECK status_t interface_create(struct interface *interface);
 MUST_CHECK status_t interface_hello(struct interface *interface, const struct netif_hello *hello,
                                     uint8_t *buffers);
 void interface_link(struct interface *interface, const struct netif_link *link);
+/* The multicast groups that are wanted. */
+void interface_filter(struct interface *interface, struct netif_filter *filter);
 /* Looks at a frame before lwIP does: another station may claim our address (RFC 5227). */
 void interface_before(struct interface *interface, const struct pbuf *frame);
 MUST_CHECK status_t interface_configure(const struct net_configure_request *request);

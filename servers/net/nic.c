@@ -13,6 +13,11 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/ethernet.h>
 
+/* What lwIP need not look at again. */
+#define CHECKED_BY_DEVICE                                                                          \
+    (NETIF_CHECKSUM_ENABLE_ALL &                                                                   \
+     ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
+
 #define FRAME_MIN 60u /* without FCS; shorter ones are filled up with zeros */
 
 void nic_bind(struct nic *nic, const struct netif_hello *hello, uint8_t *buffers,
@@ -36,7 +41,8 @@ void nic_forget(struct nic *nic, status_t status) {
 }
 
 /* False for a frame that no honest driver names. */
-static bool receive_frame(struct interface *interface, uint32_t index, uint32_t length) {
+static bool receive_frame(struct interface *interface, uint32_t index, uint32_t length,
+                          bool checked) {
     const struct nic *nic = &interface->nic;
     uint32_t longest = interface->netif.mtu + SIZEOF_ETH_HDR + SIZEOF_VLAN_HDR;
     if (index >= nic->receive_count || length < SIZEOF_ETH_HDR || length > NETIF_BUFFER) {
@@ -54,6 +60,8 @@ static bool receive_frame(struct interface *interface, uint32_t index, uint32_t 
     tcp_socket_before(packet);
     interface->receive_packets++;
     interface->receive_bytes += length;
+    NETIF_SET_CHECKSUM_CTRL(&interface->netif,
+                            checked ? CHECKED_BY_DEVICE : NETIF_CHECKSUM_ENABLE_ALL);
     if (interface->netif.input(packet, &interface->netif) != ERR_OK) {
         pbuf_free(packet);
     }
@@ -70,8 +78,11 @@ status_t nic_receive(struct interface *interface, const struct netif_batch *batc
     bool sound = true;
     for (uint32_t i = 0; i < batch->count; i++) {
         sound &= receive_frame(interface, NETIF_FRAME_INDEX(batch->frames[i]),
-                               NETIF_FRAME_LENGTH(batch->frames[i]));
+                               NETIF_FRAME_LENGTH(batch->frames[i]),
+                               (batch->frames[i] & NETIF_FRAME_CHECKED) != 0);
     }
+    interface->receive_dropped += batch->flags - interface->nic.lost;
+    interface->nic.lost = batch->flags;
     return sound ? OK : E_INVALID;
 }
 
@@ -135,10 +146,11 @@ err_t nic_output(struct interface *interface, const struct pbuf *packet) {
 }
 
 void nic_settle(struct nic *nic) {
-    if (nic->wait_token == TOKEN_NONE || nic->queue_count == 0) {
+    if (nic->wait_token == TOKEN_NONE || (nic->queue_count == 0 && !nic->filter_changed)) {
         return;
     }
-    struct netif_batch batch = {0};
+    struct netif_batch batch = {.flags = nic->filter_changed ? NETIF_BATCH_FILTER : 0};
+    nic->filter_changed = false;
     batch.count = nic->queue_count < NETIF_BATCH ? nic->queue_count : NETIF_BATCH;
     for (uint32_t i = 0; i < batch.count; i++) {
         batch.frames[i] = nic->queue[i];

@@ -4,6 +4,7 @@
 #include "proc.h"
 #include <common/format.h>
 #include <common/string.h>
+#include <ipc/cpu.h>
 
 #define NS_PER_MS 1000000u
 #define NS_PER_CENTISECOND 10000000u
@@ -61,9 +62,11 @@ static void make_counters(struct sink *sink, const struct proc_source *source) {
 
 static void make_cpuinfo(struct sink *sink, const struct proc_source *source) {
     struct cpu_info cpu;
+    char model[49];
+    cpu_model(model);
     for (uint64_t i = 0; source->info(INFO_CPU, i, &cpu, sizeof cpu) == OK; i++) {
-        sink_text(sink, "processor\t: %u\napicid\t\t: %u\nmodel name\t: %.48s\n", cpu.id,
-                  cpu.apic_id, cpu.model);
+        sink_text(sink, "processor\t: %u\napicid\t\t: %u\nmodel name\t: %s\n", cpu.id, cpu.apic_id,
+                  model);
         sink_text(sink, "idle ms\t\t: %lu\nswitches\t: %lu\nipis\t\t: %lu\ninterrupts\t: %lu\n\n",
                   cpu.idle_ns / NS_PER_MS, cpu.switches, cpu.ipis, cpu.interrupts);
     }

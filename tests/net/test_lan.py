@@ -56,10 +56,10 @@ def boots_on_lan(lan, machine):
     return up
 
 
-def address4(guest):
+def address4(guest, name="eth0"):
     """The guest's IPv4 address."""
     return re.search(r"  ip ([\d.]+) mask 255\.255\.255\.0 gateway 10\.9\.0\.1 dns 10\.9\.0\.1 "
-                     r"\(DHCP\)", guest.cmd("ifconfig eth0")).group(1)
+                     r"\(DHCP\)", guest.cmd(f"ifconfig {name}")).group(1)
 
 
 ADDRESS6 = "fd09::5054:ff:fe12:3456"
@@ -130,11 +130,15 @@ while True:
 """
 
 
-def test_name_on_the_link_and_time(up, lan):
-    """mDNS asked by a plain resolver; SNTP from the server that DHCP names."""
+@pytest.mark.parametrize("nic", ["e1000", "e1000e", "virtio-net-pci"])
+def test_name_on_the_link_and_time(up, lan, nic):
+    """mDNS asked by a plain resolver, through the card's filter; SNTP from the server that DHCP
+    names; a file, whose checksums the card may have looked at."""
     wait_line(lan.spawn("python3", "-c", SNTP), "ready")
-    guest, _ = up()
-    ip = address4(guest)
+    guest, _ = up(nic=nic)
+    name = "eth1" if nic.startswith("virtio") else "eth0"
+    ip = address4(guest, name)
+    assert checksum(lan, f"http://{ip}/proc/version")
     assert lan.run("python3", "-c", MDNS).stdout.split() == [ip, ip]
     guest.expect_in_log(r"net: clock set by 10\.9\.0\.1")
     assert guest.cmd("date").startswith("2024-01-01 00:0")

@@ -117,10 +117,11 @@ def test_unreachable_and_refused(machine):
     assert "ip 10.0.2.15" in guest.cmd("netinfo")
 
 
-def test_ipv6(machine, folder):
+@pytest.mark.parametrize("nic", NICS)
+def test_ipv6(machine, folder, nic):
     """An address from the router, neighbours, ping, and a file from the host's loopback."""
     web = WebServer(str(folder), "::1")
-    guest = machine()
+    guest = machine(nic=nic)
     guest.boot()
     assert "2 received" in guest.cmd("ping -c 2 fec0::2")
     info = guest.cmd("ifconfig eth0")

@@ -289,3 +289,43 @@ TEST(tells_the_link_speed) {
     registers[REG_STATUS / 4] = 0x02;
     CHECK_EQ(nic_link(&nic), 10);
 }
+
+TEST(checked_frames_are_marked) {
+    uint32_t frames[NETIF_BATCH];
+    start(true);
+    CHECK_EQ(registers[REG_RXCSUM / 4], RXCSUM_IP | RXCSUM_TCP);
+    give_all();
+    static const struct {
+        uint8_t status, errors;
+        bool checked;
+    } cases[] = {{0x63, 0, true},  {0x03, 0, false},    {0x67, 0, false},
+                 {0x43, 0, false}, {0x63, 0x20, false}, {0x63, 0x40, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CHECK(device_receives(100, cases[i].status, cases[i].errors));
+        REQUIRE(receive_ring_take(&nic.receive, frames, 1, &nic.bad_frames) == 1);
+        CHECK_EQ(NETIF_FRAME_LENGTH(frames[0]), 100);
+        CHECK_EQ((frames[0] & NETIF_FRAME_CHECKED) != 0, cases[i].checked);
+    }
+}
+
+TEST(groups_are_let_in) {
+    struct netif_filter filter = {.count = 2,
+                                  .macs = {{1, 0, 0x5e, 0, 0, 0xfb}, {0x33, 0x33, 0, 0, 0, 1}}};
+    start(false);
+    CHECK_EQ(registers[REG_RCTL / 4] & RCTL_MPE, 0);
+    nic_filter(&nic, &filter);
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < 128; i++) {
+        bits += (uint32_t)__builtin_popcount(registers[REG_MTA(i) / 4]);
+    }
+    CHECK_EQ(bits, 2);
+    CHECK_EQ(registers[REG_MTA(0xfb0 / 32) / 4], 1u << 0xfb0 % 32);
+    filter.all = 1;
+    nic_filter(&nic, &filter);
+    CHECK_EQ(registers[REG_MTA(5) / 4], UINT32_MAX);
+    filter = (struct netif_filter){0};
+    nic_filter(&nic, &filter);
+    CHECK_EQ(registers[REG_MTA(0xfb0 / 32) / 4], 0);
+    registers[REG_MPC / 4] = 3;
+    CHECK_EQ(nic_lost(&nic), 3);
+}

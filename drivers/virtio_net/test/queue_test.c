@@ -55,6 +55,21 @@ TEST(receives) {
     CHECK_EQ(frames[0], NETIF_FRAME(1, 1514));
 }
 
+TEST(checked_frames_are_marked) {
+    static uint8_t headers[RECEIVE_BUFFERS * 16];
+    uint32_t id, frames[NETIF_BATCH];
+    start_receive();
+    receive.headers = headers;
+    headers[0] = NET_HEADER_NEEDS_CHECKSUM;
+    headers[16] = NET_HEADER_DATA_VALID;
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(device_uses(&receive.queue, 12 + 60, &id));
+        REQUIRE(receive_queue_take(&receive, frames, 1) == 1);
+        CHECK_EQ(NETIF_FRAME_LENGTH(frames[0]), 60);
+        CHECK_EQ((frames[0] & NETIF_FRAME_CHECKED) != 0, i < 2);
+    }
+}
+
 TEST(refuses_what_a_mad_device_says) {
     uint32_t id, frames[NETIF_BATCH];
     start_receive();

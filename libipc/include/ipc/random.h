@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Random bytes: ChaCha20 keyed at each start from the kernel's seed, the cycle counter and, where
- * the CPU has it, RDRAND. Unpredictable from outside; not a key generator. */
+/* Random bytes: ChaCha20 keyed at each start from the cycle counter, now and when the machine
+ * started, the date, and, where the CPU has it, RDRAND. Unpredictable from outside; not a key
+ * generator. */
 #pragma once
 
 #include <stddef.h>

@@ -10,7 +10,7 @@
 #pragma once
 #include <axolotl/abi.h>
 
-#define NETIF_PROTOCOL_VERSION 1
+#define NETIF_PROTOCOL_VERSION 2
 #define NETIF_BUFFER 2048
 #define NETIF_BATCH 48 /* frames in one message */
 #define NETIF_BADGE                                                                                \
@@ -20,16 +20,22 @@
     OP(1, HELLO, hello, struct netif_hello, struct netif_hello_reply)                              \
     OP(2, RECEIVE, receive, struct netif_batch, struct netif_empty)                                \
     OP(3, TRANSMIT_WAIT, transmit_wait, struct netif_batch, struct netif_batch)                    \
-    OP(4, LINK, link, struct netif_link, struct netif_empty)
+    OP(4, LINK, link, struct netif_link, struct netif_empty)                                       \
+    OP(5, FILTER, filter, struct netif_empty, struct netif_filter)
 
-enum netif_operation { NETIF_HELLO = 1, NETIF_RECEIVE, NETIF_TRANSMIT_WAIT, NETIF_LINK };
+enum netif_operation {
+    NETIF_HELLO = 1,
+    NETIF_RECEIVE,
+    NETIF_TRANSMIT_WAIT,
+    NETIF_LINK,
+    NETIF_FILTER
+};
 
 struct netif_empty {
     uint64_t reserved;
 };
 
-#define NETIF_CHECKSUM_RX 1u
-#define NETIF_CHECKSUM_TX 2u
+#define NETIF_HELLO_FILTER 1u /* wants to hear of multicast groups: FILTER */
 
 /* One handle: the buffer memory (READ, WRITE). Ends every earlier generation of this interface:
  * its parked calls are answered E_CLOSED, its buffers are forgotten. */
@@ -50,7 +56,9 @@ struct netif_hello_reply {
  * memory: receive buffers 0..rx_count-1, transmit buffers rx_count..rx_count+tx_count-1. */
 #define NETIF_FRAME(index, length) (((uint32_t)(index) << 16) | (uint32_t)(length))
 #define NETIF_FRAME_INDEX(frame) ((frame) >> 16)
-#define NETIF_FRAME_LENGTH(frame) ((frame)&0xffffu)
+#define NETIF_FRAME_LENGTH(frame) ((frame)&0x7fffu)
+/* Of a received frame: the device has found the checksums of IPv4 and of TCP or UDP to be right. */
+#define NETIF_FRAME_CHECKED 0x8000u
 
 /* RECEIVE: frames received; when answered net has copied them and the buffers are the driver's.
  * TRANSMIT_WAIT: request: transmit buffers whose frames are sent (back to net); parked until there
@@ -59,10 +67,19 @@ struct netif_hello_reply {
  * answers E_CANCELLED (or frames), and the driver calls again. Only the used part of frames is
  * sent.
  */
+#define NETIF_BATCH_FILTER 1u /* answer to TRANSMIT_WAIT: call FILTER, the groups are others */
 struct netif_batch {
     uint32_t count;
-    uint32_t reserved;
+    uint32_t flags; /* RECEIVE: frames that were lost or damaged since HELLO; else NETIF_BATCH_* */
     uint32_t frames[NETIF_BATCH];
+};
+
+/* FILTER: the multicast addresses that are wanted; broadcasts and the own address always are. */
+#define NETIF_GROUPS 32
+struct netif_filter {
+    uint32_t count;
+    uint32_t all; /* there are more than fit: all multicast frames */
+    uint8_t macs[NETIF_GROUPS][8];
 };
 
 struct netif_link {

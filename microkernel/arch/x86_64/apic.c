@@ -27,9 +27,8 @@
 #define GSI_NONE (~0u)
 
 struct line {
-    bool used, level;
-    uint32_t gsi;         /* GSI_NONE: message-signalled */
-    uint32_t redirection; /* low half of the I/O APIC entry */
+    bool used;
+    struct irq_line wired; /* gsi GSI_NONE: message-signalled */
 };
 
 struct io_apic {
@@ -162,11 +161,16 @@ void apic_init(void) {
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
+static inline uint32_t line_vector(const struct line *line) {
+    return IRQ_VECTOR_FIRST + (uint32_t)(line - lines);
+}
+
 static void redirection_write(const struct line *line, uint32_t flags) {
-    const struct io_apic *apic = io_apic_of(line->gsi);
+    const struct io_apic *apic = io_apic_of(line->wired.gsi);
     if (apic != NULL) {
-        io_apic_write(apic, IO_APIC_REDIRECTION + 2 * (line->gsi - apic->gsi_base),
-                      line->redirection | flags);
+        flags |= line_vector(line) | (line->wired.level ? REDIRECTION_LEVEL : 0) |
+                 (line->wired.active_low ? REDIRECTION_LOW_ACTIVE : 0);
+        io_apic_write(apic, IO_APIC_REDIRECTION + 2 * (line->wired.gsi - apic->gsi_base), flags);
     }
 }
 
@@ -176,7 +180,7 @@ void irq_isa_line(uint32_t isa, struct irq_line *line) {
 
 static bool gsi_in_use(uint32_t gsi) {
     for (uint32_t i = 0; i < LINES; i++) {
-        if (lines[i].used && lines[i].gsi == gsi) {
+        if (lines[i].used && lines[i].wired.gsi == gsi) {
             return true;
         }
     }
@@ -192,10 +196,6 @@ static struct line *line_alloc(void) {
     return NULL;
 }
 
-static inline uint32_t line_vector(const struct line *line) {
-    return IRQ_VECTOR_FIRST + (uint32_t)(line - lines);
-}
-
 status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     const struct io_apic *apic = io_apic_of(wanted->gsi);
     if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= ISA_LINES)) {
@@ -208,9 +208,7 @@ status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     if (line == NULL) {
         return E_NO_SPACE;
     }
-    *line = (struct line){.used = true, .level = wanted->level, .gsi = wanted->gsi};
-    line->redirection = line_vector(line) | (wanted->level ? REDIRECTION_LEVEL : 0) |
-                        (wanted->active_low ? REDIRECTION_LOW_ACTIVE : 0);
+    *line = (struct line){true, *wanted};
     if (apic != NULL) {
         uint32_t high = IO_APIC_REDIRECTION + 2 * (wanted->gsi - apic->gsi_base) + 1;
         io_apic_write(apic, high, ((struct arch_cpu *)cpu_table[0])->apic_id << 24);
@@ -225,7 +223,7 @@ status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) 
     if (line == NULL) {
         return E_NO_SPACE;
     }
-    *line = (struct line){.used = true, .gsi = GSI_NONE};
+    *line = (struct line){true, {.gsi = GSI_NONE}};
     *vector = line_vector(line);
     *address = 0xfee00000u | (uint64_t)((struct arch_cpu *)cpu_table[0])->apic_id << 12;
     *data = *vector;
@@ -234,16 +232,16 @@ status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) 
 
 void irq_mask(uint32_t vector, bool masked) {
     const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
-    if (!line->used || line->gsi == GSI_NONE) {
+    if (!line->used || line->wired.gsi == GSI_NONE) {
         return;
     }
     if (io_apic_count != 0) {
         redirection_write(line, masked ? REDIRECTION_MASKED : 0);
         return;
     }
-    uint16_t bit = (uint16_t)(1u << line->gsi);
+    uint16_t bit = (uint16_t)(1u << line->wired.gsi);
     uint16_t mask = (uint16_t)(masked ? pic_mask | bit : pic_mask & ~bit);
-    if (!masked && line->gsi >= 8) {
+    if (!masked && line->wired.gsi >= 8) {
         mask &= (uint16_t)~4u; /* the cascade */
     }
     pic_write_mask(mask);
@@ -255,7 +253,7 @@ void irq_release(uint32_t vector) {
 }
 
 uint32_t irq_gsi(uint32_t vector) {
-    return lines[vector - IRQ_VECTOR_FIRST].gsi;
+    return lines[vector - IRQ_VECTOR_FIRST].wired.gsi;
 }
 
 /* A spurious interrupt of the 8259 shows on its lowest line without the in-service bit. */
@@ -277,7 +275,7 @@ void irq_interrupt(uint32_t vector) {
         return; /* spurious: the local APIC's, or a masked 8259's; no acknowledgement */
     }
     const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
-    if (line->level) {
+    if (line->wired.level) {
         irq_mask(vector, true); /* before the EOI, or it would come again at once */
     }
     if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + ISA_LINES) {

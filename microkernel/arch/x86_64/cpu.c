@@ -88,51 +88,25 @@ void cpu_features_detect(void) {
     cpuid(0, 0, r);
     uint32_t leaves = r[0];
     cpuid(1, 0, r);
-    cpu_features.xsave = (r[2] & 1u << 26) != 0;
+    cpu_features.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cpu_features.cr4 |= (r[2] & 1u << 26) != 0 ? CR4_OSXSAVE : 0;
     cpu_features.tsc_deadline = (r[2] & 1u << 24) != 0;
-    cpu_features.rdrand = (r[2] & 1u << 30) != 0;
     if (leaves >= 7) {
         cpuid(7, 0, r);
-        cpu_features.smep = (r[1] & 1u << 7) != 0;
-        cpu_features.smap = (r[1] & 1u << 20) != 0;
-        cpu_features.umip = (r[2] & 1u << 2) != 0;
+        cpu_features.cr4 |= (r[1] & 1u << 7) != 0 ? CR4_SMEP : 0;
+        cpu_features.cr4 |= (r[1] & 1u << 20) != 0 ? CR4_SMAP : 0;
+        cpu_features.cr4 |= (r[2] & 1u << 2) != 0 ? CR4_UMIP : 0;
     }
     cpuid(0x80000001, 0, r);
     cpu_features.page_1g = (r[3] & 1u << 26) != 0;
     cpu_features.fpu_size = 512;
+    cpu_features.xsave = (cpu_features.cr4 & CR4_OSXSAVE) != 0;
     if (cpu_features.xsave) {
         cpuid(0xd, 0, r);
         cpu_features.fpu_mask = ((uint64_t)r[3] << 32 | r[0]) & 0xe7; /* x87 SSE AVX AVX-512 */
         cpuid(0xd, 1, r);
         cpu_features.xsaveopt = (r[0] & 1) != 0;
     }
-}
-
-void cpu_model(char name[48]) {
-    uint32_t r[4];
-    cpuid(0x80000000, 0, r);
-    if (r[0] < 0x80000004) {
-        strlcpy(name, "unknown", 48);
-        return;
-    }
-    for (uint32_t i = 0; i < 3; i++) {
-        cpuid(0x80000002 + i, 0, r);
-        memcpy(name + 16 * i, r, 16);
-    }
-    name[47] = '\0';
-}
-
-uint64_t arch_random(void) {
-    static uint64_t state;
-    uint64_t value = 0;
-    unsigned char ok = 0;
-    for (int i = 0; cpu_features.rdrand && !ok && i < 10; i++) {
-        __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok)::"cc");
-    }
-    state += (rdtsc() ^ value) | 1;
-    uint64_t mixed = (state ^ state >> 30) * 0xbf58476d1ce4e5b9ull; /* splitmix64 */
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
-    return mixed ^ mixed >> 31 ^ value;
 }
 
 /* Rewrites the nops of entry.asm; the text is still writable through the direct map. */
@@ -164,7 +138,7 @@ static void idt_fill(void) {
     }
 }
 
-struct cpu *cpu_create(uint32_t id, uint32_t apic_id) {
+void cpu_create(uint32_t id) {
     struct cpu *cpu = boot_alloc((cpu_struct_size + PAGE_SIZE - 1) / PAGE_SIZE);
     struct arch_cpu *arch = (struct arch_cpu *)cpu;
     struct tss *tss = &tss_table[id];
@@ -172,7 +146,6 @@ struct cpu *cpu_create(uint32_t id, uint32_t apic_id) {
     arch->self = cpu;
     arch->id = id;
     arch->bit = 1ull << id;
-    arch->apic_id = apic_id;
     arch->space = &kernel_space;
     arch->in_kernel = 1;
     arch->kernel_stack = layout_stack(slot, STACK_PAGES);
@@ -190,7 +163,6 @@ struct cpu *cpu_create(uint32_t id, uint32_t apic_id) {
                       (base >> 24 & 0xff) << 56;
     gdt[7 + 2 * id] = base >> 32;
     cpu_table[id] = cpu;
-    return cpu;
 }
 
 static void tables_load(const struct arch_cpu *cpu) {
@@ -205,15 +177,13 @@ static void tables_load(const struct arch_cpu *cpu) {
 }
 
 static void control_init(void) {
-    uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-    cr4 |= cpu_features.smep ? CR4_SMEP : 0;
-    cr4 |= cpu_features.smap ? CR4_SMAP : 0;
-    cr4 |= cpu_features.umip ? CR4_UMIP : 0;
-    cr4 |= cpu_features.xsave ? CR4_OSXSAVE : 0;
-    cr4_write(cr4);
+    cr4_write(cpu_features.cr4);
     if (cpu_features.xsave) {
+        uint32_t r[4];
         __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.fpu_mask),
                          "d"((uint32_t)(cpu_features.fpu_mask >> 32)));
+        cpuid(0xd, 0, r); /* the size for what XCR0 enables now */
+        cpu_features.fpu_size = r[1];
     }
     cr0_write(cr0_read() | CR0_TS);
     __asm__ volatile("mov %0, %%dr7" ::"r"(0x400ull));
@@ -223,7 +193,7 @@ void cpu_init(struct cpu *self) {
     struct arch_cpu *cpu = (struct arch_cpu *)self;
     if (cpu->id == 0) {
         idt_fill();
-        if (cpu_features.smap) {
+        if ((cpu_features.cr4 & CR4_SMAP) != 0) {
             smap_patch();
         }
     }
@@ -237,11 +207,6 @@ void cpu_init(struct cpu *self) {
     msr_write(MSR_STAR, 0x1bull << 48 | 0x08ull << 32);
     msr_write(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry_single);
     msr_write(MSR_SFMASK, 0x47700); /* AC NT IOPL DF IF TF */
-    if (cpu_features.xsave) {
-        uint32_t r[4];
-        cpuid(0xd, 0, r); /* the size for what XCR0 enables now */
-        cpu_features.fpu_size = r[1];
-    }
 }
 
 void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t argument) {

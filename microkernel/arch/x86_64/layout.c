@@ -5,6 +5,7 @@
  *   0xffffffff80200000  kernel image, 4 KiB pages with the rights of their section
  * All of it is global. boot.asm made a provisional version of it.
  */
+#include "acpi.h"
 #include "machine.h"
 
 #include <arch/paging.h>
@@ -107,8 +108,12 @@ void layout_init(phys_t image) {
 }
 
 /* Firmware tables lie in memory that is not listed as usable. */
-void layout_map_firmware(phys_t start, uint64_t size) {
-    direct_map(start, start + size);
+const void *acpi_memory(phys_t address, size_t size) {
+    if (address == 0 || address >= 1ull << 46 || size > 1u << 30) {
+        return NULL;
+    }
+    direct_map(address, address + size);
+    return phys_to_virt(address);
 }
 
 void layout_identity(bool on) {

@@ -92,8 +92,7 @@ void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 #define VECTOR_FIRST_INTERRUPT 32u
 #define VECTOR_LEGACY 0x20u /* 8259, only where there is no I/O APIC; else masked and unused */
 #define VECTOR_TIMER 0xf0u
-#define VECTOR_RESCHEDULE 0xf1u
-#define VECTOR_ENTER 0xf2u /* come and wait for the lock: to be stopped, or to shoot down */
+#define VECTOR_ENTER 0xf1u /* come and wait for the lock: to be stopped, to shoot down, to look */
 #define VECTOR_SPURIOUS 0xffu
 
 /* ---- Local APIC, SDM 3A table 11-1 ----------------------------------------------------------- */
@@ -135,7 +134,8 @@ const struct boot_info *arch_start(uint32_t magic, phys_t information, phys_t im
 /* ---- cpu.c ----------------------------------------------------------------------------------- */
 
 struct cpu_features {
-    bool smep, smap, umip, xsave, xsaveopt, page_1g, tsc_deadline, rdrand;
+    bool xsave, xsaveopt, page_1g, tsc_deadline;
+    uint64_t cr4;      /* what CR4 is to be */
     uint32_t fpu_size; /* bytes of a save area */
     uint64_t fpu_mask; /* XCR0 */
 };
@@ -149,7 +149,7 @@ void cpu_features_detect(void);
 void cpu_init(struct cpu *cpu);
 
 /* Allocates struct cpu `id` with its stacks, from boot memory. */
-struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
+void cpu_create(uint32_t id);
 
 /* ---- layout.c -------------------------------------------------------------------------------- */
 
@@ -164,9 +164,6 @@ void *boot_alloc(size_t pages);
 
 /* Maps new pages into slot `slot` of the kernel-stack window; top of the stack. */
 uint64_t layout_stack(uint32_t slot, size_t pages);
-
-/* Adds memory that firmware uses to the direct map. */
-void layout_map_firmware(phys_t start, uint64_t size);
 
 phys_t kernel_virt_to_phys(const void *pointer);
 
@@ -184,7 +181,7 @@ void apic_send(uint32_t apic_id, uint32_t command);
 void irq_interrupt(uint32_t vector);
 #define APIC_INIT 0x4500u
 #define APIC_STARTUP 0x4600u
-#define APIC_NMI 0x4400u
+#define APIC_NMI_OTHERS 0xc4400u
 #define APIC_FIXED 0x4000u
 
 /* ---- smp.c ----------------------------------------------------------------------------------- */

@@ -151,13 +151,6 @@ static void framebuffer_read(struct boot_info *info, const uint8_t *tag, size_t 
     }
 }
 
-static void rsdp_copy(struct boot_info *info, const uint8_t *tag, size_t size) {
-    size_t length = size - sizeof(struct tag);
-    memset(info->rsdp_copy, 0, sizeof(info->rsdp_copy));
-    memcpy(info->rsdp_copy, tag + sizeof(struct tag),
-           length < sizeof(info->rsdp_copy) ? length : sizeof(info->rsdp_copy));
-}
-
 static void tag_read(struct boot_info *info, uint32_t type, const uint8_t *tag, size_t size) {
     switch (type) {
     case TAG_COMMAND_LINE:
@@ -176,7 +169,8 @@ static void tag_read(struct boot_info *info, uint32_t type, const uint8_t *tag, 
     case TAG_RSDP_OLD:
     case TAG_RSDP_NEW:
         if (type == TAG_RSDP_NEW || info->rsdp_copy[15] < 2) { /* it wins, whatever the order */
-            rsdp_copy(info, tag, size);
+            size_t length = size - 8 < sizeof(info->rsdp_copy) ? size - 8 : sizeof(info->rsdp_copy);
+            memcpy(info->rsdp_copy, tag + 8, length);
         }
         break;
     case TAG_EFI32:

@@ -107,13 +107,9 @@ void arch_space_destroy(struct arch_space *space) {
     *space = (struct arch_space){.walk_tag = WALK_NONE};
 }
 
-static inline bool mapping_ok(uint64_t va, phys_t pa, uint32_t flags) {
-    const uint32_t both = PAGE_WRITE | PAGE_EXECUTE;
-    return address_ok(va) && ((va | pa) & (PAGE_SIZE - 1)) == 0 && (flags & both) != both;
-}
-
 status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
-    if (!mapping_ok(va, pa, flags)) {
+    const uint32_t both = PAGE_WRITE | PAGE_EXECUTE;
+    if (!address_ok(va) || ((va | pa) & (PAGE_SIZE - 1)) != 0 || (flags & both) == both) {
         return E_INVALID;
     }
     uint64_t *entry = walk(space, va, true);
@@ -147,21 +143,6 @@ bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     invalidate_if_loaded(space, va);
-    return true;
-}
-
-bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
-    const uint64_t *mapping = mapped(space, va);
-    if (mapping == NULL) {
-        return false;
-    }
-    uint64_t entry = *mapping;
-    info->address = entry & PTE_ADDRESS;
-    info->flags = PAGE_READ | ((entry & PTE_WRITE) != 0 ? PAGE_WRITE : 0) |
-                  ((entry & PTE_NO_EXECUTE) == 0 ? PAGE_EXECUTE : 0) |
-                  ((entry & PTE_UNCACHED) != 0 ? PAGE_UNCACHED : 0) |
-                  ((entry & PTE_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : 0);
-    info->dirty = (entry & PTE_DIRTY) != 0;
     return true;
 }
 

@@ -61,14 +61,14 @@ static inline void request_apply(struct request wanted) {
     }
 }
 
-static void cpu_send(uint32_t id, uint32_t command) {
-    apic_send(((struct arch_cpu *)cpu_table[id])->apic_id, command);
+void arch_send_reschedule(uint32_t cpu) {
+    apic_send(((struct arch_cpu *)cpu_table[cpu])->apic_id, APIC_FIXED | VECTOR_ENTER);
 }
 
 static void request_send(uint64_t others) {
     __atomic_store_n(&request_pending, others, __ATOMIC_RELEASE); /* after the request */
     for (uint64_t rest = others; rest != 0; rest &= rest - 1) {
-        cpu_send((uint32_t)__builtin_ctzll(rest), APIC_FIXED | VECTOR_ENTER);
+        arch_send_reschedule((uint32_t)__builtin_ctzll(rest));
     }
     while (__atomic_load_n(&request_pending, __ATOMIC_ACQUIRE) != 0) {
         cpu_relax();
@@ -117,26 +117,14 @@ void kernel_lock_wait(void) {
     } while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0);
 }
 
-void arch_send_reschedule(uint32_t cpu) {
-    cpu_send(cpu, APIC_FIXED | VECTOR_RESCHEDULE);
-}
-
 void arch_stop_cpu(uint32_t cpu) {
     struct arch_cpu *other = (struct arch_cpu *)cpu_table[cpu];
     if (other == arch_cpu_self() || other->in_kernel) {
         return;
     }
-    cpu_send(cpu, APIC_FIXED | VECTOR_ENTER);
+    arch_send_reschedule(cpu);
     while (!other->in_kernel) {
         cpu_relax();
-    }
-}
-
-void arch_stop_others(void) {
-    for (uint32_t i = 0; i < cpu_online; i++) {
-        if (i != cpu_id()) {
-            cpu_send(i, APIC_NMI);
-        }
     }
 }
 

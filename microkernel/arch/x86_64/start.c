@@ -6,9 +6,9 @@
 #include <debug.h>
 
 #include "acpi.h"
+#include "console.h"
 #include "machine.h"
 #include "multiboot.h"
-#include <console.h>
 
 #define LOW_RESERVED 0x100000u /* BIOS data, video memory, the trampoline */
 #define TRAMPOLINE_LOWEST 0x1000u
@@ -19,14 +19,6 @@ extern const char image_start[], image_end[];
 
 struct acpi_info acpi;
 phys_t trampoline_page;
-
-const void *acpi_memory(phys_t address, size_t size) {
-    if (address == 0 || address >= 1ull << 46 || size > 1u << 30) {
-        return NULL;
-    }
-    layout_map_firmware(address, size);
-    return phys_to_virt(address);
-}
 
 /* A free page below 640 KiB, where the loader may have put modules. 0: none, hence one CPU. */
 static phys_t low_page(void) {
@@ -79,7 +71,7 @@ bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t s
 static void cpus_create(void) {
     uint32_t count = acpi.cpu_count == 0 ? 1 : acpi.cpu_count;
     for (uint32_t id = 0; id < count; id++) {
-        cpu_create(id, 0);
+        cpu_create(id);
     }
 }
 

@@ -30,14 +30,10 @@ void trap_user(uint32_t vector, uint64_t error, uint64_t address) {
         apic_eoi();
         timer_expired();
         break;
-    case VECTOR_RESCHEDULE:
+    case VECTOR_ENTER: /* what else it is for happened on the way here */
         cpu->count_ipi++;
         apic_eoi();
         reschedule_interrupt();
-        break;
-    case VECTOR_ENTER: /* what it is for happened on the way here */
-        cpu->count_ipi++;
-        apic_eoi();
         break;
     default:
         irq_interrupt(vector);

@@ -71,9 +71,6 @@ struct cpu *cpu_by_id(uint32_t id);
 /* CPUs that run the kernel now: 1 until smp_start. */
 uint32_t cpu_count(void);
 
-/* Processor name from CPUID, NUL-terminated, "unknown" if there is none. */
-void cpu_model(char name[48]);
-
 /* ---- Instructions ------------------------------------------------------------------------ */
 
 static inline void cpu_relax(void) {
@@ -85,9 +82,6 @@ __attribute__((noreturn)) void cpu_halt(void);
 
 /* Resets the machine: FADT reset register, keyboard controller, triple fault, in this order. */
 __attribute__((noreturn)) void arch_reboot(void);
-
-/* 64 random bits: RDRAND where there is one, else mixed from the TSC. Not cryptographic then. */
-uint64_t arch_random(void);
 
 /* ---- Registers of a thread --------------------------------------------------------------- */
 

@@ -43,7 +43,7 @@ void exception_handle(struct thread *thread, uint32_t vector, uint64_t error);
 
 void irq_handle(uint32_t vector); /* device interrupt, see irq.h */
 void timer_interrupt(void);       /* timer_program's deadline has come */
-void reschedule_interrupt(void);  /* arch_send_reschedule */
+void reschedule_interrupt(void);  /* arch_send_reschedule, or any other reason */
 
 /* This CPU's thread was taken away (resched_forced). Clears the flag and chooses another. */
 void schedule_forced(void);

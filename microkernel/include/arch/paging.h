@@ -23,12 +23,6 @@ struct arch_space {
     struct account *account; /* pays for table pages */
 };
 
-struct page_info {
-    phys_t address;
-    uint32_t flags; /* PAGE_READ | … */
-    bool dirty;
-};
-
 /* One table page, charged to `account`. E_QUOTA. */
 MUST_CHECK status_t arch_space_create(struct arch_space *space, struct account *account);
 
@@ -46,9 +40,6 @@ bool arch_unmap(struct arch_space *space, uint64_t va);
 /* Changes R/W/X of a mapped page, keeping dirty and accessed; false if none is there. Local
  * invalidation only. */
 bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags);
-
-/* What is mapped at va: false if nothing. */
-bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info);
 
 /* The page-table entry of a mapped page, for looking at its dirty bit; good while something in the
  * same 2 MiB stays mapped. NULL: nothing is mapped. */

@@ -11,6 +11,8 @@
 
 #include <ipc/dispatch.h>
 
+#include <lwip/igmp.h>
+
 #define LOOPBACK 0x7f000001u
 
 static struct frame frame;
@@ -293,6 +295,55 @@ TEST(a_lying_driver_harms_nobody) {
     CHECK_EQ(wire_interface->nic.free_count, before); /* none of them was the driver's */
     wire_interface->nic.wait_token = parked;
     CHECK_EQ(nic_receive(&net.interfaces[1], &batch), E_STATE);
+}
+
+static bool has_group(const struct netif_filter *filter, const char *mac) {
+    for (uint32_t i = 0; i < filter->count; i++) {
+        if (memcmp(filter->macs[i], mac, 6) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST(the_driver_hears_of_groups) {
+    struct netif_filter filter = {0};
+    world_address();
+    interface_filter(wire_interface, &filter);
+    CHECK(has_group(&filter, "\x01\x00\x5e\x00\x00\xfb"));
+    CHECK(has_group(&filter, "\x33\x33\x00\x00\x00\x01"));
+    CHECK(has_group(&filter, "\x33\x33\x00\x00\x00\xfb"));
+    CHECK(has_group(&filter, "\x33\x33\xff\x00\x00\x01")); /* neighbours look for us there */
+    CHECK_EQ(filter.all, 0);
+    world_filter_flags = 0;
+    wire_interface->nic.filters = wire_interface->nic.filter_changed = true;
+    turn();
+    CHECK_EQ(world_filter_flags, NETIF_BATCH_FILTER);
+    turn();
+    CHECK(!wire_interface->nic.filter_changed);
+    ip4_addr_t group = {.addr = PP_HTONL(0xe0090909u)};
+    CHECK_EQ(igmp_joingroup_netif(&wire_interface->netif, &group), ERR_OK);
+    CHECK(wire_interface->nic.filter_changed);
+    CHECK_EQ(igmp_leavegroup_netif(&wire_interface->netif, &group), ERR_OK);
+    turn();
+}
+
+TEST(checked_frames_are_not_looked_at_again) {
+    world_address();
+    for (int checked = 0; checked < 2; checked++) {
+        frame_icmp(&frame, PEER_IP, 8, 1, 2, "x", 1);
+        frame.bytes[IP_AT + 10] ^= 1; /* IPv4's checksum */
+        wire_clear();
+        wire_checked = checked != 0;
+        wire_put(&frame);
+        wire_checked = false;
+        CHECK_EQ(wire_get_protocol(&frame, 1), checked != 0);
+    }
+    frame_icmp(&frame, PEER_IP, 8, 1, 2, "x", 1);
+    frame.bytes[IP_AT + 10] ^= 1;
+    wire_clear();
+    wire_put(&frame);
+    CHECK(!wire_get_protocol(&frame, 1));
 }
 
 TEST(checksum_is_the_plain_sum) {

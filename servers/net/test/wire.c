@@ -36,7 +36,8 @@ static struct frame sent[SENT];
 static size_t sent_first, sent_count;
 
 struct interface *const wire_interface = &net.interfaces[0];
-bool wire_holds;
+bool wire_holds, wire_checked;
+uint32_t world_filter_flags;
 
 /* ---- port.h ------------------------------------------------------------------------------- */
 
@@ -206,6 +207,7 @@ void call_result(struct call *call, status_t status, const void *data, size_t si
 /* ---- Turns -------------------------------------------------------------------------------- */
 
 static void keep_sent(const struct netif_batch *batch) {
+    world_filter_flags |= batch->flags;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct frame *frame = &sent[(sent_first + sent_count) % SENT];
         frame->length = NETIF_FRAME_LENGTH(batch->frames[i]);
@@ -311,7 +313,7 @@ void wire_put(const struct frame *frame) {
     struct netif_batch batch = {.count = 1};
     index = (index + 1) % RECEIVE_BUFFERS;
     memcpy(buffers + index * NETIF_BUFFER, frame->bytes, frame->length);
-    batch.frames[0] = NETIF_FRAME(index, frame->length);
+    batch.frames[0] = NETIF_FRAME(index, frame->length) | (wire_checked ? NETIF_FRAME_CHECKED : 0);
     if (nic_receive(wire_interface, &batch) != OK) {
         abort();
     }

@@ -59,7 +59,9 @@ void wire_put(const struct frame *frame); /* the driver receives it; ends with a
 bool wire_get(struct frame *frame);       /* the oldest frame that was sent */
 void wire_clear(void);
 extern struct interface *const wire_interface;
-extern bool wire_holds; /* the driver does not take frames */
+extern bool wire_checked;           /* the device has found the checksums right */
+extern uint32_t world_filter_flags; /* of the answers to the driver */
+extern bool wire_holds;             /* the driver does not take frames */
 
 /* ---- Frames; addresses and ports in host order, checksums are filled in */
 uint16_t get16(const uint8_t *at);

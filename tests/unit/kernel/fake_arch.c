@@ -41,10 +41,6 @@ uint32_t cpu_count(void) {
     return 1;
 }
 
-void cpu_model(char name[48]) {
-    strcpy(name, "host");
-}
-
 /* ---- page tables ------------------------------------------------------------------------------
  */
 
@@ -117,16 +113,9 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
     return OK;
 }
 
-bool arch_query(struct arch_space *space, uint64_t va, struct page_info *info) {
+bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights) {
     int slot = find(space, va);
-    if (slot < 0) {
-        return false;
-    }
-    uint64_t entry = table_of(space)->slots[slot].entry;
-    *info = (struct page_info){.address = entry & ~(PAGE_SIZE - 1),
-                               .flags = table_of(space)->slots[slot].flags,
-                               .dirty = (entry & ARCH_ENTRY_DIRTY) != 0};
-    return true;
+    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights;
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
@@ -337,10 +326,6 @@ void pci_config_write(uint32_t address, uint32_t offset, unsigned width, uint32_
 bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t size) {
     (void)info;
     return start < HOST_RAM && start + size > 0;
-}
-
-uint64_t arch_random(void) {
-    return 4;
 }
 
 void arch_reboot(void) {

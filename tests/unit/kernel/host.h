@@ -20,6 +20,9 @@ struct host_registers {
     uint64_t a[10]; /* rdi rsi rdx r10 r8 r9 r12 r13 r14 r15 */
 };
 
+/* Whether a page is mapped with all these rights. */
+bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights);
+
 /* A task with one account of `limit` bytes; arena_size 0: plain. Threads run nothing. */
 struct task *host_task(const char *name, uint64_t limit, uint64_t arena_size, uint32_t priority);
 /* The task's thread makes a system call; it must be current or gets to be. Returns rax when the

@@ -6,6 +6,7 @@
 
 #include <axolotl/abi.h>
 #include <netdev/buffers.h>
+#include <proto/netif.h>
 
 /* What the driver was given; the memories are mapped. */
 struct netdev_parts {
@@ -46,12 +47,17 @@ struct netdev_device {
     uint32_t (*link)(void);
     /* Gives a receive buffer to the device. False: no such buffer, or it has it already. */
     bool (*give)(uint32_t buffer);
-    /* Takes up to `limit` received frames as NETIF_FRAME(buffer, length); damaged ones go back. */
+    /* Takes up to `limit` received frames as NETIF_FRAME(buffer, length), perhaps with
+     * NETIF_FRAME_CHECKED; damaged ones go back. */
     uint32_t (*take)(uint32_t *frames, uint32_t limit);
     /* Queues a frame of net's. False: refused, see transmit_buffers_take. */
     bool (*put)(uint32_t buffer, uint32_t length);
     /* Collects what is sent. */
     void (*reap)(void);
+    /* Frames lost or damaged since start. */
+    uint32_t (*lost)(void);
+    /* Receives frames to these groups only, or to all. NULL: the device can't. */
+    void (*filter)(const struct netif_filter *filter);
     struct transmit_buffers *transmit;
 };
 
