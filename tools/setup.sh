@@ -32,6 +32,7 @@ if [[ $(uname -m) != x86_64 ]]; then
 fi
 setup_packages_test=(
     "python3-pytest|pytest-3|tests"
+    "musl-tools|musl-gcc|tests: builds Linux programs"
     "python3-pytest-xdist|/usr/lib/python3/dist-packages/xdist|tests"
     "spin|spin|tests: checks the model of calls and commits"
     "python3-pexpect|/usr/lib/python3/dist-packages/pexpect|tests: talks to the console"

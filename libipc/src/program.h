@@ -14,12 +14,6 @@ extern struct program program;
 
 _Noreturn void program_start(uint64_t incarnation, uint64_t reset_flags);
 
-/* Stacks of further threads: blocks of THREAD_STACK_SIZE, aligned to it, from here on; in each a
- * guard page at the bottom and the message buffer at the top. */
-#define THREAD_STACKS_VA 0x0000600000000000ull
-#define THREAD_STACKS_MAX 64
-#define THREAD_TOP_SIZE 768 /* for the message buffer */
-
 /* Reads a message's first words into registers, `count` of them from `size` bytes of data. */
 struct message_registers;
 void message_load(struct message_registers *registers, const void *data, size_t size,

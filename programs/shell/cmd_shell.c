@@ -140,8 +140,14 @@ static void run_lines(struct shell *shell, char *text) {
 static int run_run(struct shell *shell, int argc, char **argv) {
     static char texts[SCRIPT_DEPTH][SCRIPT_MAX + 1];
     char path[FILE_PATH_MAX];
-    if (!count_arguments(shell, argc, argv, 1, 1) || !need(shell, shell->vfs, "vfs") ||
+    if (!count_arguments(shell, argc, argv, 1, TOKENS_WORDS) || !need(shell, shell->vfs, "vfs") ||
         !path_argument(shell, argv[1], path)) {
+        return STATUS_USAGE;
+    }
+    if (program_is(shell, path)) {
+        return program_run(shell, path, argc - 1, argv + 1);
+    }
+    if (!count_arguments(shell, argc, argv, 1, 1)) {
         return STATUS_USAGE;
     }
     if (shell->depth == SCRIPT_DEPTH) {
@@ -161,7 +167,7 @@ static int run_run(struct shell *shell, int argc, char **argv) {
         return fail(shell, "%s: larger than %d bytes", path, SCRIPT_MAX);
     }
     if (memchr(texts[shell->depth], 0, length) != NULL) {
-        return fail(shell, "%s: no text; programs are started by init", path);
+        return fail(shell, "%s: no text and no program", path);
     }
     texts[shell->depth][length] = 0;
     print_flush(shell);
@@ -177,7 +183,8 @@ const struct command commands_shell[] = {
     {"clear", run_clear, "", "Clears the screen."},
     {"cd", run_cd, "[DIRECTORY]", "Changes the working directory; without argument to /."},
     {"pwd", run_pwd, "", "Prints the working directory."},
-    {"run", run_run, "FILE", "Runs the lines of a text file as commands."},
+    {"run", run_run, "FILE [ARGUMENT...]",
+     "Runs a Linux program, or a text file's lines as commands."},
     {"sleep", run_sleep, "SECONDS", "Waits, for example 1 or 0.25 seconds."},
     {"yield", run_yield, "", "Gives the processor to the next thread."},
     {NULL, NULL, NULL, NULL},

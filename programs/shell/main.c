@@ -68,6 +68,7 @@ int main(void) {
     shell.pci = startup_handle("devmgr");
     shell.ai = startup_handle("aiproxy");
     shell.system = startup_handle("system");
+    shell.proc = startup_handle("proc");
     shell.account = startup_handle("account");
     struct tty_size size = {0};
     if (tty_size(shell.tty, &size) == OK) {

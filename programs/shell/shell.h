@@ -25,7 +25,7 @@
 #define OUTPUT_SIZE 4096
 
 struct shell {
-    handle_t tty, vfs, init, net, pci, ai, system, account;
+    handle_t tty, vfs, init, net, pci, ai, system, account, proc;
     uint32_t terminal; /* from 0 */
     char directory[FILE_PATH_MAX];
     int last_status;
@@ -84,6 +84,13 @@ int fail_status(struct shell *shell, const char *what, status_t status);
 
 /* What is wrong with the arguments, then the usage; returns STATUS_USAGE. */
 int usage(struct shell *shell, const char *text, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- Linux programs: program.c ---- */
+
+/* True when the file is one: ELF, or a script with an interpreter. */
+bool program_is(struct shell *shell, const char *path);
+/* Runs it on this terminal until it ends; returns its exit status, 128 + signal. */
+int program_run(struct shell *shell, const char *path, int argc, char **argv);
 
 /* ---- Arguments ---- */
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The boot archive with another manifest."""
+"""The boot archive with another manifest, or with more files."""
 import io
 import os
 import tarfile
@@ -14,9 +14,14 @@ def program(name):
     return os.path.join(machine.BUILD, "boot", name + ".bin")
 
 
-def archive_with(folder, manifest=str, files=()):
-    """Writes the archive into `folder`; `manifest` maps the old text to the new, `files` names
-    programs that are added to bin/. Its path."""
+def programs(*names):
+    """The named programs as files for archive_with."""
+    return {f"bin/{name}.elf": program(name) for name in names}
+
+
+def archive_with(folder, manifest=str, files=None):
+    """Writes the archive into `folder`; `manifest` maps the old text to the new, `files` are
+    (name in the archive: path) added. Its path."""
     path = os.path.join(folder, "boot.tar")
     with tarfile.open(ARCHIVE) as old, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
         for member in old.getmembers():
@@ -25,8 +30,11 @@ def archive_with(folder, manifest=str, files=()):
                 data = manifest(data.decode()).encode()
                 member.size = len(data)
             new.addfile(member, io.BytesIO(data))
-        for name in files:
-            new.add(program(name), f"bin/{name}.elf")
+        for name, source in (files or {}).items():
+            member = tarfile.TarInfo(name)
+            member.size = os.path.getsize(source)
+            with open(source, "rb") as file:
+                new.addfile(member, file)
     return path
 
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from harness.archive import archive_with, program
+from harness.archive import archive_with, programs, program
 from harness.expected import services
 from harness.web import Web, fill, online
 
@@ -23,7 +23,7 @@ def upgrade(guest, name, build, state):
 def test_file_server(machine, tmp_path, smp):
     """filework counts its operations and kills vfs all the time; see there."""
     guest = machine(replace={"filework": program("filework"),
-                             "boot.tar": archive_with(tmp_path, files=["vfs2"])},
+                             "boot.tar": archive_with(tmp_path, files=programs("vfs2"))},
                     entry=2, nic="none", smp=smp)
     guest.boot()
     guest.cmd("mkdir /tmp/d")
@@ -75,7 +75,7 @@ def receive(connection, body, length):
 def test_network_server(machine, web, tmp_path, smp):
     """One connection, in the middle of a file, goes on through builds of the same and of another
     layout, and takes requests afterwards."""
-    guest = machine(replace={"boot.tar": archive_with(tmp_path, files=["net2", "net3"])},
+    guest = machine(replace={"boot.tar": archive_with(tmp_path, files=programs("net2", "net3"))},
                     forward=(80,), smp=smp, mem=256)
     guest.boot()
     online(guest)

@@ -5,6 +5,10 @@
 #include <ipc/syscall.h>
 
 #define THREAD_STACK_SIZE 0x10000ull /* with a guard page below and the message buffer on top */
+/* Stacks of further threads: blocks of that size, aligned to it, from here on. */
+#define THREAD_STACKS_VA 0x0000600000000000ull
+#define THREAD_STACKS_MAX 64
+#define THREAD_TOP_SIZE 768 /* at the top of each, for the message buffer */
 
 /* Starts entry(argument) at `priority`; when it returns the thread ends. *thread (may be NULL) gets
  * the handle. Stacks come from the own account and are reused after thread_join only.

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * Descriptors and files. A descriptor is a handle and close-on-exec; offset, flags and contents
+ * are the server's.
+ */
+#pragma once
+#include "personality.h"
+
+#define DESCRIPTORS 256
+
+enum descriptor_kind {
+    DESCRIPTOR_NONE = 0,
+    DESCRIPTOR_FILE,
+    DESCRIPTOR_DIRECTORY,
+    DESCRIPTOR_STREAM, /* pipe or terminal, by proc */
+};
+
+struct descriptor {
+    handle_t handle;
+    uint8_t kind; /* enum descriptor_kind */
+    bool close_on_exec;
+    uint16_t place;  /* directory: of its path */
+    uint32_t flags;  /* O_* as opened */
+    uint64_t cursor; /* directory: where getdents goes on */
+};
+
+/* NULL: EBADF. */
+struct descriptor *descriptor_get(uint64_t number);
+/* The lowest free number from `least` on gets it; -EMFILE closes the handle. */
+int64_t descriptor_add(const struct descriptor *descriptor, uint64_t least);
+void descriptors_exec(void);
+void descriptor_start(handle_t tty);
+
+/* path.c: the absolute path of `user` (address in the program) relative to a descriptor. */
+int64_t path_of(int64_t at, uint64_t user, char path[FILE_PATH_MAX]);
+int64_t path_join_to(int64_t at, const char *relative, char path[FILE_PATH_MAX]);
+uint16_t place_add(const char *path); /* a kept path; 0: none free */
+void place_drop(uint16_t place);
+const char *place_path(uint16_t place);
+/* /proc/self/exe and the like: what it means, in place. */
+void path_special(char path[FILE_PATH_MAX]);
+bool path_descriptor(const char *path, uint64_t *number);
+
+void stat_of(const struct file_stat *from, struct linux_stat *to);
+int64_t file_map(struct thread *thread, int fd, uint64_t address, uint64_t length, uint32_t prot,
+                 bool shared, uint64_t offset);
+/* Opens for the personality itself. */
+int64_t file_open_path(const char *path, uint64_t flags, handle_t *file, uint64_t *type,
+                       uint64_t *size);
+int64_t file_load(handle_t file, uint64_t offset, void *to, uint64_t length, uint64_t *done);
+/* Reads or writes a user range; -errno or bytes. */
+int64_t descriptor_transfer(struct thread *thread, struct descriptor *descriptor, bool write,
+                            uint64_t address, uint64_t length, uint64_t offset);
+uint64_t stream_events(struct descriptor *descriptor, uint64_t events, handle_t notification,
+                       uint64_t bits);
+
+linux_call call_open, call_openat, call_creat, call_close, call_read, call_write, call_readv,
+    call_writev, call_pread64, call_pwrite64, call_preadv, call_pwritev, call_lseek, call_dup,
+    call_dup2, call_dup3, call_fcntl, call_ioctl, call_pipe, call_pipe2, call_getdents64,
+    call_sendfile, call_ftruncate, call_truncate, call_fsync, call_flock;
+linux_call call_stat, call_lstat, call_fstat, call_newfstatat, call_statx, call_access,
+    call_faccessat, call_faccessat2, call_readlink, call_readlinkat, call_mkdir, call_mkdirat,
+    call_rmdir, call_unlink, call_unlinkat, call_rename, call_renameat, call_renameat2, call_chdir,
+    call_fchdir, call_getcwd, call_umask, call_statfs, call_fstatfs, call_close_range;
+linux_call call_poll, call_ppoll, call_select, call_pselect6;

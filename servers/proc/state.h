@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * The whole lasting state of proc: processes, waiting calls, pipes, terminals. One struct in the
+ * arena; the contents of pipes and the output under way lie beside it (payload.h).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <proto/proc.h>
+#include <proto/tty.h>
+
+#include "tty.h"
+
+#define PROCESSES 128u
+#define WAITERS 256u
+#define PIPES 64u
+#define TERMINALS 8u
+#define SIGNAL_QUEUE 12u
+#define NONE 0xffffu
+
+/* ---- badges: kind 56-62, serial 16-47, index 0-15 ---- */
+enum badge_kind { BADGE_PROCESS = 1, BADGE_SUPERVISOR, BADGE_READ, BADGE_WRITE, BADGE_TERMINAL };
+static inline uint64_t badge_make(enum badge_kind kind, uint32_t serial, uint32_t index) {
+    return (uint64_t)kind << 56 | (uint64_t)serial << 16 | index;
+}
+static inline uint32_t badge_kind(uint64_t badge) {
+    return (uint32_t)(badge >> 56);
+}
+static inline uint32_t badge_serial(uint64_t badge) {
+    return (uint32_t)(badge >> 16);
+}
+static inline uint32_t badge_index(uint64_t badge) {
+    return (uint32_t)badge & 0xffff;
+}
+
+/* ---- processes ---- */
+enum process_state {
+    PROCESS_FREE = 0,
+    PROCESS_EMBRYO, /* FORK was answered, FORKED is still to come */
+    PROCESS_RUNNING,
+    PROCESS_STOPPED,
+    PROCESS_ZOMBIE,
+};
+
+struct signal_info {
+    int32_t signal; /* 0: unused */
+    int32_t code;
+    int32_t pid;
+    int32_t reserved;
+    uint64_t value;
+};
+
+struct process {
+    uint32_t state; /* enum process_state */
+    uint32_t serial;
+    int32_t pid, pgid, sid;
+    uint16_t parent;   /* index, NONE: proc itself */
+    uint16_t terminal; /* controlling, NONE */
+    handle_t task, supervisor;
+    handle_t run_vfs;      /* RUN: what is given to the task */
+    uint64_t run_client;   /* RUN: badge of who started it, 0: forked */
+    int32_t status;        /* ZOMBIE, or what to report */
+    bool stop_reported;    /* STOPPED: WAIT has told */
+    bool continue_pending; /* continued, WAIT has not told */
+    bool execed;
+    bool kept; /* RUN: the zombie stays for RUN_WAIT */
+    uint64_t ignored, ignore_flags;
+    uint64_t start_ns, cpu_ns, children_ns;
+    struct signal_info queue[SIGNAL_QUEUE]; /* pending, oldest first */
+    char name[16];
+};
+
+/* ---- calls that wait ---- */
+enum waiter_kind {
+    WAITER_FREE = 0,
+    WAITER_CHILD, /* CHILD: until FORKED */
+    WAITER_STOP,  /* STOP: until it is continued */
+    WAITER_WAIT,  /* WAIT: object = process */
+    WAITER_RUN,   /* RUN_WAIT */
+    WAITER_READ,  /* pipe or terminal by badge kind */
+    WAITER_WRITE,
+    WAITER_POLL, /* holds a notification instead of a token */
+    WAITER_EXIT, /* EXIT of an embryo: until FORKED */
+};
+
+struct waiter {
+    uint32_t kind; /* enum waiter_kind */
+    uint16_t next; /* in the order of coming; NONE ends */
+    uint16_t object;
+    uint32_t stream; /* enum badge_kind for READ, WRITE, POLL */
+    handle_t notification;
+    token_t token;
+    uint64_t length;  /* READ, WRITE: asked for; WAIT: options; POLL: bits; EXIT: status */
+    uint64_t done;    /* WRITE: moved already; POLL: events */
+    int64_t selector; /* WAIT */
+};
+
+/* ---- pipes ---- */
+struct pipe {
+    uint32_t used; /* the ends that are open: 1 read, 2 write */
+    uint32_t serial;
+    uint32_t head;  /* of the ring: next byte to read */
+    uint32_t count; /* bytes in it */
+    uint32_t flags[2];
+    bool mapped;    /* its 64 KiB of payload are there */
+    bool postponed; /* writers wait for the next turn */
+};
+
+/* ---- terminals ---- */
+struct terminal {
+    uint32_t used; /* 0: free, else sessions (1: has been opened) */
+    uint32_t serial;
+    uint32_t flags;
+    uint32_t number; /* at the console */
+    handle_t console;
+    int32_t sid, foreground;
+    bool reading, writing; /* a call to the console is under way */
+    bool always;           /* read on without being asked: keys make signals */
+    bool hung;             /* its session's leader is gone */
+    bool opened;           /* its session is open somewhere */
+    token_t read_token;
+    uint32_t out_offset, out_length; /* the text under way, in the payload page */
+    struct tty tty;
+};
+
+struct proc {
+    uint64_t magic;
+    handle_t image; /* of the personality */
+    uint32_t serial;
+    int32_t last_pid;
+    uint16_t first_waiter, last_waiter;
+    uint64_t unknown[8]; /* system calls that were logged as missing */
+    struct process processes[PROCESSES];
+    struct waiter waiters[WAITERS];
+    struct pipe pipes[PIPES];
+    struct terminal terminals[TERMINALS];
+};
+#define PROC_MAGIC 0x636f72706f6c7861ull
+extern struct proc proc;
+
+#define BIT_AGAIN 1u /* own notification: writers of pipes to serve */
+
+/* ---- Linux numbers ---- */
+enum {
+    SIGHUP = 1,
+    SIGINT = 2,
+    SIGQUIT = 3,
+    SIGILL = 4,
+    SIGBUS = 7,
+    SIGFPE = 8,
+    SIGKILL = 9,
+    SIGSEGV = 11,
+    SIGPIPE = 13,
+    SIGCHLD = 17,
+    SIGCONT = 18,
+    SIGSTOP = 19,
+    SIGTSTP = 20,
+    SIGTTIN = 21,
+    SIGTTOU = 22,
+    SIGWINCH = 28,
+    SIGNAL_MAX = 64,
+    SIGNAL_QUEUED = 32, /* from here on each one counts */
+};
+#define SIGNAL_BIT(signal) (1ull << ((signal)-1))
+#define SI_USER 0
+#define SI_KERNEL 0x80
+#define CLD_EXITED 1
+#define CLD_KILLED 2
+#define CLD_STOPPED 5
+#define CLD_CONTINUED 6
+#define POLLIN 1u
+#define POLLOUT 4u
+#define POLLERR 8u
+#define POLLHUP 16u
+#define O_NONBLOCK 04000u

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Pipes and terminals as streams. The operations of protocol messages on them, by kind.
+ */
+#pragma once
+#include <ipc/event.h>
+
+#include "state.h"
+
+/* pipe.c */
+struct pipe *pipe_of_badge(uint64_t badge);
+status_t pipe_open(struct event *event, uint64_t flags);
+void pipe_closed(struct pipe *pipe, uint32_t kind);
+status_t pipe_read(struct event *event, struct pipe *pipe, const struct proc_io_request *request,
+                   struct proc_io_reply *answer);
+status_t pipe_write(struct event *event, struct pipe *pipe, const struct proc_io_request *request,
+                    struct proc_io_reply *answer);
+uint64_t pipe_events(const struct pipe *pipe, uint32_t kind);
+/* The turn after space became free. */
+void pipes_again(void);
+/* A waiting write is given up: it says what it has moved. */
+void pipe_cancel(struct waiter *waiter);
+
+/* terminal.c */
+struct terminal *terminal_of_badge(uint64_t badge);
+/* For a RUN: takes the console session over. The terminal of that session, E_NO_SPACE. */
+status_t terminal_create(handle_t console, struct terminal **terminal);
+uint32_t terminal_index(const struct terminal *terminal);
+/* A session for a process to hold. */
+status_t terminal_session(struct terminal *terminal, handle_t *session);
+void terminal_closed(struct terminal *terminal);
+/* Its session's leader is gone. */
+void terminal_hang_up(struct terminal *terminal);
+void terminal_typed(struct terminal *terminal, const struct event *event);
+void terminal_written(struct terminal *terminal, const struct event *event);
+void terminal_size(struct terminal *terminal, const struct event *event);
+status_t terminal_read(struct event *event, struct terminal *terminal,
+                       const struct proc_io_request *request, struct proc_io_reply *answer);
+status_t terminal_write(struct event *event, struct terminal *terminal,
+                        const struct proc_io_request *request, struct proc_io_reply *answer);
+uint64_t terminal_events(const struct terminal *terminal);
+/* Somebody asked for input. */
+void terminal_wanted(struct terminal *terminal);
+status_t terminal_termios(struct terminal *terminal, const struct proc_termios_request *request,
+                          struct proc_termios *answer);
+status_t terminal_control(struct terminal *terminal, const struct proc_control_request *request,
+                          struct proc_control_reply *answer);
+/* At the end of each turn: sends what there is to send, asks for what is wanted. */
+void terminals_finish(void);
+
+/* Cookies of staged calls: what, then terminal. */
+enum { COOKIE_TYPED = 1, COOKIE_WRITTEN = 2, COOKIE_SIZE = 3 };
+#define COOKIE(what, terminal)                                                                     \
+    ((uint64_t)(what) << 60 | badge_make(0, (terminal)->serial, terminal_index(terminal)))

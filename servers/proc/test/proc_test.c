@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * Processes, signals and the line discipline, with effects that only count.
+ */
+#include "check.h"
+
+#include "../effects.h"
+#include "../process.h"
+#include "../tty.h"
+
+struct proc proc;
+
+static int interrupts, destroyed, told, continued, ended, lost, sessions;
+
+void effect_interrupt(handle_t task) {
+    (void)task;
+    interrupts++;
+}
+void effect_destroy(struct process *process) {
+    process->task = HANDLE_NONE;
+    destroyed++;
+}
+uint64_t effect_cpu_ns(handle_t task) {
+    (void)task;
+    return 5;
+}
+uint64_t effect_now(void) {
+    return 1;
+}
+void effect_close(handle_t handle) {
+    (void)handle;
+}
+void effect_child_changed(struct process *parent) {
+    (void)parent;
+    told++;
+}
+void effect_run_ended(struct process *process) {
+    (void)process;
+    ended++;
+}
+void effect_continued(struct process *process) {
+    (void)process;
+    continued++;
+}
+void effect_child_lost(struct process *child) {
+    (void)child;
+    lost++;
+}
+void effect_session_ended(struct process *leader) {
+    (void)leader;
+    sessions++;
+}
+
+static struct process *make(struct process *parent) {
+    struct process *process = process_create(parent);
+    process->state = PROCESS_RUNNING;
+    process->task = 7;
+    return process;
+}
+
+static struct process *start(void) {
+    memset(&proc, 0, sizeof proc);
+    proc.last_pid = 1;
+    interrupts = destroyed = told = continued = ended = lost = sessions = 0;
+    struct process *leader = make(NULL);
+    leader->kept = true;
+    return leader;
+}
+
+static void send(struct process *process, int signal) {
+    struct signal_info info = {.signal = signal};
+    signal_send(process, &info);
+}
+
+TEST(child_is_waited_for) {
+    struct process *leader = start();
+    struct process *child = make(leader);
+    struct proc_wait_reply reply;
+    CHECK_EQ(child->pgid, leader->pid);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_EXITED, &reply), OK);
+    CHECK_EQ(reply.pid, 0);
+    process_end(child, 3 << 8);
+    CHECK_EQ(destroyed, 1);
+    CHECK_EQ(told, 1);
+    CHECK_EQ(interrupts, 0); /* SIGCHLD is ignored by default */
+    CHECK_EQ(process_wait(leader, child->pid + 1, PROC_WAIT_EXITED, &reply), E_NOT_FOUND);
+    CHECK_EQ(process_wait(leader, 0, PROC_WAIT_EXITED | PROC_WAIT_KEEP, &reply), OK);
+    CHECK_EQ(reply.status, 3 << 8);
+    CHECK_EQ(process_wait(leader, child->pid, PROC_WAIT_EXITED, &reply), OK);
+    CHECK_EQ(child->state, PROCESS_FREE);
+    CHECK_EQ(leader->children_ns, 5);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_EXITED, &reply), E_NOT_FOUND);
+}
+
+TEST(zombies_of_the_dead_vanish) {
+    struct process *leader = start();
+    struct process *child = make(leader);
+    struct process *grandchild = make(child);
+    struct process *embryo = process_create(child);
+    process_end(grandchild, 0);
+    CHECK_EQ(grandchild->state, PROCESS_ZOMBIE);
+    process_end(child, SIGKILL);
+    CHECK_EQ(grandchild->state, PROCESS_FREE);
+    CHECK_EQ(lost, 1);
+    CHECK_EQ(embryo->parent, NONE);
+    CHECK_EQ(child->state, PROCESS_ZOMBIE);
+    leader->ignore_flags = PROC_NO_CHILD_WAIT;
+    struct process *other = make(leader);
+    process_end(other, 0);
+    CHECK_EQ(other->state, PROCESS_FREE);
+    process_end(leader, 0);
+    CHECK_EQ(ended, 1);
+    CHECK_EQ(sessions, 1);
+}
+
+TEST(stopping_and_going_on) {
+    struct process *leader = start();
+    struct process *child = make(leader);
+    struct proc_wait_reply reply;
+    process_stop(child, SIGTSTP);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_EXITED, &reply), OK);
+    CHECK_EQ(reply.pid, 0);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_STOPPED, &reply), OK);
+    CHECK_EQ(reply.status, SIGTSTP << 8 | 0x7f);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_STOPPED, &reply), OK);
+    CHECK_EQ(reply.pid, 0);
+    send(child, SIGHUP);
+    CHECK_EQ(interrupts, 0); /* it looks when it goes on */
+    send(child, SIGCONT);
+    CHECK_EQ(continued, 1);
+    CHECK_EQ(process_wait(leader, -1, PROC_WAIT_CONTINUED, &reply), OK);
+    CHECK_EQ(reply.status, 0xffff);
+    CHECK_EQ(signal_take(child, 0).signal, SIGHUP);
+    send(child, SIGTSTP);
+    send(child, SIGCONT);
+    CHECK_EQ(signal_take(child, 0).signal, 0); /* SIGCONT takes the stop away */
+    process_stop(child, SIGSTOP);
+    send(child, SIGKILL);
+    CHECK_EQ(child->state, PROCESS_ZOMBIE);
+}
+
+TEST(signals_wait_once_or_queue) {
+    struct process *process = start();
+    send(process, SIGINT);
+    send(process, SIGINT);
+    send(process, 40);
+    send(process, 40);
+    CHECK_EQ(interrupts, 4);
+    CHECK_EQ(signal_pending(process), SIGNAL_BIT(SIGINT) | SIGNAL_BIT(40));
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 40);
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 40);
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 0);
+    CHECK_EQ(signal_take(process, 0).signal, SIGINT);
+    CHECK_EQ(signal_take(process, 0).signal, 0);
+    for (unsigned i = 0; i < 2 * SIGNAL_QUEUE; i++) {
+        send(process, 50);
+    }
+    send(process, SIGHUP); /* finds a place all the same */
+    CHECK((signal_pending(process) & SIGNAL_BIT(SIGHUP)) != 0);
+    process->ignored |= SIGNAL_BIT(SIGTSTP);
+    send(process, SIGTSTP);
+    CHECK((signal_pending(process) & SIGNAL_BIT(SIGTSTP)) == 0);
+}
+
+TEST(kill_finds_its_targets) {
+    struct process *leader = start();
+    struct process *child = make(leader);
+    struct proc_kill_request request = {.pid = child->pid, .signal = SIGHUP};
+    CHECK_EQ(signal_kill(leader, &request), OK);
+    CHECK_EQ(signal_pending(child), SIGNAL_BIT(SIGHUP));
+    CHECK_EQ(signal_pending(leader), 0);
+    request.pid = 0;
+    CHECK_EQ(signal_kill(leader, &request), OK);
+    CHECK_EQ(signal_pending(leader), SIGNAL_BIT(SIGHUP));
+    request.pid = -999;
+    CHECK_EQ(signal_kill(leader, &request), E_NOT_FOUND);
+    request.pid = child->pid;
+    request.signal = 65;
+    CHECK_EQ(signal_kill(leader, &request), E_INVALID);
+    CHECK_EQ(group_set(leader, child->pid, 0), OK);
+    CHECK_EQ(child->pgid, child->pid);
+    CHECK_EQ(group_set(leader, child->pid, leader->pgid), OK);
+    CHECK_EQ(group_set(leader, child->pid, 999), E_RIGHTS);
+    CHECK_EQ(group_set(leader, 0, 0), E_RIGHTS); /* a session's leader stays */
+    CHECK_EQ(group_set(child, leader->pid, 0), E_NOT_FOUND);
+    child->execed = true;
+    CHECK_EQ(group_set(leader, child->pid, 0), E_STATE);
+}
+
+/* ---- line discipline ---- */
+
+static struct tty tty;
+static char text[512];
+
+static uint64_t type(const char *keys) {
+    return tty_input(&tty, (const uint8_t *)keys, strlen(keys));
+}
+
+/* What a read of `size` gives; "(waits)" or "(end)". */
+static const char *got(size_t size) {
+    bool now;
+    size_t count = tty_available(&tty, size, &now);
+    if (!now) {
+        return "(waits)";
+    }
+    tty_peek(&tty, (uint8_t *)text, count);
+    tty_take(&tty, count);
+    text[count] = 0;
+    return count == 0 ? "(end)" : text;
+}
+
+static const char *echo(void) {
+    text[tty_echo(&tty, (uint8_t *)text, sizeof text - 1)] = 0;
+    return text;
+}
+
+TEST(lines) {
+    tty_init(&tty);
+    type("ab");
+    CHECK_STR(got(99), "(waits)");
+    type("c\rde\n");
+    CHECK_STR(echo(), "abc\nde\n");
+    CHECK_STR(got(2), "ab");
+    CHECK_STR(got(99), "c\n");
+    CHECK_STR(got(99), "de\n");
+    CHECK_STR(got(99), "(waits)");
+    type("xy\177z\n");
+    CHECK_STR(echo(), "xy\b \bz\n");
+    CHECK_STR(got(99), "xz\n");
+    type("one two\027three\025four\n");
+    CHECK_STR(got(99), "four\n");
+    type("\303\244b\177\177c\n"); /* a character of two bytes */
+    CHECK_STR(got(99), "c\n");
+}
+
+TEST(end_of_file) {
+    tty_init(&tty);
+    type("\004");
+    CHECK_STR(got(99), "(end)");
+    CHECK_STR(got(99), "(waits)");
+    type("abc\004");
+    CHECK_STR(got(99), "abc");
+    CHECK_STR(got(99), "(waits)");
+    type("abc\004");
+    CHECK_STR(got(2), "ab");
+    CHECK_STR(got(2), "c");
+    CHECK_STR(got(2), "(waits)");
+    type("\026\004\n");
+    CHECK_STR(got(9), "\004\n");
+}
+
+TEST(keys_that_signal) {
+    tty_init(&tty);
+    CHECK_EQ(type("abc\003"), SIGNAL_BIT(SIGINT));
+    CHECK_STR(echo(), "abc^C");
+    CHECK_EQ(type("\032\034"), SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGQUIT));
+    type("d\n");
+    CHECK_STR(got(99), "d\n");
+    struct proc_termios raw = tty.termios;
+    raw.lflag = 0;
+    raw.iflag = 0;
+    type("left");
+    tty_set(&tty, &raw);
+    CHECK_STR(got(3), "lef");
+    CHECK_EQ(type("\003\r"), 0);
+    (void)echo();
+    CHECK_STR(got(99), "t\003\r");
+    CHECK_STR(got(99), "(waits)");
+    raw.cc[6] = 0; /* VMIN */
+    tty_set(&tty, &raw);
+    CHECK_STR(got(99), "(end)");
+    raw.cc[6] = 3;
+    tty_set(&tty, &raw);
+    type("ab");
+    CHECK_STR(got(99), "(waits)");
+    type("c");
+    CHECK_STR(got(99), "abc");
+}
+
+TEST(a_full_line_takes_its_end) {
+    tty_init(&tty);
+    for (unsigned i = 0; i < 2 * TTY_INPUT; i++) {
+        type("x");
+    }
+    type("\n");
+    bool now;
+    CHECK_EQ(tty_available(&tty, 2 * TTY_INPUT, &now), TTY_INPUT);
+    CHECK(now);
+    CHECK_EQ(tty_count(&tty), TTY_INPUT);
+    tty_flush(&tty);
+    CHECK_EQ(tty_count(&tty), 0);
+}

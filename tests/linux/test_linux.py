@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Linux programs give the same output here as on Linux."""
+import re
+
+import pytest
+
+SH = "/boot/bin/busybox"
+
+
+def same(guest, programs, *words):
+    """Runs the words here and there."""
+    output, status = programs.on_host(words)
+    found = guest.cmd("run " + " ".join(words))
+    assert found.replace("\r", "") == output.rstrip("\n")
+    assert guest.cmd("echo $?") == str(status)
+
+
+@pytest.fixture
+def linux(machine, programs):
+    """A machine with the programs, working in /tmp."""
+    guest = machine(replace={"boot.tar": programs.archive}, nic="none")
+    guest.boot()
+    guest.cmd("cd /tmp")
+    return guest
+
+
+def test_hello(linux, programs):
+    same(linux, programs, "/boot/test/hello", "a", "bc")
+    same(linux, programs, SH, "echo", "from", "busybox")
+
+
+@pytest.mark.parametrize("script", ["files", "shell"])
+def test_script(linux, programs, script):
+    same(linux, programs, SH, "sh", f"/boot/test/{script}.sh")
+
+
+def test_system_calls(linux, programs):
+    same(linux, programs, "/boot/test/calls")
+
+
+def ash(guest, line, wanted):
+    """Types a line at ash's prompt and waits for what it prints."""
+    guest.send(line + "\r")
+    guest.expect(wanted)
+    guest.expect(r"# ")
+
+
+def test_job_control(linux):
+    """Ash on the console: signals from keys, stopping and going on."""
+    linux.send("run /boot/bin/busybox ash\r")
+    linux.expect(r"axolotl:/tmp# ")
+    linux.send("sleep 1000\r")
+    linux.expect("sleep 1000\r\n")
+    until(linux, "\x03", r"\^C\r\naxolotl:/tmp# ")
+    ash(linux, "echo =$?=", "=130=")
+    linux.send("while :; do :; done\r")
+    linux.expect("done\r\n")
+    until(linux, "\x03", r"\^C\r\naxolotl:/tmp# ")
+    linux.send("sleep 1000\r")
+    linux.expect("sleep 1000\r\n")
+    until(linux, "\x1a", r"Stopped +sleep 1000\r\naxolotl:/tmp# ")
+    ash(linux, "jobs", "Stopped")
+    ash(linux, "bg", "sleep 1000")
+    ash(linux, "jobs", "Running")
+    ash(linux, "kill %1; wait; echo over", "over\r\n")
+    ash(linux, "stty -a | grep -c speed", "1\r\n")
+    linux.send("echo rea''dy; cat\r")  # keys typed now are cooked
+    linux.expect("ready\r\n")
+    linux.send("line\x7f\x7fke\r")
+    linux.expect("like\r\n")  # in the echo the n and e are still there
+    linux.send("\x04")
+    linux.expect("# ")
+    linux.send("exit 5\r")
+    linux.prompt()
+    assert linux.cmd("echo $?") == "5"
+
+
+def until(guest, key, wanted):
+    """Types a key until it has had its effect: it may come before the program has been started."""
+    for _ in range(60):
+        guest.send(key)
+        try:
+            guest.expect(wanted, timeout=2)
+            return
+        except AssertionError:
+            continue
+    raise AssertionError(f"no {wanted!r} after {key!r}")
+
+
+def test_missing_call_is_logged_once(linux):
+    linux.cmd("run /boot/test/calls missing")
+    linux.cmd("run /boot/test/calls missing")
+    log = linux.cmd("log")
+    assert len(re.findall(r"system call 175 \(init_module\) is not there", log)) == 1
+
+
+def killed(rows, victim):
+    """How many kills the screen shows, once the shell waits for the next command."""
+    rows = [row.rstrip() for row in rows if row.strip()]
+    return rows[-1].endswith("$") and sum(row == f"{victim}: killed" for row in rows)
+
+
+@pytest.mark.parametrize("victim", ["proc", "vfs", "console"])
+def test_nobody_notices_a_kill(machine, programs, victim):
+    """A shell script forks, pipes and writes files while the server is killed from the next
+    terminal; nothing it computes is wrong."""
+    guest = machine(replace={"boot.tar": programs.archive}, nic="none", smp=2)
+    guest.boot()
+    guest.cmd("cd /tmp")
+    guest.qmp.key("alt", "f2")
+    guest.send("run /boot/bin/busybox sh /boot/test/busy.sh\r")
+    guest.expect(r"started\r?\n")
+    for kill in range(1, 6):
+        guest.qmp.type(f"kill {victim}\n")
+        guest.wait_rows(lambda rows: killed(rows, victim) == kill)
+    guest.qmp.type("echo x > /tmp/stop\n")
+    guest.expect(r"(\d+) wrong, finished\r?\n")
+    assert guest.console.match.group(1) == "0"
+    guest.prompt()
+    restarts = {row[0]: row[3] for row in guest.table("services")[1:]}
+    assert int(restarts[victim]) >= 5
