@@ -34,12 +34,15 @@ static status_t load_program(struct service *service) {
     return image_create(init.account, module->handle, module->size, &service->image);
 }
 
-static uint64_t memory_limit(const struct manifest_service *config, uint64_t machine) {
-    uint64_t share = machine / 100 * config->memory_percent;
-    return PAGE_ROUND_UP(share > config->memory ? share : config->memory);
+/* For init itself: the images of programs, an upgrade's records. */
+#define PROGRAMS_RESERVE (2ull << 20)
+
+/* `spare`: what the sizes of all services leave of the machine's memory. */
+static uint64_t memory_limit(const struct manifest_service *config, uint64_t spare) {
+    return PAGE_ROUND_UP(config->memory + spare / 100 * config->memory_percent);
 }
 
-static void prepare(struct service *service, uint64_t machine) {
+static void prepare(struct service *service, uint64_t spare) {
     strlcpy(service->program, service->config->program, sizeof service->program);
     service->state = SERVICE_MISSING;
     status_t status = load_program(service);
@@ -55,8 +58,7 @@ static void prepare(struct service *service, uint64_t machine) {
         fail(service, "program", status);
         return;
     }
-    status =
-        account_create(init.account, memory_limit(service->config, machine), &service->account);
+    status = account_create(init.account, memory_limit(service->config, spare), &service->account);
     if (status != OK) {
         fail(service, "account", status);
         return;
@@ -75,9 +77,13 @@ void services_prepare(void) {
     struct account_information root = {0};
     account_info(init.account, &root);
     init.service_count = init.manifest.service_count;
+    uint64_t fixed = root.used + PROGRAMS_RESERVE;
     for (uint32_t i = 0; i < init.service_count; i++) {
         init.services[i].config = &init.manifest.services[i];
-        prepare(&init.services[i], root.limit);
+        fixed += init.manifest.services[i].memory;
+    }
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        prepare(&init.services[i], root.limit > fixed ? root.limit - fixed : 0);
     }
 }
 
