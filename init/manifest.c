@@ -184,7 +184,7 @@ static void line_priority(struct parser *parser) {
     }
 }
 
-/* memory SIZE [and N%] */
+/* memory SIZE [or N%] */
 static void line_memory(struct parser *parser) {
     uint64_t size, percent = 0;
     if (!take_number(parser, 1, (uint64_t)1 << 40, &size)) {
@@ -193,9 +193,9 @@ static void line_memory(struct parser *parser) {
     if (parser->word_count > 2) {
         char *word = parser->word_count == 4 ? parser->words[3] : NULL;
         size_t length = word != NULL ? strlen(word) : 0;
-        if (!word_is(parser, 2, "and") || length < 2 || word[length - 1] != '%' ||
+        if (!word_is(parser, 2, "or") || length < 2 || word[length - 1] != '%' ||
             !parse_u64(word, length - 1, &percent) || percent > 100) {
-            fail(parser, "expected: memory SIZE and N%", NULL);
+            fail(parser, "expected: memory SIZE or N%", NULL);
             return;
         }
     }

@@ -45,7 +45,7 @@ struct manifest_service {
     uint32_t priority;
     uint32_t optional;       /* 1: nothing is said when the module is not there */
     uint64_t memory;         /* bytes of its account, at least */
-    uint32_t memory_percent; /* ... and this share of what all sizes leave of the machine's */
+    uint32_t memory_percent; /* ... or this share of the machine's, if that is more */
     uint32_t argument_count;
     uint64_t arena;           /* bytes; 0: what the program's variables need */
     uint32_t argument_length; /* bytes used of arguments */

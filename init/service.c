@@ -13,6 +13,8 @@
 #include <ipc/status.h>
 #include <ipc/time.h>
 
+#define OWN_MEMORY (3ull << 20) /* of init: program images, objects */
+
 static void fail(struct service *service, const char *what, status_t status) {
     format(service->reason, sizeof service->reason, "%s: %s", what, status_text(status));
     log_line("service %s: %s", service->config->name, service->reason);
@@ -34,15 +36,25 @@ static status_t load_program(struct service *service) {
     return image_create(init.account, module->handle, module->size, &service->image);
 }
 
-/* For init itself: the images of programs, an upgrade's records. */
-#define PROGRAMS_RESERVE (2ull << 20)
-
-/* `spare`: what the sizes of all services leave of the machine's memory. */
-static uint64_t memory_limit(const struct manifest_service *config, uint64_t spare) {
-    return PAGE_ROUND_UP(config->memory + spare / 100 * config->memory_percent);
+/* What is left when every service has its least and we have what images and objects take. */
+static uint64_t memory_spare(const struct account_information *root) {
+    uint64_t needed = root->used + OWN_MEMORY;
+    for (uint32_t i = 0; i < init.manifest.service_count; i++) {
+        needed += init.manifest.services[i].optional != 0 ? 0 : init.manifest.services[i].memory;
+    }
+    return needed < root->limit ? root->limit - needed : 0;
 }
 
-static void prepare(struct service *service, uint64_t spare) {
+/* The share counts where that much can be had without taking from others' least. */
+static uint64_t memory_limit(const struct manifest_service *config, uint64_t machine,
+                             uint64_t spare) {
+    uint64_t share = machine / 100 * config->memory_percent;
+    uint64_t most = config->memory + spare / 100 * config->memory_percent;
+    share = share < most ? share : most;
+    return PAGE_ROUND_UP(share > config->memory ? share : config->memory);
+}
+
+static void prepare(struct service *service, uint64_t machine, uint64_t spare) {
     strlcpy(service->program, service->config->program, sizeof service->program);
     service->state = SERVICE_MISSING;
     status_t status = load_program(service);
@@ -58,7 +70,8 @@ static void prepare(struct service *service, uint64_t spare) {
         fail(service, "program", status);
         return;
     }
-    status = account_create(init.account, memory_limit(service->config, spare), &service->account);
+    status = account_create(init.account, memory_limit(service->config, machine, spare),
+                            &service->account);
     if (status != OK) {
         fail(service, "account", status);
         return;
@@ -77,13 +90,10 @@ void services_prepare(void) {
     struct account_information root = {0};
     account_info(init.account, &root);
     init.service_count = init.manifest.service_count;
-    uint64_t fixed = root.used + PROGRAMS_RESERVE;
+    uint64_t spare = memory_spare(&root);
     for (uint32_t i = 0; i < init.service_count; i++) {
         init.services[i].config = &init.manifest.services[i];
-        fixed += init.manifest.services[i].memory;
-    }
-    for (uint32_t i = 0; i < init.service_count; i++) {
-        prepare(&init.services[i], root.limit > fixed ? root.limit - fixed : 0);
+        prepare(&init.services[i], root.limit, spare);
     }
 }
 

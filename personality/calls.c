@@ -165,7 +165,7 @@ void upcall(struct thread *thread) {
         }
         break;
     default:
-        thread->look = true;
+        thread->look = thread->ask = true;
         signal_deliver(thread, 0, 0);
         break;
     }

@@ -29,7 +29,8 @@ struct thread {
     uint64_t blocked; /* signal mask */
     uint64_t saved;   /* mask to restore after the handler, when `suspended` */
     bool suspended;
-    bool look; /* signals may be pending */
+    bool look; /* signals may be there to deliver */
+    bool ask;  /* and proc has to say which: it has interrupted us */
     bool used;
     uint64_t pending;   /* signals for this thread alone; set by others */
     uint64_t clear_tid; /* CLONE_CHILD_CLEARTID */

@@ -183,6 +183,7 @@ int64_t call_exit(struct thread *thread, const uint64_t *a) {
     }
     for (;;) {
         (void)thread_sleep_until(DEADLINE_NONE);
+        thread->look = thread->ask = true;
         signal_deliver(thread, 0, 0);
     }
 }

@@ -24,6 +24,7 @@ static struct linux_sigaction actions[SIGNALS + 1];
 static uint64_t told_mask =
     SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH);
 static uint64_t told_flags;
+static uint64_t left; /* what proc had pending when it was asked last; more comes by interrupts */
 
 struct frame {
     uint64_t restorer;
@@ -72,6 +73,7 @@ void signals_exec(void) {
 void signals_forked(struct thread *thread) {
     thread->pending = 0;
     thread->ready = (struct linux_signal){0};
+    left = 0;
 }
 
 /* ---- taking ---- */
@@ -94,10 +96,15 @@ static bool take(struct thread *thread, struct linux_signal *out) {
         *out = (struct linux_signal){.number = number, .code = SI_TKILL, .pid = process.pid};
         return true;
     }
+    if (!thread->ask && (left & ~thread->blocked) == 0) {
+        return false;
+    }
+    thread->ask = false;
     struct proc_signal_request request = {thread->blocked, 0};
     struct proc_signal_reply reply = {0};
     status_t status =
         call_simple(process.proc, PROC_SIGNAL, &request, sizeof request, &reply, sizeof reply);
+    left = reply.pending;
     if (status != OK || reply.signal == 0) {
         return false;
     }
@@ -108,7 +115,7 @@ static bool take(struct thread *thread, struct linux_signal *out) {
     return true;
 }
 
-bool signal_waiting(struct thread *thread) {
+static bool fetch(struct thread *thread) {
     while (thread->ready.number == 0) {
         struct linux_signal signal;
         if (process.ending && thread->handle != HANDLE_NONE) {
@@ -121,11 +128,22 @@ bool signal_waiting(struct thread *thread) {
         bool stops = signal.number >= SIGSTOP && signal.number <= SIGTTOU;
         if (stops && (handler == SIG_DFL || signal.number == SIGSTOP)) {
             stop(signal.number);
+            thread->ask = true; /* what came meanwhile did not interrupt */
         } else if (!ignored(signal.number)) {
             thread->ready = signal;
         }
     }
     return true;
+}
+
+bool signal_waiting(struct thread *thread) {
+    thread->ask = true;
+    return fetch(thread);
+}
+
+/* After signals were unblocked. */
+static void look_again(struct thread *thread) {
+    thread->look = thread->look || ((left | thread->pending) & ~thread->blocked) != 0;
 }
 
 void signal_self(struct thread *thread, int signal) {
@@ -236,7 +254,7 @@ static void settle(struct thread *thread, int64_t result, uint64_t number) {
 void signal_deliver(struct thread *thread, int64_t result, uint64_t number) {
     if (thread->look) {
         thread->look = false;
-        (void)signal_waiting(thread);
+        (void)fetch(thread);
     }
     settle(thread, result, number);
     while (thread->ready.number != 0) {
@@ -244,12 +262,12 @@ void signal_deliver(struct thread *thread, int64_t result, uint64_t number) {
         thread->ready.number = 0;
         act(thread, &signal);
         thread->look = false;
-        (void)signal_waiting(thread);
+        (void)fetch(thread);
     }
     if (thread->suspended) { /* no handler has run */
         thread->suspended = false;
         thread->blocked = thread->saved;
-        thread->look = true;
+        look_again(thread);
     }
     if (thread->look) {
         signal_deliver(thread, 0, 0);
@@ -335,7 +353,7 @@ int64_t call_rt_sigprocmask(struct thread *thread, const uint64_t *a) {
         }
         uint64_t new = a[0] == 0 ? old | set : a[0] == 1 ? old & ~set : set;
         thread->blocked = new & ~UNMASKABLE;
-        thread->look = thread->look || (old & ~thread->blocked) != 0;
+        look_again(thread);
     }
     return a[2] != 0 ? user_write(a[2], &old, 8) : 0;
 }
@@ -365,6 +383,7 @@ int64_t signal_suspend_with(struct thread *thread, uint64_t user, uint64_t size)
     thread->saved = thread->blocked;
     thread->suspended = true;
     thread->blocked = set & ~UNMASKABLE;
+    look_again(thread);
     return 0;
 }
 
@@ -400,6 +419,7 @@ int64_t call_rt_sigtimedwait(struct thread *thread, const uint64_t *a) {
         uint64_t blocked = thread->blocked;
         struct linux_signal signal;
         thread->blocked = ~(set & ~UNMASKABLE);
+        thread->ask = true;
         bool got = take(thread, &signal);
         thread->blocked = blocked;
         if (got) {
@@ -438,7 +458,7 @@ int64_t call_rt_sigreturn(struct thread *thread, const uint64_t *a) {
         fpu_load((const void *)(uintptr_t)c->fpstate);
     }
     thread->blocked = c->mask & ~UNMASKABLE;
-    thread->look = true;
+    look_again(thread);
     return NO_RESULT;
 }
 
@@ -470,7 +490,7 @@ int64_t call_sigaltstack(struct thread *thread, const uint64_t *a) {
 
 int64_t call_kill(struct thread *thread, const uint64_t *a) {
     struct proc_kill_request request = {(int32_t)a[0], (int32_t)a[1], SI_USER, 0};
-    thread->look = true;
+    (void)thread;
     status_t status = call_simple(process.proc, PROC_KILL, &request, sizeof request, NULL, 0);
     return status == E_NOT_FOUND ? -ESRCH : error_of(status);
 }

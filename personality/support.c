@@ -75,7 +75,8 @@ status_t call_server(struct thread *thread, handle_t session, uint32_t label,
         if (status != E_INTR && status != E_CANCELLED) {
             return status;
         }
-        thread_self()->look = true; /* at the end of the system call at the latest */
+        thread_self()->look = thread_self()->ask =
+            true; /* at the end of the system call at the latest */
         if (wait && signal_waiting(thread)) {
             return E_INTR;
         }
@@ -144,7 +145,7 @@ void lock_take(struct lock *lock) {
     }
     while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
         if (futex_wait(&lock->word, 2, DEADLINE_NONE) == E_INTR) {
-            thread_self()->look = true;
+            thread_self()->look = thread_self()->ask = true;
         }
     }
 }

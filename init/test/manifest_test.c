@@ -29,7 +29,7 @@ TEST(a_full_section) {
           "\tprogram netstack\n"
           "  kind server\n"
           "  priority 20\r\n"
-          "  memory 3M and 15%\n"
+          "  memory 3M or 15%\n"
           "  arena 768K\n"
           "  args dhcp \"two words\"\n"
           "  args third#not-a-comment\n"
@@ -120,9 +120,9 @@ TEST(errors_name_their_line) {
     bad_line("priority x", "bad number 'x'");
     bad_line("priority 32", "number is too large: '32'");
     bad_line("priority 3 4", "unexpected word '4'");
-    bad_line("memory 1M and", "expected: memory SIZE and N%");
-    bad_line("memory 1M and 101%", "expected: memory SIZE and N%");
-    bad_line("memory 1M and %", "expected: memory SIZE and N%");
+    bad_line("memory 1M or", "expected: memory SIZE or N%");
+    bad_line("memory 1M or 101%", "expected: memory SIZE or N%");
+    bad_line("memory 1M or %", "expected: memory SIZE or N%");
     bad_line("kind", "kind is server, driver or program");
     bad_line("program a/b", "bad name 'a/b'");
     bad_line("program abcdefghijklmnopqrst", "bad name 'abcdefghijklmnopqrst'");

@@ -99,7 +99,8 @@ void endpoint_unbind(struct endpoint *endpoint);
  */
 void endpoint_forget(struct endpoint *endpoint);
 bool session_lost(const struct session *session);
-MUST_CHECK status_t session_create(struct account *account, struct endpoint *endpoint,
+/* account NULL: the endpoint's pays. */
+MUST_CHECK status_t session_create(struct endpoint *endpoint, struct account *account,
                                    uint64_t badge, struct session **out);
 
 MUST_CHECK status_t call_create(struct account *account, struct call **out);

@@ -34,8 +34,9 @@ struct device {
     volatile void *msix_table;
 };
 
-/* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low. */
-MUST_CHECK status_t irq_create(struct account *account, uint32_t number, uint32_t flags,
+/* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low.
+ * E_INVALID, E_NOT_FOUND, E_BUSY, E_NO_SPACE, E_QUOTA. */
+MUST_CHECK status_t irq_create(struct account *account, uint64_t number, uint64_t flags,
                                struct irq **out);
 MUST_CHECK status_t irq_create_message(struct account *account, struct irq **out, uint64_t *address,
                                        uint32_t *data);
@@ -55,7 +56,7 @@ uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uin
 void ioport_commit(struct ioport *ioport);
 void ioport_rollback(struct ioport *ioport);
 
-MUST_CHECK status_t device_create(struct account *account, uint32_t address, struct device **out);
+MUST_CHECK status_t device_create(struct account *account, uint64_t address, struct device **out);
 /* Reads or writes `bytes` bytes (1, 2 or 4) of the configuration space at `at`. E_RANGE; E_RIGHTS:
  * not the driver's to write. */
 MUST_CHECK status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool write,

@@ -14,7 +14,7 @@
 #define SYSCALL_NO_RESULT INT64_MIN
 
 /* The handlers: sys_NAME(thread, the objects of its handle arguments that <axolotl/syscall.def>
- * names, NULL for an optional one that is absent). */
+ * names, NULL for an optional one that is absent); what it CREATES needs none. */
 #define TYPE_NONE struct object
 #define TYPE_TASK struct task
 #define TYPE_THREAD struct object /* see thread_of */
@@ -32,6 +32,7 @@
 #define OPTIONAL HANDLE
 #define OWN HANDLE
 #define SYSTEM(right)
+#define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
     int64_t sys_##name(struct thread *thread handles);
 #include <axolotl/syscall.def>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "object.h"
+#include "machine.h"
 #include <arch/boot.h>
 
 union system_answer {
@@ -21,6 +21,8 @@ bool system_verbose(void);
 /* E_INVALID: unknown kind; E_NOT_FOUND: index past the end. */
 MUST_CHECK status_t system_describe(uint32_t kind, uint32_t index, union system_answer *out,
                                     size_t *size);
-/* Whether ring 3 may have these ports or this physical memory. */
-MUST_CHECK status_t system_ports_ok(uint64_t base, uint64_t count);
-MUST_CHECK status_t system_memory_ok(uint64_t base, uint64_t size);
+/* Ports and physical memory for ring 3. E_RIGHTS: the kernel's own; E_RANGE, E_INVALID, E_QUOTA. */
+MUST_CHECK status_t system_ioport(struct account *account, uint64_t base, uint64_t count,
+                                  struct ioport **out);
+MUST_CHECK status_t system_memory(struct account *account, uint64_t base, uint64_t size,
+                                  struct memory **out);

@@ -3,9 +3,7 @@
  * exceeds `limit`.
  */
 #include <account.h>
-#include <common/string.h>
 #include <debug.h>
-#include <kmem.h>
 
 /* The root account pays for itself; its memory is static. */
 static struct account root = {

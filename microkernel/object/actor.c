@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Actors: what a turn takes, commits and gives back. A turn has exactly one event.
  */
-#include <arch/timer.h>
 #include <arch/user_copy.h>
 #include <common/string.h>
 #include <counters.h>

@@ -4,7 +4,6 @@
 #include <call.h>
 #include <common/string.h>
 #include <debug.h>
-#include <memory.h>
 #include <sched.h>
 #include <task.h>
 

@@ -4,8 +4,6 @@
 #include <arch/hooks.h>
 #include <arch/switch.h>
 #include <common/string.h>
-#include <debug.h>
-#include <kmem.h>
 #include <task.h>
 
 static status_t clone_mapping(struct task *child, const struct mapping *mapping) {

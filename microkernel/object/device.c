@@ -2,7 +2,6 @@
  * PCI devices (PCI Local Bus Specification 3.0, chapter 6). The kernel owns bus mastering, BARs and
  * interrupt messages; the driver may read all and write the rest of the configuration space.
  */
-#include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/pci.h>
 #include <machine.h>
@@ -56,9 +55,9 @@ static void find_capabilities(struct device *device) {
     }
 }
 
-status_t device_create(struct account *account, uint32_t address, struct device **out) {
+status_t device_create(struct account *account, uint64_t address, struct device **out) {
     if ((address & 0xff) != 0 || address >> 24 != 0 ||
-        pci_config_read(address, PCI_VENDOR, 2) == 0xffff) {
+        pci_config_read((uint32_t)address, PCI_VENDOR, 2) == 0xffff) {
         return E_NOT_FOUND;
     }
     LIST_FOR_EACH(link, &device_all) {
@@ -74,7 +73,7 @@ status_t device_create(struct account *account, uint32_t address, struct device 
     }
     struct device *device;
     TRY(object_create(OBJECT_DEVICE, sizeof(*device), account, &device));
-    device->address = address;
+    device->address = (uint32_t)address;
     list_push_back(&device_all, &device->all_link);
     find_capabilities(device);
     *out = device;

@@ -71,10 +71,11 @@ void endpoint_unbind(struct endpoint *endpoint) {
     object_put(&endpoint->object);
 }
 
-status_t session_create(struct account *account, struct endpoint *endpoint, uint64_t badge,
+status_t session_create(struct endpoint *endpoint, struct account *account, uint64_t badge,
                         struct session **out) {
     struct session *session;
-    TRY(object_create(OBJECT_SESSION, sizeof(*session), account, &session));
+    TRY(object_create(OBJECT_SESSION, sizeof(*session),
+                      account == NULL ? endpoint->object.account : account, &session));
     session->endpoint = endpoint;
     object_get(&endpoint->object);
     session->badge = badge;

@@ -4,7 +4,6 @@
  * supervisor.
  */
 #include <arch/hooks.h>
-#include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>

@@ -3,7 +3,6 @@
  */
 #include <arch/timer.h>
 #include <arch/user_copy.h>
-#include <debug.h>
 #include <sched.h>
 
 #define BUCKETS 64u

@@ -3,7 +3,6 @@
  * never trusted; loading into tasks.
  */
 #include <common/string.h>
-#include <debug.h>
 #include <image.h>
 #include <task.h>
 

@@ -4,7 +4,6 @@
  */
 #include <arch/hooks.h>
 #include <arch/irq.h>
-#include <arch/pci.h>
 #include <counters.h>
 #include <machine.h>
 #include <sched.h>
@@ -22,14 +21,14 @@ static status_t irq_register(struct account *account, uint32_t vector, struct ir
     return OK;
 }
 
-status_t irq_create(struct account *account, uint32_t number, uint32_t flags, struct irq **out) {
-    struct irq_line line = {number, (flags & 2) != 0, (flags & 4) != 0};
+status_t irq_create(struct account *account, uint64_t number, uint64_t flags, struct irq **out) {
+    struct irq_line line = {(uint32_t)number, (flags & 2) != 0, (flags & 4) != 0};
     uint32_t vector;
+    if (flags > 7 || number > ((flags & 1) != 0 ? 15 : 0xffff)) {
+        return E_INVALID;
+    }
     if ((flags & 1) != 0) {
-        if (number > 15) {
-            return E_INVALID;
-        }
-        irq_isa_line(number, &line);
+        irq_isa_line((uint32_t)number, &line);
     }
     TRY(irq_route(&line, &vector));
     return irq_register(account, vector, out);

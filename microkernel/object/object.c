@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Life of kernel objects: creation, counts, hooks by type.
  */
-#include <call.h>
-#include <common/string.h>
 #include <debug.h>
 #include <kmem.h>
 #include <object.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The outbox of a turn. Applying a record never fails: what it needs was reserved when it was made.
  */
-#include <common/string.h>
-#include <debug.h>
 #include <kmem.h>
 #include <machine.h>
 #include <sched.h>

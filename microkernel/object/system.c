@@ -6,7 +6,6 @@
 #include <counters.h>
 #include <debug.h>
 #include <frame.h>
-#include <machine.h>
 #include <sched.h>
 #include <system.h>
 #include <version.h>
@@ -105,7 +104,8 @@ static const struct {
     uint16_t first, last;
 } own_ports[] = {{0x20, 0x21}, {0xa0, 0xa1}, {0x40, 0x43}, {0xcf8, 0xcff}};
 
-status_t system_ports_ok(uint64_t base, uint64_t count) {
+status_t system_ioport(struct account *account, uint64_t base, uint64_t count,
+                       struct ioport **out) {
     if (count == 0 || base > 0xffff || count > 0x10000 - base) {
         return E_RANGE;
     }
@@ -114,15 +114,18 @@ status_t system_ports_ok(uint64_t base, uint64_t count) {
             return E_RIGHTS;
         }
     }
-    return OK;
+    return ioport_create(account, (uint32_t)base, (uint32_t)count, out);
 }
 
-status_t system_memory_ok(uint64_t base, uint64_t size) {
+status_t system_memory(struct account *account, uint64_t base, uint64_t size, struct memory **out) {
     if (((base | size) & (PAGE_SIZE - 1)) != 0 || size == 0) {
         return E_INVALID;
     }
     if (base >= 1ull << 52 || size > (1ull << 52) - base) {
         return E_RANGE;
     }
-    return boot_memory_reserved(boot, base, size) ? E_RIGHTS : OK;
+    if (boot_memory_reserved(boot, base, size)) {
+        return E_RIGHTS;
+    }
+    return memory_create_physical(account, base, size, MEMORY_DEVICE, out);
 }

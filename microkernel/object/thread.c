@@ -3,8 +3,6 @@
  */
 #include <arch/hooks.h>
 #include <arch/switch.h>
-#include <common/string.h>
-#include <debug.h>
 #include <kmem.h>
 #include <sched.h>
 #include <task.h>

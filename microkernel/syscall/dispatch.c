@@ -5,6 +5,7 @@
 #include <counters.h>
 #include <sched.h>
 #include <syscall.h>
+#include <system.h>
 
 int64_t sys_null(struct thread *thread) {
     (void)thread;
@@ -38,12 +39,24 @@ static status_t look_up(struct thread *thread, uint32_t op, void *object[4]) {
 
 static int64_t invoke(struct thread *thread, uint32_t op) {
     void *object[4] = {NULL};
+    struct object *created;
     TRY(look_up(thread, op, object));
     switch (op) {
+#define HANDLE(n, type, right) object[n],
+#define OPTIONAL HANDLE
+#define SYSTEM(right)
+#define WORD(n) ARG(n),
+#define SYSCALL(number, NAME, name, class, handles)
+#define CREATES(number, NAME, function, rights, arguments)                                         \
+    case number:                                                                                   \
+        TRY(function(arguments(void *) & created));                                                \
+        return give_new(thread, created, rights);
+#include <axolotl/syscall.def>
 #define HANDLE(n, type, right) , object[n]
 #define OPTIONAL HANDLE
 #define OWN HANDLE
 #define SYSTEM(right)
+#define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
     case number:                                                                                   \
         return sys_##name(thread handles);

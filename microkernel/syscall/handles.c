@@ -56,29 +56,7 @@ int64_t sys_handle_grant(struct thread *thread, struct task *target, struct obje
     return handle;
 }
 
-/* ---- endpoints and sessions ------------------------------------------------------------------ */
-
-int64_t sys_endpoint_create(struct thread *thread, struct account *account) {
-    struct endpoint *endpoint;
-    TRY(endpoint_create(account, &endpoint));
-    return give_new(thread, &endpoint->object, RIGHT_ALL);
-}
-
-int64_t sys_session_create(struct thread *thread, struct endpoint *endpoint,
-                           struct account *account) {
-    struct session *session;
-    TRY(session_create(account == NULL ? endpoint->object.account : account, endpoint, ARG(1),
-                       &session));
-    return give_new(thread, &session->object, RIGHT_CALL | RIGHT_COPY | RIGHT_REVOKE);
-}
-
 /* ---- notifications and timers ---------------------------------------------------------------- */
-
-int64_t sys_notification_create(struct thread *thread, struct account *account) {
-    struct notification *notification;
-    TRY(notification_create(account, &notification));
-    return give_new(thread, &notification->object, RIGHT_ALL);
-}
 
 int64_t sys_notification_signal(struct thread *thread, struct notification *notification) {
     return effect(
@@ -112,25 +90,12 @@ int64_t sys_notification_wait(struct thread *thread, struct notification *notifi
     return SYSCALL_NO_RESULT;
 }
 
-int64_t sys_timer_create(struct thread *thread, struct account *account,
-                         struct notification *notification) {
-    struct timer *timer;
-    TRY(timer_create(account, notification, ARG(2), &timer));
-    return give_new(thread, &timer->object, RIGHT_ALL);
-}
-
 int64_t sys_timer_set(struct thread *thread, struct timer *timer) {
     return effect(
         thread, &(struct staged){.kind = STAGED_TIMER, .object = &timer->object, .value = ARG(1)});
 }
 
 /* ---- accounts -------------------------------------------------------------------------------- */
-
-int64_t sys_account_create(struct thread *thread, struct account *parent) {
-    struct account *account;
-    TRY(account_create(parent, ARG(1), &account));
-    return give_new(thread, &account->object, RIGHT_ALL);
-}
 
 int64_t sys_account_info(struct thread *thread, struct account *account) {
     thread->context.rdi = account_usage(account);

@@ -8,6 +8,8 @@
 #include <syscall.h>
 #include <system.h>
 
+#define LOG_READ_MAX 2048
+
 int64_t sys_irq_bind(struct thread *thread, struct irq *irq, struct notification *notification) {
     irq_bind(irq, notification, ARG(2));
     return OK;
@@ -155,38 +157,6 @@ int64_t sys_system_pci_read(struct thread *thread) {
     return pci_config_read((uint32_t)address & ~0xffu, address & 0xff, (unsigned)width);
 }
 
-int64_t sys_system_ioport(struct thread *thread, struct account *account) {
-    struct ioport *ioport;
-    TRY(system_ports_ok(ARG(1), ARG(2)));
-    TRY(ioport_create(account, (uint32_t)ARG(1), (uint32_t)ARG(2), &ioport));
-    return give_new(thread, &ioport->object, RIGHT_ALL);
-}
-
-int64_t sys_system_irq(struct thread *thread, struct account *account) {
-    struct irq *irq;
-    if (ARG(1) > 0xffff || ARG(2) > 7) {
-        return E_INVALID;
-    }
-    TRY(irq_create(account, (uint32_t)ARG(1), (uint32_t)ARG(2), &irq));
-    return give_new(thread, &irq->object, RIGHT_ALL);
-}
-
-int64_t sys_system_device(struct thread *thread, struct account *account) {
-    struct device *device;
-    if (ARG(1) >> 32 != 0) {
-        return E_NOT_FOUND;
-    }
-    TRY(device_create(account, (uint32_t)ARG(1), &device));
-    return give_new(thread, &device->object, RIGHT_ALL);
-}
-
-int64_t sys_system_memory(struct thread *thread, struct account *account) {
-    struct memory *memory;
-    TRY(system_memory_ok(ARG(1), ARG(2)));
-    TRY(memory_create_physical(account, ARG(1), ARG(2), MEMORY_DEVICE, &memory));
-    return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
-}
-
 int64_t sys_system_reboot(struct thread *thread) {
     (void)thread;
     arch_reboot();
@@ -209,24 +179,10 @@ int64_t sys_log_write(struct thread *thread) {
 }
 
 int64_t sys_log_read(struct thread *thread) {
-    char bytes[512];
-    uint64_t position = ARG(1), size = ARG(3), done = 0, start = position;
-    if (!user_range_ok(ARG(2), size)) {
-        return E_FAULT;
-    }
-    while (done < size && done < 16384) {
-        uint64_t want = size - done < sizeof(bytes) ? size - done : sizeof(bytes);
-        size_t got = log_read(&position, bytes, want);
-        if (done == 0) {
-            start = position; /* moved up to what the ring still has */
-        }
-        if (got == 0) {
-            break;
-        }
-        TRY(copy_to_user(ARG(2) + done, bytes, got));
-        done += got;
-        position += got;
-    }
-    thread->context.rdi = start;
-    return (int64_t)done;
+    char bytes[LOG_READ_MAX];
+    uint64_t position = ARG(1), size = ARG(3) < sizeof(bytes) ? ARG(3) : sizeof(bytes);
+    size = log_read(&position, bytes, size);
+    TRY(copy_to_user(ARG(2), bytes, size));
+    thread->context.rdi = position;
+    return (int64_t)size;
 }

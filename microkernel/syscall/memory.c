@@ -21,12 +21,6 @@ int64_t sys_memory_create(struct thread *thread, struct account *account) {
     return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
-int64_t sys_memory_clone(struct thread *thread, struct account *account, struct memory *source) {
-    struct memory *memory;
-    TRY(memory_clone(account, source, &memory));
-    return give_new(thread, &memory->object, RIGHT_ALL);
-}
-
 /* Copies page by page between the memory's frames and the current task's memory. */
 static int64_t copy(struct thread *thread, struct memory *memory, bool into) {
     uint64_t offset = ARG(1), address = ARG(2), length = ARG(3);
@@ -96,12 +90,6 @@ int64_t sys_memory_info(struct thread *thread, struct memory *memory) {
         .kind = memory->kind,
     };
     return copy_to_user(ARG(1), &info, sizeof(info));
-}
-
-int64_t sys_arena_create(struct thread *thread, struct account *account) {
-    struct memory *memory;
-    TRY(arena_create(account, ARG(1), &memory));
-    return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
 _Static_assert(RIGHT_READ == 4 * PROT_READ && RIGHT_WRITE == 4 * PROT_WRITE &&

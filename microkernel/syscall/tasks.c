@@ -5,12 +5,6 @@
 #include <sched.h>
 #include <syscall.h>
 
-int64_t sys_image_create(struct thread *thread, struct account *account, struct memory *memory) {
-    struct image *image;
-    TRY(image_create(account, memory, ARG(2), &image));
-    return give_new(thread, &image->object, RIGHT_ALL);
-}
-
 int64_t sys_image_info(struct thread *thread, struct image *image) {
     return copy_to_user(ARG(1), &image->info, sizeof(image->info));
 }

@@ -47,22 +47,22 @@ static status_t send_request(handle_t socket, const struct url *url) {
     return net_send_all(socket, request, length, 0);
 }
 
-/* A bar on the terminal while the body goes to a file, twice a second. */
+/* A bar on the terminal, twice a second, when -p asks for it. */
 struct progress {
     uint64_t next_ns;
-    bool shown;
+    bool wanted, shown;
 };
+static struct progress progress;
 
-static void progress_show(struct shell *shell, struct progress *progress,
-                          const struct http_head *head, uint64_t body) {
+static void progress_show(struct shell *shell, const struct http_head *head, uint64_t body) {
     static const char full[] = "##############################";
     char done[TEXT_SIZE], all[TEXT_SIZE];
     uint64_t now = time_now_ns();
-    if (shell->file == HANDLE_NONE || now < progress->next_ns) {
+    if (!progress.wanted || now < progress.next_ns) {
         return;
     }
-    progress->next_ns = now + NS_PER_S / 2;
-    progress->shown = true;
+    progress.next_ns = now + NS_PER_S / 2;
+    progress.shown = true;
     if (!head->length_known || head->length == 0) {
         tty_print(shell->tty, "\r%s ", text_bytes(done, body));
         return;
@@ -76,7 +76,6 @@ static void progress_show(struct shell *shell, struct progress *progress,
 /* Reads the answer to its end and prints the body of a success. *body: bytes of it. */
 static status_t receive_answer(struct shell *shell, handle_t socket, struct http_head *head,
                                uint64_t *body) {
-    struct progress progress = {.next_ns = time_now_ns() + NS_PER_S};
     status_t status = OK;
     bool whole = false;
     while (!whole && !shell_stopped(shell)) {
@@ -93,7 +92,7 @@ static status_t receive_answer(struct shell *shell, handle_t socket, struct http
         }
         *body += done - at;
         whole = head->complete && head->length_known && *body >= head->length;
-        progress_show(shell, &progress, head, *body);
+        progress_show(shell, head, *body);
     }
     if (progress.shown) {
         tty_print(shell->tty, "\r%*s\r", 70, "");
@@ -173,6 +172,9 @@ static int fetch(struct shell *shell, struct url *url) {
 
 static int run_httpget(struct shell *shell, int argc, char **argv) {
     static struct url url;
+    progress = (struct progress){.wanted = argc > 1 && strcmp(argv[1], "-p") == 0};
+    argc -= progress.wanted;
+    argv += progress.wanted;
     if (!count_arguments(shell, argc, argv, 1, 3) || !need(shell, shell->net, "net") ||
         !url_arguments(shell, argc, argv, &url)) {
         return STATUS_USAGE;
@@ -181,6 +183,7 @@ static int run_httpget(struct shell *shell, int argc, char **argv) {
 }
 
 const struct command commands_http[] = {
-    {"httpget", run_httpget, "URL | HOST PORT PATH", "Fetches a page; '> FILE' keeps it."},
+    {"httpget", run_httpget, "[-p] URL | HOST PORT PATH",
+     "Fetches a page; '> FILE' keeps it; -p shows how far it is."},
     {NULL, NULL, NULL, NULL},
 };

@@ -2,6 +2,7 @@
  * AI relay: set-up, and the turn that moves bytes between COM2 and the link. README.md has the
  * handles and invariants.
  */
+#include "record.h"
 #include "service.h"
 
 #include <ipc/actor.h>
@@ -11,7 +12,10 @@
 #include <ipc/startup.h>
 #include <ipc/time.h>
 
-ACTOR_IMAGE("aiproxy", 0, 1);
+#ifndef AIPROXY_VERSION
+#define AIPROXY_VERSION 1
+#endif
+ACTOR_IMAGE("aiproxy", 0, AIPROXY_VERSION);
 
 #define BIT_TIMER 1u
 #define BIT_UART 2u
@@ -127,6 +131,55 @@ static void start(void) {
     }
 }
 
+enum { RECORD_SERVICE = 1 };
+
+struct record_service {
+    uint64_t overruns;
+    uint32_t timer, state, depth;
+};
+
+static void export(struct records_writer *records) {
+    struct record_service record = {
+        .overruns = service.uart.overruns,
+        .timer = service.timer,
+        .state = service.uart.state,
+        .depth = service.uart.depth,
+    };
+    record_put(records, RECORD_SERVICE, 1, &record, sizeof record);
+    if (service.uart.state == UART_READY) {
+        relay_export(&service.relay, records);
+    }
+}
+
+/* A port that was being looked for is looked for again. */
+static status_t import(struct records_reader *records) {
+    struct record record;
+    struct record_service from;
+    if (!record_next(records, &record) || record.tag != RECORD_SERVICE) {
+        return E_FORMAT;
+    }
+    record_copy(&record, &from, sizeof from);
+    service.timer = from.timer;
+    service.timer_at = LINK_NEVER;
+    service.uart.overruns = from.overruns;
+    if (from.state == UART_READY) {
+        service.uart.state = UART_READY;
+        service.uart.depth = (uint8_t)from.depth;
+        relay_init(&service.relay, random_u32(), time_now_ns());
+        relay_import(&service.relay, records);
+    } else if (from.state == UART_ABSENT) {
+        service.uart.state = UART_ABSENT;
+    } else if (uart_detect(&service.uart)) {
+        set_timer(time_now_ns());
+    }
+    return OK;
+}
+
+static const char *check(bool full) {
+    (void)full;
+    return service.uart.state == UART_READY ? relay_check(&service.relay) : NULL;
+}
+
 int main(void) {
     static const struct actor actor = {
         .create = create,
@@ -135,6 +188,9 @@ int main(void) {
         .notify = on_notify,
         .cancel = on_cancel,
         .closed = on_closed,
+        .export = export,
+        .import = import,
+        .check = check,
     };
     actor_run(&actor);
 }

@@ -10,7 +10,9 @@
 #include <axolotl/abi.h>
 #include <proto/ai.h>
 
+#ifndef RELAY_QUESTIONS
 #define RELAY_QUESTIONS 8u
+#endif
 #define RELAY_PER_ACCOUNT 4u
 #define RELAY_ACCOUNTS 16u
 #define RELAY_BURST 64u                 /* questions an account may ask at once… */

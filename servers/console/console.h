@@ -13,7 +13,9 @@
 #include "keyboard.h"
 #include "terminal.h"
 
+#ifndef CONSOLE_TERMINALS
 #define CONSOLE_TERMINALS 6
+#endif
 #define SERIAL_QUEUE 16384
 
 /* Bits of the console's notification. */

@@ -13,11 +13,15 @@
 #include <ipc/time.h>
 
 #include "console.h"
+#include "record.h"
 
 #define PAINT_INTERVAL (16 * NS_PER_MS)
 #define LOG_PIECE 256
 
-ACTOR_IMAGE("console", 0, 1);
+#ifndef CONSOLE_VERSION
+#define CONSOLE_VERSION 1
+#endif
+ACTOR_IMAGE("console", 0, CONSOLE_VERSION);
 
 ARENA struct console console;
 
@@ -153,6 +157,117 @@ static void console_notify(struct event *event) {
     console_settle();
 }
 
+enum { RECORD_CONSOLE = CONSOLE_RECORD, RECORD_SERIAL };
+
+struct record_console {
+    uint64_t keyboard_deadline, paint_time, log_position;
+    uint32_t active, serial_present, serial_stalled, keyboard_step, log_shown, timer;
+    uint8_t keyboard[16]; /* in the order of struct keyboard */
+};
+
+struct record_serial {
+    uint32_t head, tail;
+    uint8_t bytes[SERIAL_QUEUE];
+};
+
+static void console_export(struct records_writer *records) {
+    const struct keyboard *k = &console.keyboard;
+    struct record_console record = {
+        .keyboard_deadline = console.keyboard_deadline,
+        .paint_time = console.paint_time,
+        .log_position = console.log_position,
+        .active = console.active,
+        .serial_present = console.serial_present,
+        .serial_stalled = console.serial_stalled,
+        .keyboard_step = console.keyboard_step,
+        .log_shown = console.log_shown,
+        .timer = console.timer,
+        .keyboard = {k->extended, k->skip, k->shift_left, k->shift_right, k->control_left,
+                     k->control_right, k->alt_left, k->alt_right, k->caps_lock, k->number_lock},
+    };
+    record_put(records, RECORD_CONSOLE, 1, &record, sizeof record);
+    struct record_serial *serial = record_add(records, RECORD_SERIAL, 1, sizeof *serial);
+    if (serial != NULL) {
+        serial->head = console.serial_queue.head;
+        serial->tail = console.serial_queue.tail;
+        memcpy(serial->bytes, console.serial_bytes, sizeof serial->bytes);
+    }
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_export(&console.terminals[i], i, records);
+    }
+}
+
+static void import_console(const struct record *record) {
+    struct record_console from;
+    struct keyboard *k = &console.keyboard;
+    record_copy(record, &from, sizeof from);
+    console.keyboard_deadline = from.keyboard_deadline;
+    console.paint_time = from.paint_time;
+    console.log_position = from.log_position;
+    console.active = from.active < CONSOLE_TERMINALS ? from.active : 0;
+    console.serial_present = from.serial_present != 0;
+    console.serial_stalled = from.serial_stalled != 0;
+    console.keyboard_step = from.keyboard_step;
+    console.log_shown = from.log_shown != 0;
+    console.timer = from.timer;
+    bool *const keys[] = {&k->shift_left, &k->shift_right, &k->control_left, &k->control_right,
+                          &k->alt_left,   &k->alt_right,   &k->caps_lock,    &k->number_lock};
+    k->extended = from.keyboard[0] != 0;
+    k->skip = from.keyboard[1];
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        *keys[i] = from.keyboard[2 + i] != 0;
+    }
+}
+
+static void import_serial(const struct record *record) {
+    const struct record_serial *from = record->data;
+    if (record->length >= sizeof *from && from->tail - from->head <= SERIAL_QUEUE) {
+        console.serial_queue.head = from->head;
+        console.serial_queue.tail = from->tail;
+        memcpy(console.serial_bytes, from->bytes, sizeof console.serial_bytes);
+    }
+}
+
+static status_t console_import(struct records_reader *records) {
+    struct record record;
+    bool found = false;
+    display_start();
+    byte_queue_init(&console.serial_queue, console.serial_bytes, SERIAL_QUEUE);
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_init(&console.terminals[i], display_columns(), display_rows(), NULL);
+    }
+    while (record_next(records, &record)) {
+        if (record.tag == RECORD_CONSOLE) {
+            import_console(&record);
+            found = true;
+        } else if (record.tag == RECORD_SERIAL) {
+            import_serial(&record);
+        }
+    }
+    if (console.serial_present) {
+        console.terminals[0].serial = &console.serial_queue;
+    }
+    terminals_import(console.terminals, CONSOLE_TERMINALS, records);
+    return found ? OK : E_FORMAT;
+}
+
+static const char *console_check(bool full) {
+    if (console.active >= CONSOLE_TERMINALS) {
+        return "no such terminal is in front";
+    }
+    if (byte_queue_length(&console.serial_queue) > SERIAL_QUEUE) {
+        return "the serial queue is damaged";
+    }
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        const char *wrong =
+            full || i == console.active ? terminal_check(&console.terminals[i]) : NULL;
+        if (wrong != NULL) {
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
 int main(void) {
     static const struct actor actor = {
         .create = console_create,
@@ -160,6 +275,9 @@ int main(void) {
         .call = console_call,
         .notify = console_notify,
         .cancel = console_cancel,
+        .export = console_export,
+        .import = console_import,
+        .check = console_check,
     };
     actor_run(&actor);
 }

@@ -3,6 +3,7 @@
  * and invariants.
  */
 #include "manager.h"
+#include "record.h"
 
 #include <ipc/actor.h>
 #include <ipc/log.h>
@@ -11,7 +12,10 @@
 
 #define ARGUMENTS 32
 
-ACTOR_IMAGE("devmgr", 0, 1);
+#ifndef DEVMGR_VERSION
+#define DEVMGR_VERSION 1
+#endif
+ACTOR_IMAGE("devmgr", 0, DEVMGR_VERSION);
 
 ARENA struct manager manager;
 struct claim_rules manager_rules;
@@ -52,7 +56,29 @@ static void start(void) {
     }
 }
 
+static void export(struct records_writer *records) {
+    pci_export(&manager.table, records);
+}
+
+static status_t import(struct records_reader *records) {
+    status_t status = create();
+    pci_import(&manager.table, records);
+    manager.reported = true; /* the program before has said what there was to say */
+    return status;
+}
+
+static const char *check(bool full) {
+    return full ? pci_check(&manager.table) : NULL;
+}
+
 int main(void) {
-    static const struct actor actor = {.create = create, .start = start, .call = dispatch};
+    static const struct actor actor = {
+        .create = create,
+        .start = start,
+        .call = dispatch,
+        .export = export,
+        .import = import,
+        .check = check,
+    };
     actor_run(&actor);
 }

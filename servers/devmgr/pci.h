@@ -9,7 +9,9 @@
 #include <axolotl/abi.h>
 #include <proto/pci.h>
 
+#ifndef PCI_FUNCTIONS
 #define PCI_FUNCTIONS 96
+#endif
 #define PCI_NO_PARENT UINT32_MAX
 #define PCI_NO_OWNER UINT32_MAX
 

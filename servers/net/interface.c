@@ -222,10 +222,14 @@ status_t interface_hello(struct interface *interface, const struct netif_hello *
                          : hello->mtu < MTU_MAX ? hello->mtu
                                                 : MTU_MAX);
     netif->mtu6 = netif->mtu; /* routers may lower it */
+    bool other_card = !first && memcmp(netif->hwaddr, hello->mac, ETH_HWADDR_LEN) != 0;
     memcpy(netif->hwaddr, hello->mac, ETH_HWADDR_LEN);
     interface->nic.filters = interface->nic.filter_changed =
         (hello->flags & NETIF_HELLO_FILTER) != 0;
     interface_link(interface, &(struct netif_link){hello->link, hello->speed});
+    if (other_card && netif_is_link_up(netif)) { /* everybody has to learn that it is ours */
+        (void)etharp_gratuitous(netif);
+    }
     if (first) {
         set_up_addresses(interface);
     }

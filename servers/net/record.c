@@ -42,6 +42,7 @@ struct record_interface {
     uint64_t counters[6];
     uint64_t buffers, generation, wait_token;
     uint32_t receive_count, transmit_count;
+    uint32_t filters, lost;    /* as in struct nic */
     uint8_t sent[NET_BUFFERS]; /* 1: the driver has it */
     struct record_dhcp lease;
 };
@@ -165,6 +166,8 @@ static void export_nic(const struct nic *nic, struct record_interface *to) {
     to->receive_count = nic->receive_count;
     to->transmit_count = nic->transmit_count;
     to->wait_token = nic->wait_token;
+    to->filters = nic->filters;
+    to->lost = nic->lost;
     for (uint32_t i = 0; i < nic->transmit_count && i < NET_BUFFERS; i++) {
         to->sent[i] = nic->state[i] == NIC_SENT;
     }
@@ -369,6 +372,8 @@ static void import_nic(struct nic *nic, const struct record_interface *from) {
     nic->receive_count = from->receive_count;
     nic->transmit_count = from->transmit_count;
     nic->wait_token = from->wait_token;
+    nic->filters = nic->filter_changed = from->filters != 0; /* what was told last is not known */
+    nic->lost = from->lost;
     for (uint32_t i = nic->transmit_count; i-- > 0;) {
         nic->state[i] = from->sent[i] != 0 ? NIC_SENT : NIC_FREE;
         if (from->sent[i] == 0) {

@@ -56,6 +56,9 @@ MUST_CHECK status_t net_import(struct records_reader *records);
 /* socket_record.c */
 void sockets_export(struct records_writer *records);
 void sockets_import(struct records_reader *records);
+/* payload_record.c. *datagram: the one whose pieces come next, or NULL. */
+void payload_export(const struct socket *socket, struct records_writer *records);
+void payload_import(const struct record *record, struct datagram **datagram);
 /* policies by their index in the exporting program, NULL: none; index 0xffff.. : none */
 uint32_t record_policy_index(const struct policy *policy);
 struct policy *record_policy(uint32_t index);

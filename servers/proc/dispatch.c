@@ -39,7 +39,7 @@ static void abandon_runs(uint64_t client) {
         if (process->state == PROCESS_ZOMBIE) {
             process_free(process);
         } else {
-            signal_group(process->pgid, SIGHUP);
+            signal_group(process->pgid, SIGNAL_HUP);
         }
     }
 }
@@ -128,8 +128,8 @@ static void child_ready(struct process *child) {
         answer_child(waiter->token, child);
         waiter_remove(waiter);
     }
-    if ((signal_pending(child) & SIGNAL_BIT(SIGKILL)) != 0) {
-        process_end(child, SIGKILL);
+    if ((signal_pending(child) & SIGNAL_BIT(SIGNAL_KILL)) != 0) {
+        process_end(child, SIGNAL_KILL);
     } else if (signal_pending(child) != 0) {
         effect_interrupt(child->task);
     }
@@ -152,7 +152,7 @@ status_t handle_forked(struct event *event, const struct proc_pid *request,
     status_t status = process_adopt(child, task);
     if (status != OK) {
         handle_close(task);
-        process_end(child, SIGKILL);
+        process_end(child, SIGNAL_KILL);
         return status;
     }
     child_ready(child);
@@ -237,7 +237,7 @@ status_t handle_ignore(struct event *event, const struct proc_ignore_request *re
                        struct proc_empty *answer) {
     CALLER(process)
     (void)answer;
-    process->ignored = request->mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+    process->ignored = request->mask & ~(SIGNAL_BIT(SIGNAL_KILL) | SIGNAL_BIT(SIGNAL_STOP));
     process->ignore_flags = request->flags;
     return OK;
 }
@@ -248,7 +248,7 @@ status_t handle_stop(struct event *event, const struct proc_status *request,
     (void)answer;
     bool again = request->status == 0;
     if (again ? process->state != PROCESS_STOPPED
-              : (signal_pending(process) & SIGNAL_BIT(SIGCONT)) != 0) {
+              : (signal_pending(process) & SIGNAL_BIT(SIGNAL_CONT)) != 0) {
         return OK;
     }
     struct waiter *waiter = waiter_add(WAITER_STOP, process_index(process), event->token);

@@ -97,8 +97,8 @@ void effect_session_ended(struct process *leader) {
     int32_t foreground = terminal->foreground;
     terminal->foreground = 0;
     if (foreground > 0) {
-        signal_group(foreground, SIGHUP);
-        signal_group(foreground, SIGCONT);
+        signal_group(foreground, SIGNAL_HUP);
+        signal_group(foreground, SIGNAL_CONT);
     }
     for (uint32_t i = 0; i < PROCESSES; i++) {
         if (proc.processes[i].terminal == leader->terminal && &proc.processes[i] != leader) {

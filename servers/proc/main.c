@@ -32,14 +32,14 @@ static void start(void) {
 static void fault(struct event *event) {
     struct process *process = process_of_badge(event->badge);
     struct fault_message message;
-    int32_t status = SIGKILL;
+    int32_t status = SIGNAL_KILL;
     if (event->label == FAULT_LABEL_EXIT) {
         status = (int32_t)(event->words[2] & 0xff) << 8;
     } else if (event_data(event, &message, sizeof message) == OK &&
                message.vector != FAULT_VECTOR_QUOTA) {
-        status = message.vector == 0 || message.vector == 16 || message.vector == 19 ? SIGFPE
-                 : message.vector == 6                                               ? SIGILL
-                                                                                     : SIGSEGV;
+        status = message.vector == 0 || message.vector == 16 || message.vector == 19 ? SIGNAL_FPE
+                 : message.vector == 6                                               ? SIGNAL_ILL
+                                                                                     : SIGNAL_SEGV;
     }
     reply_status(event->token, OK);
     if (process != NULL) {
@@ -93,7 +93,7 @@ static void on_closed(struct event *event) {
     case BADGE_PROCESS: /* it ended without saying so */
         process = process_of_badge(event->badge);
         if (process != NULL) {
-            process_end(process, SIGKILL);
+            process_end(process, SIGNAL_KILL);
         }
         break;
     case BADGE_READ:

@@ -77,13 +77,19 @@ status_t pipe_open(struct event *event, uint64_t flags) {
 
 /* Room that a write may use in this turn. */
 static uint32_t room_of(const struct pipe *pipe) {
-    return pipe->postponed ? 0 : PROC_PIPE_SIZE - pipe->count;
+    uint32_t freed = pipe->freed_turn == actor_turn() ? pipe->freed : 0;
+    return PROC_PIPE_SIZE - pipe->count - freed;
 }
 
 static void free_room(struct pipe *pipe, uint32_t length) {
+    uint32_t index = pipe_index(pipe);
     pipe->head = (pipe->head + length) % PROC_PIPE_SIZE;
     pipe->count -= length;
-    if (!pipe->postponed && length != 0) {
+    pipe->freed = length + (pipe->freed_turn == actor_turn() ? pipe->freed : 0);
+    pipe->freed_turn = actor_turn();
+    if (!pipe->postponed && length != 0 &&
+        (waiter_next(NULL, WAITER_WRITE, BADGE_WRITE, index) != NULL ||
+         waiter_next(NULL, WAITER_POLL, BADGE_WRITE, index) != NULL)) {
         pipe->postponed = true;
         (void)notification_signal(startup_handle("notification"), BIT_AGAIN);
     }

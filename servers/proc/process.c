@@ -66,8 +66,8 @@ struct process *process_create(const struct process *parent) {
             .sid = pid,
             .parent = NONE,
             .terminal = NONE,
-            .ignored = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGWINCH) |
-                       SIGNAL_BIT(23), /* SIGURG */
+            .ignored = SIGNAL_BIT(SIGNAL_CHLD) | SIGNAL_BIT(SIGNAL_CONT) |
+                       SIGNAL_BIT(SIGNAL_WINCH) | SIGNAL_BIT(23), /* SIGURG */
             .start_ns = effect_now(),
         };
         if (parent != NULL) {
@@ -119,7 +119,7 @@ static void tell_parent(struct process *process, int code, int32_t status) {
     }
     bool stop = code == CLD_STOPPED || code == CLD_CONTINUED;
     if (!stop || (parent->ignore_flags & PROC_NO_CHILD_STOP) == 0) {
-        struct signal_info info = {.signal = SIGCHLD,
+        struct signal_info info = {.signal = SIGNAL_CHLD,
                                    .code = code,
                                    .pid = process->pid,
                                    .value = (uint64_t)(int64_t)status};
@@ -169,7 +169,7 @@ void process_continue(struct process *process) {
     process->state = PROCESS_RUNNING;
     process->continue_pending = true;
     effect_continued(process);
-    tell_parent(process, CLD_CONTINUED, SIGCONT);
+    tell_parent(process, CLD_CONTINUED, SIGNAL_CONT);
 }
 
 /* ---- waiting ---- */

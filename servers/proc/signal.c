@@ -8,7 +8,8 @@
 #include "process.h"
 
 #define STOPS                                                                                      \
-    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+    (SIGNAL_BIT(SIGNAL_STOP) | SIGNAL_BIT(SIGNAL_TSTP) | SIGNAL_BIT(SIGNAL_TTIN) |                 \
+     SIGNAL_BIT(SIGNAL_TTOU))
 
 static void drop(struct process *process, uint64_t mask) {
     uint32_t kept = 0;
@@ -52,17 +53,17 @@ void signal_send(struct process *process, const struct signal_info *info) {
     if (process->state == PROCESS_ZOMBIE || process->state == PROCESS_FREE) {
         return;
     }
-    if (signal == SIGKILL && process->state != PROCESS_EMBRYO) {
-        process_end(process, SIGKILL);
+    if (signal == SIGNAL_KILL && process->state != PROCESS_EMBRYO) {
+        process_end(process, SIGNAL_KILL);
         return;
     }
-    if (signal == SIGCONT) {
+    if (signal == SIGNAL_CONT) {
         drop(process, STOPS);
         process_continue(process);
     } else if ((bit & STOPS) != 0) {
-        drop(process, SIGNAL_BIT(SIGCONT));
+        drop(process, SIGNAL_BIT(SIGNAL_CONT));
     }
-    if ((process->ignored & bit) != 0 && signal != SIGSTOP) {
+    if ((process->ignored & bit) != 0 && signal != SIGNAL_STOP) {
         return;
     }
     enqueue(process, info);
@@ -81,7 +82,7 @@ void signal_group(int32_t pgid, int signal) {
 }
 
 struct signal_info signal_take(struct process *process, uint64_t blocked) {
-    blocked &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+    blocked &= ~(SIGNAL_BIT(SIGNAL_KILL) | SIGNAL_BIT(SIGNAL_STOP));
     for (uint32_t i = 0; i < SIGNAL_QUEUE && process->queue[i].signal != 0; i++) {
         struct signal_info info = process->queue[i];
         if ((blocked & SIGNAL_BIT(info.signal)) != 0) {

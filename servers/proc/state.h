@@ -102,8 +102,10 @@ struct pipe {
     uint32_t head;  /* of the ring: next byte to read */
     uint32_t count; /* bytes in it */
     uint32_t flags[2];
-    bool mapped;    /* its 64 KiB of payload are there */
-    bool postponed; /* writers wait for the next turn */
+    bool mapped;         /* its 64 KiB of payload are there */
+    bool postponed;      /* who waits for room is served in the next turn */
+    uint32_t freed;      /* bytes of the ring that were freed in turn `freed_turn`, */
+    uint64_t freed_turn; /* in which nothing may be written there */
 };
 
 /* ---- terminals ---- */
@@ -129,10 +131,10 @@ struct proc {
     uint32_t serial;
     int32_t last_pid;
     uint16_t first_waiter, last_waiter;
-    uint64_t unknown[8]; /* system calls that were logged as missing */
-    struct process processes[PROCESSES];
+    uint64_t unknown[8];      /* system calls that were logged as missing */
+    struct pipe pipes[PIPES]; /* what the usual turn changes lies together */
     struct waiter waiters[WAITERS];
-    struct pipe pipes[PIPES];
+    struct process processes[PROCESSES];
     struct terminal terminals[TERMINALS];
 };
 #define PROC_MAGIC 0x636f72706f6c7861ull
@@ -142,22 +144,22 @@ extern struct proc proc;
 
 /* ---- Linux numbers ---- */
 enum {
-    SIGHUP = 1,
-    SIGINT = 2,
-    SIGQUIT = 3,
-    SIGILL = 4,
-    SIGBUS = 7,
-    SIGFPE = 8,
-    SIGKILL = 9,
-    SIGSEGV = 11,
-    SIGPIPE = 13,
-    SIGCHLD = 17,
-    SIGCONT = 18,
-    SIGSTOP = 19,
-    SIGTSTP = 20,
-    SIGTTIN = 21,
-    SIGTTOU = 22,
-    SIGWINCH = 28,
+    SIGNAL_HUP = 1,
+    SIGNAL_INT = 2,
+    SIGNAL_QUIT = 3,
+    SIGNAL_ILL = 4,
+    SIGNAL_BUS = 7,
+    SIGNAL_FPE = 8,
+    SIGNAL_KILL = 9,
+    SIGNAL_SEGV = 11,
+    SIGNAL_PIPE = 13,
+    SIGNAL_CHLD = 17,
+    SIGNAL_CONT = 18,
+    SIGNAL_STOP = 19,
+    SIGNAL_TSTP = 20,
+    SIGNAL_TTIN = 21,
+    SIGNAL_TTOU = 22,
+    SIGNAL_WINCH = 28,
     SIGNAL_MAX = 64,
     SIGNAL_QUEUED = 32, /* from here on each one counts */
 };

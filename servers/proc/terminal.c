@@ -119,7 +119,7 @@ void terminal_typed(struct terminal *terminal, const struct event *event) {
     answer.length = event->words[0];
     size_t length = answer.length < TYPED_SIZE ? answer.length : TYPED_SIZE;
     uint64_t signals = tty_input(&terminal->tty, payload_typed(terminal_index(terminal)), length);
-    for (int signal = 1; signal <= SIGTSTP; signal++) {
+    for (int signal = 1; signal <= SIGNAL_TSTP; signal++) {
         if ((signals & SIGNAL_BIT(signal)) != 0 && terminal->foreground > 0) {
             signal_group(terminal->foreground, signal);
         }
@@ -155,7 +155,7 @@ static status_t background(const struct terminal *terminal, int64_t pid, uint64_
         return OK;
     }
     if ((flags & PROC_IO_NO_STOP) != 0) {
-        return signal == SIGTTIN ? E_IO : OK;
+        return signal == SIGNAL_TTIN ? E_IO : OK;
     }
     signal_group(process->pgid, signal);
     return E_INTR;
@@ -163,7 +163,7 @@ static status_t background(const struct terminal *terminal, int64_t pid, uint64_
 
 status_t terminal_read(struct event *event, struct terminal *terminal,
                        const struct proc_io_request *request, struct proc_io_reply *answer) {
-    status_t status = background(terminal, request->pid, request->flags, SIGTTIN);
+    status_t status = background(terminal, request->pid, request->flags, SIGNAL_TTIN);
     if (status != OK || terminal->hung) {
         return status;
     }
@@ -265,7 +265,7 @@ void terminal_written(struct terminal *terminal, const struct event *event) {
 status_t terminal_write(struct event *event, struct terminal *terminal,
                         const struct proc_io_request *request, struct proc_io_reply *answer) {
     if ((terminal->tty.termios.lflag & LFLAG_TOSTOP) != 0) {
-        status_t status = background(terminal, request->pid, request->flags, SIGTTOU);
+        status_t status = background(terminal, request->pid, request->flags, SIGNAL_TTOU);
         if (status != OK) {
             return status;
         }
@@ -339,7 +339,7 @@ static status_t set_foreground(struct terminal *terminal,
     if (process == NULL || process->sid != terminal->sid) {
         return E_UNSUPPORTED; /* ENOTTY */
     }
-    status_t status = background(terminal, request->pid, request->flags, SIGTTOU);
+    status_t status = background(terminal, request->pid, request->flags, SIGNAL_TTOU);
     if (status != OK) {
         return status;
     }
@@ -363,7 +363,7 @@ static void set_window(struct terminal *terminal, const struct proc_control_requ
     tty->rows = (uint32_t)request->a & 0xffff;
     tty->columns = (uint32_t)request->b & 0xffff;
     if (!same && terminal->foreground > 0) {
-        signal_group(terminal->foreground, SIGWINCH);
+        signal_group(terminal->foreground, SIGNAL_WINCH);
     }
 }
 

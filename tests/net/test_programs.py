@@ -91,10 +91,13 @@ def test_netcat_and_connections(machine):
 def test_httpget_redirections_and_status(machine, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "index.html").write_text("the index\n")
+    (tmp_path / "folder" / "big").write_bytes(bytes(3 * 1024 * 1024))
     web = WebServer(str(tmp_path))
     guest = machine()
     guest.boot()
     assert guest.cmd(f"httpget http://10.0.2.2:{web.port}/folder") == "the index"
+    text = guest.cmd(f"httpget -p http://10.0.2.2:{web.port}/folder/big > /tmp/big")
+    assert re.search(r"\[#* *\] .* of 3\.0 MiB", text) and "3145728 bytes in" in text, text
     assert "status 404" in guest.cmd(f"httpget http://10.0.2.2:{web.port}/absent")
     assert guest.cmd("echo $?") == "404"
     web.stop()

@@ -3,7 +3,8 @@
  * own memory what every operation must have done; another one, of higher priority than vfs, kills
  * vfs at random moments, so mostly in the middle of a turn. Each operation must succeed exactly
  * once: an append lost or done twice, a creation or removal executed again, an offset that moved
- * too far all show. Reports TAP on the kernel log.
+ * too far all show. Reports TAP on the kernel log. Arguments: kills=COUNT; or kills=0 stop=PATH,
+ * which goes on until that file exists.
  */
 #include <client/file.h>
 #include <client/init.h>
@@ -368,7 +369,9 @@ static uint64_t vfs_restarts(void) {
 
 int main(void) {
     handle_t thread;
+    struct file_stat stat;
     const char *option = startup_option("kills", "1000");
+    const char *stop = startup_option("stop", NULL);
     vfs = startup_handle("vfs");
     init = startup_handle("init");
     (void)parse_u64(option, strlen(option), &kills_wanted);
@@ -387,7 +390,8 @@ int main(void) {
         finished = 1;
     }
     (void)thread_schedule(HANDLE_NONE, WORKER_PRIORITY, 0);
-    while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0 && failures < 10) {
+    while (failures < 10 && (stop == NULL ? __atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0
+                                          : file_stat(vfs, stop, &stat) != OK)) {
         uint64_t before = time_now_ns();
         work();
         uint64_t taken = time_now_ns() - before;
@@ -403,7 +407,7 @@ int main(void) {
     check_shadow(0, SHADOW_MAX);
     check_marks();
     result("all files hold what was written last");
-    expect(kills > 0 && restarts >= kills, "restarts", (int64_t)restarts);
+    expect((kills > 0 || stop != NULL) && restarts >= kills, "restarts", (int64_t)restarts);
     log_line("# %lu operations, %u kills, %lu restarts, %lu ms, slowest operation %lu us",
              operations, kills, restarts, seconds, slowest / NS_PER_US);
     result("vfs was killed and started again each time");

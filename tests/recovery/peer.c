@@ -28,7 +28,7 @@
 #define PORT 7
 #define WORKERS 10u
 #define BACKLOG 64
-#define WORKER_PRIORITY 12u
+#define WORKER_PRIORITY 10u /* as others that work: nobody starves */
 #define KILLER_PRIORITY 26u /* above every service: a kill falls anywhere into a turn */
 #define PIECE 16384u
 #define LINE 64u
@@ -251,6 +251,7 @@ int main(void) {
         log_line("# start: %s", status_text(status));
         return 1;
     }
+    (void)thread_schedule(HANDLE_NONE, WORKER_PRIORITY, 0);
     log_line("ready");
     work(&workers[0]);
     return 1;

@@ -98,3 +98,34 @@ def test_network_server(machine, web, tmp_path, smp):
     output = guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/again", timeout=300)
     assert "20971520 bytes" in output
     assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
+
+
+@pytest.mark.parametrize("smp", [1, 2])
+def test_the_others(machine, tmp_path, smp):
+    """Console, AI relay and device manager go to another layout and back; what was typed, asked
+    and given stays."""
+    guest = machine(replace={"boot.tar": archive_with(
+        tmp_path, files=programs("console2", "aiproxy2", "devmgr2"))},
+                    ai="echo", smp=smp)
+    guest.boot()
+    online(guest)
+    owners = [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row]
+    assert guest.cmd("aiask Before?") == "AI echo: Before?"
+    guest.cmd("echo a line for the scrollback")
+    rows = guest.screen()
+    for build in ("2", ""):
+        for name in ("console", "aiproxy", "devmgr"):
+            # The next command is typed while the upgrade is under way.
+            guest.send(f"upgrade {name} /boot/bin/{name}{build}.elf\recho typed ahead\r")
+            guest.expect(rf"{name}: version \d, state kept by records")
+            guest.expect(r"\ntyped ahead\r?\n")
+            guest.prompt()
+        assert guest.cmd("aiask After?") == "AI echo: After?"
+        assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
+        assert [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row] == owners
+        guest.cmd("kill e1000")
+        assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
+    assert any("a line for the scrollback" in row for row in rows)
+    table = services(guest)
+    assert {name: table[name][1:3] for name in ("console", "aiproxy", "devmgr")} == \
+        dict.fromkeys(("console", "aiproxy", "devmgr"), ["running", "3"])

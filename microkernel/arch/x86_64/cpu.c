@@ -7,8 +7,6 @@
 #include <arch/hooks.h>
 #include <arch/paging.h>
 #include <arch/port.h>
-#include <common/string.h>
-#include <debug.h>
 
 #include "acpi.h"
 

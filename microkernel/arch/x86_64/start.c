@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Start-up of the boot CPU in C: from boot.asm to kernel_main, and arch_init_late.
  */
-#include <arch/hooks.h>
-#include <common/string.h>
 #include <debug.h>
 
 #include "acpi.h"

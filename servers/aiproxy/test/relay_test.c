@@ -2,7 +2,7 @@
 /* Text filter, limits, and questions in line form. */
 #include "check.h"
 
-#include "../relay.h"
+#include "../record.h"
 
 static struct relay relay;
 static uint64_t now;
@@ -262,4 +262,100 @@ TEST(prompt_of_blanks) {
     ask(1, " \n ", &index);
     CHECK_EQ(read_all(index), E_IO);
     CHECK_STR(wire(), "");
+}
+
+/* ---- Records -------------------------------------------------------------------------------- */
+
+static uint8_t space[400000] __attribute__((aligned(8)));
+
+static size_t save(void) {
+    const struct image_note program = {.name = "aiproxy"};
+    struct records_writer writer;
+    records_begin(&writer, space, sizeof space);
+    relay_export(&relay, &writer);
+    CHECK_EQ(records_end(&writer, &program), OK);
+    return writer.used;
+}
+
+/* A new program with an empty arena. */
+static void load(size_t size) {
+    struct records_reader reader;
+    memset(&relay, 0, sizeof relay);
+    relay_init(&relay, 2, now);
+    REQUIRE(records_open(&reader, space, size) == OK);
+    relay_import(&relay, &reader);
+    CHECK(relay_check(&relay) == NULL);
+}
+
+static bool same(const void *left, const void *right, size_t size) {
+    return memcmp(left, right, size) == 0;
+}
+
+TEST(an_answer_goes_on_after_an_import) {
+    static struct relay before;
+    uint32_t first, second;
+    start_lines();
+    CHECK_EQ(ask(1, "What?", &first), OK);
+    CHECK_EQ(ask(2, "And then?", &second), OK);
+    (void)wire();
+    hear("half of ");
+    before = relay;
+    load(save());
+    CHECK(same(&before, &relay, sizeof relay));
+    hear("the answer\n");
+    CHECK_EQ(read_all(first), OK);
+    CHECK_STR(read_text, "half of the answer");
+    CHECK(strstr(wire(), "And then?") != NULL);
+}
+
+TEST(damaged_records_leave_a_sound_relay) {
+    uint32_t first;
+    start_lines();
+    CHECK_EQ(ask(1, "What?", &first), OK);
+    size_t size = save();
+    for (unsigned round = 0; round < 500; round++) {
+        (void)save();
+        struct records_head *head = (struct records_head *)(void *)space;
+        for (int hits = 0; hits < 8; hits++) {
+            size_t at = sizeof *head + 8 + check_random_below(4000);
+            space[at] = (uint8_t)check_random();
+        }
+        head->checksum = 0xcbf29ce484222325u;
+        for (size_t at = sizeof *head; at < size; at += 8) {
+            uint64_t word;
+            memcpy(&word, space + at, 8);
+            head->checksum = (head->checksum ^ word) * 0x100000001b3u;
+        }
+        struct records_reader reader;
+        memset(&relay, 0, sizeof relay);
+        relay_init(&relay, 2, now);
+        if (records_open(&reader, space, size) == OK) {
+            relay_import(&relay, &reader);
+            CHECK(relay_check(&relay) == NULL);
+        }
+    }
+}
+
+#define BREAKS(change)                                                                             \
+    do {                                                                                           \
+        start_lines();                                                                             \
+        CHECK(relay_check(&relay) == NULL);                                                        \
+        change;                                                                                    \
+        CHECK(relay_check(&relay) != NULL);                                                        \
+    } while (0)
+
+TEST(broken_invariants_are_seen) {
+    BREAKS(relay.active = RELAY_QUESTIONS);
+    BREAKS(relay.link.form = 9);
+    BREAKS(relay.link.inbox_length = LINK_MESSAGE_MAX + 1);
+    BREAKS(relay.link.data_length = LINK_MESSAGE_MAX + 1);
+    BREAKS(relay.link.wire_sent = (uint16_t)(relay.link.wire_length + 1));
+    BREAKS(relay.link.decoder.length = FRAME_BODY_MAX + 1);
+    BREAKS(memset(relay.link.backend, 'x', LINK_BACKEND_MAX));
+    BREAKS(relay.questions[3].state = 99);
+    BREAKS(relay.questions[3].start = RELAY_BUFFER);
+    BREAKS(relay.questions[3].length = RELAY_BUFFER + 1);
+    BREAKS(relay.questions[3].prompt_sent = 1);
+    BREAKS(relay.questions[3].error_length = RELAY_ERROR_MAX + 1);
+    BREAKS(relay.questions[3].head_length = 5);
 }

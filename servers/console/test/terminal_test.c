@@ -2,7 +2,7 @@
  * Line editor, echo, history, key parser and the terminal that joins them. Echo is checked against
  * the screen model: after every key the screen must look as if the line had been written afresh.
  */
-#include "../terminal.h"
+#include "../record.h"
 
 #include <check.h>
 
@@ -322,4 +322,87 @@ TEST(random_bytes_do_no_harm) {
         REQUIRE(terminal.line.cursor <= terminal.line.length);
         REQUIRE(terminal.line.length < TTY_LINE_MAX);
     }
+}
+
+/* ---- Records -------------------------------------------------------------------------------- */
+
+static bool same(const void *left, const void *right, size_t size) {
+    return memcmp(left, right, size) == 0;
+}
+
+TEST(a_terminal_goes_over_by_records) {
+    static uint8_t space[200000] __attribute__((aligned(8)));
+    static struct terminal before;
+    const struct image_note program = {.name = "console"};
+    struct records_writer writer;
+    struct records_reader reader;
+    start(80, 25);
+    (void)line_of("an old line");
+    for (int i = 0; i < 40; i++) {
+        terminal_write(&terminal, "scrolled \x1b[31mred\x1b[0m\n", 22);
+    }
+    terminal_read_line(&terminal, "$ ", TTY_READ_HISTORY);
+    type("half a li\x1b[D");
+    terminal_receive(&terminal, 'x', now); /* typed and not yet looked at */
+    terminal.reader = READER_LINE;
+    terminal.reader_token = 77;
+    terminal.writers[0] = (struct terminal_writer){.token = 5, .length = 3, .text = "abc"};
+    terminal.writer_count = 1;
+    CHECK(terminal_check(&terminal) == NULL);
+    screen_mark_all(&terminal.screen); /* as an import does */
+    before = terminal;
+    records_begin(&writer, space, sizeof space);
+    terminal_export(&terminal, 0, &writer);
+    REQUIRE(records_end(&writer, &program) == OK);
+
+    start(80, 25);
+    REQUIRE(records_open(&reader, space, writer.used) == OK);
+    terminals_import(&terminal, 1, &reader);
+    CHECK(terminal_check(&terminal) == NULL);
+    CHECK(same(&before.screen, &terminal.screen, sizeof before.screen));
+    CHECK(memcmp(&before.line, &terminal.line, sizeof before.line) == 0);
+    CHECK(memcmp(&before.history, &terminal.history, sizeof before.history) == 0);
+    CHECK(same(before.views, terminal.views, sizeof before.views));
+    CHECK_STR(terminal.prompt, "$ ");
+    CHECK_EQ(terminal.reader_token, 77);
+    CHECK_EQ(terminal.writer_count, 1);
+    CHECK(memcmp(terminal.writers[0].text, "abc", 3) == 0);
+    CHECK_EQ(type("y\r"), OUTCOME_LINE);
+    terminal.line.text[terminal.line.length] = 0;
+    CHECK_STR(terminal.line.text, "half a lxyi");
+
+    /* a record for a terminal that there is none of, and one that is cut */
+    start(80, 25);
+    REQUIRE(records_open(&reader, space, writer.used) == OK);
+    terminals_import(&terminal, 0, &reader);
+    CHECK_EQ(terminal.reader_token, 0);
+}
+
+#define BREAKS(change)                                                                             \
+    do {                                                                                           \
+        start(80, 25);                                                                             \
+        CHECK(terminal_check(&terminal) == NULL);                                                  \
+        change;                                                                                    \
+        CHECK(terminal_check(&terminal) != NULL);                                                  \
+    } while (0)
+
+TEST(broken_invariants_are_seen) {
+    BREAKS(terminal.screen.rows = SCREEN_ROWS_MAX + 1);
+    BREAKS(terminal.screen.columns = 0);
+    BREAKS(terminal.screen.row = 25);
+    BREAKS(terminal.screen.column = 80);
+    BREAKS(terminal.screen.saved_row = 25);
+    BREAKS(terminal.screen.top = SCREEN_LINES);
+    BREAKS(terminal.screen.history = SCREEN_LINES);
+    BREAKS(terminal.screen.back = terminal.screen.history + 1);
+    BREAKS(terminal.screen.parameter_count = SCREEN_PARAMETERS + 1);
+    BREAKS(terminal.line.length = TTY_LINE_MAX);
+    BREAKS(terminal.line.cursor = 1);
+    BREAKS(terminal.history.used = HISTORY_BYTES + 1);
+    BREAKS(terminal.history.count = 1);
+    BREAKS(terminal.input.bytes++);
+    BREAKS(terminal.input.tail += TERMINAL_INPUT + 1);
+    BREAKS(terminal.reader = READER_RAW + 1);
+    BREAKS(terminal.writer_count = TERMINAL_WRITERS + 1);
+    BREAKS(terminal.keys.parameter = 2);
 }

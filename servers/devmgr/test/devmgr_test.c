@@ -4,6 +4,7 @@
 #include "../claim.h"
 #include "../names.h"
 #include "../pci.h"
+#include "../record.h"
 
 #include "check.h"
 
@@ -326,4 +327,48 @@ TEST(names_fit_their_fields) {
     CHECK_STR(name, "Intel device abcd");
     pci_device_name(0x4321, 0x8765, name, sizeof name);
     CHECK_STR(name, "4321:8765");
+}
+
+/* ---- Records ------------------------------------------------------------------------------- */
+
+TEST(owners_go_over_by_records) {
+    static uint8_t space[4096] __attribute__((aligned(8)));
+    const struct image_note program = {.name = "devmgr"};
+    struct records_writer writer;
+    struct records_reader reader;
+    machine_pc();
+    pci_enumerate(&table, &config);
+    table.functions[4].owner = 1;
+    strcpy(table.functions[4].driver, "e1000");
+    table.functions[2].owner = 3;
+    records_begin(&writer, space, sizeof space);
+    pci_export(&table, &writer);
+    REQUIRE(records_end(&writer, &program) == OK);
+
+    machine_pc();
+    memcpy(&fake[2].space[0], "\x86\x80\x99\x99", 4); /* and that one is another */
+    pci_enumerate(&table, &config);
+    REQUIRE(records_open(&reader, space, writer.used) == OK);
+    pci_import(&table, &reader);
+    CHECK(pci_check(&table) == NULL);
+    CHECK_EQ(table.functions[4].owner, 1);
+    CHECK_STR(table.functions[4].driver, "e1000");
+    CHECK_EQ(table.functions[2].owner, PCI_NO_OWNER);
+}
+
+TEST(broken_invariants_are_seen) {
+    machine_pc();
+    pci_enumerate(&table, &config);
+    CHECK(pci_check(&table) == NULL);
+    table.functions[1].owner = 0x10000;
+    CHECK(pci_check(&table) != NULL);
+    table.functions[1].owner = PCI_NO_OWNER;
+    table.functions[1].parent = 1;
+    CHECK(pci_check(&table) != NULL);
+    table.functions[1].parent = PCI_NO_PARENT;
+    memset(table.functions[3].driver, 'x', sizeof table.functions[3].driver);
+    CHECK(pci_check(&table) != NULL);
+    table.functions[3].driver[0] = '\0';
+    table.count = PCI_FUNCTIONS + 1;
+    CHECK(pci_check(&table) != NULL);
 }

@@ -98,7 +98,7 @@ TEST(zombies_of_the_dead_vanish) {
     struct process *embryo = process_create(child);
     process_end(grandchild, 0);
     CHECK_EQ(grandchild->state, PROCESS_ZOMBIE);
-    process_end(child, SIGKILL);
+    process_end(child, SIGNAL_KILL);
     CHECK_EQ(grandchild->state, PROCESS_FREE);
     CHECK_EQ(lost, 1);
     CHECK_EQ(embryo->parent, NONE);
@@ -116,61 +116,61 @@ TEST(stopping_and_going_on) {
     struct process *leader = start();
     struct process *child = make(leader);
     struct proc_wait_reply reply;
-    process_stop(child, SIGTSTP);
+    process_stop(child, SIGNAL_TSTP);
     CHECK_EQ(process_wait(leader, -1, PROC_WAIT_EXITED, &reply), OK);
     CHECK_EQ(reply.pid, 0);
     CHECK_EQ(process_wait(leader, -1, PROC_WAIT_STOPPED, &reply), OK);
-    CHECK_EQ(reply.status, SIGTSTP << 8 | 0x7f);
+    CHECK_EQ(reply.status, SIGNAL_TSTP << 8 | 0x7f);
     CHECK_EQ(process_wait(leader, -1, PROC_WAIT_STOPPED, &reply), OK);
     CHECK_EQ(reply.pid, 0);
-    send(child, SIGHUP);
+    send(child, SIGNAL_HUP);
     CHECK_EQ(interrupts, 0); /* it looks when it goes on */
-    send(child, SIGCONT);
+    send(child, SIGNAL_CONT);
     CHECK_EQ(continued, 1);
     CHECK_EQ(process_wait(leader, -1, PROC_WAIT_CONTINUED, &reply), OK);
     CHECK_EQ(reply.status, 0xffff);
-    CHECK_EQ(signal_take(child, 0).signal, SIGHUP);
-    send(child, SIGTSTP);
-    send(child, SIGCONT);
+    CHECK_EQ(signal_take(child, 0).signal, SIGNAL_HUP);
+    send(child, SIGNAL_TSTP);
+    send(child, SIGNAL_CONT);
     CHECK_EQ(signal_take(child, 0).signal, 0); /* SIGCONT takes the stop away */
-    process_stop(child, SIGSTOP);
-    send(child, SIGKILL);
+    process_stop(child, SIGNAL_STOP);
+    send(child, SIGNAL_KILL);
     CHECK_EQ(child->state, PROCESS_ZOMBIE);
 }
 
 TEST(signals_wait_once_or_queue) {
     struct process *process = start();
-    send(process, SIGINT);
-    send(process, SIGINT);
+    send(process, SIGNAL_INT);
+    send(process, SIGNAL_INT);
     send(process, 40);
     send(process, 40);
     CHECK_EQ(interrupts, 4);
-    CHECK_EQ(signal_pending(process), SIGNAL_BIT(SIGINT) | SIGNAL_BIT(40));
-    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 40);
-    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 40);
-    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGINT)).signal, 0);
-    CHECK_EQ(signal_take(process, 0).signal, SIGINT);
+    CHECK_EQ(signal_pending(process), SIGNAL_BIT(SIGNAL_INT) | SIGNAL_BIT(40));
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGNAL_INT)).signal, 40);
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGNAL_INT)).signal, 40);
+    CHECK_EQ(signal_take(process, SIGNAL_BIT(SIGNAL_INT)).signal, 0);
+    CHECK_EQ(signal_take(process, 0).signal, SIGNAL_INT);
     CHECK_EQ(signal_take(process, 0).signal, 0);
     for (unsigned i = 0; i < 2 * SIGNAL_QUEUE; i++) {
         send(process, 50);
     }
-    send(process, SIGHUP); /* finds a place all the same */
-    CHECK((signal_pending(process) & SIGNAL_BIT(SIGHUP)) != 0);
-    process->ignored |= SIGNAL_BIT(SIGTSTP);
-    send(process, SIGTSTP);
-    CHECK((signal_pending(process) & SIGNAL_BIT(SIGTSTP)) == 0);
+    send(process, SIGNAL_HUP); /* finds a place all the same */
+    CHECK((signal_pending(process) & SIGNAL_BIT(SIGNAL_HUP)) != 0);
+    process->ignored |= SIGNAL_BIT(SIGNAL_TSTP);
+    send(process, SIGNAL_TSTP);
+    CHECK((signal_pending(process) & SIGNAL_BIT(SIGNAL_TSTP)) == 0);
 }
 
 TEST(kill_finds_its_targets) {
     struct process *leader = start();
     struct process *child = make(leader);
-    struct proc_kill_request request = {.pid = child->pid, .signal = SIGHUP};
+    struct proc_kill_request request = {.pid = child->pid, .signal = SIGNAL_HUP};
     CHECK_EQ(signal_kill(leader, &request), OK);
-    CHECK_EQ(signal_pending(child), SIGNAL_BIT(SIGHUP));
+    CHECK_EQ(signal_pending(child), SIGNAL_BIT(SIGNAL_HUP));
     CHECK_EQ(signal_pending(leader), 0);
     request.pid = 0;
     CHECK_EQ(signal_kill(leader, &request), OK);
-    CHECK_EQ(signal_pending(leader), SIGNAL_BIT(SIGHUP));
+    CHECK_EQ(signal_pending(leader), SIGNAL_BIT(SIGNAL_HUP));
     request.pid = -999;
     CHECK_EQ(signal_kill(leader, &request), E_NOT_FOUND);
     request.pid = child->pid;
@@ -250,9 +250,9 @@ TEST(end_of_file) {
 
 TEST(keys_that_signal) {
     tty_init(&tty);
-    CHECK_EQ(type("abc\003"), SIGNAL_BIT(SIGINT));
+    CHECK_EQ(type("abc\003"), SIGNAL_BIT(SIGNAL_INT));
     CHECK_STR(echo(), "abc^C");
-    CHECK_EQ(type("\032\034"), SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGQUIT));
+    CHECK_EQ(type("\032\034"), SIGNAL_BIT(SIGNAL_TSTP) | SIGNAL_BIT(SIGNAL_QUIT));
     type("d\n");
     CHECK_STR(got(99), "d\n");
     struct proc_termios raw = tty.termios;

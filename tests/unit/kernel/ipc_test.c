@@ -19,7 +19,7 @@ struct pair {
 
 static struct session *new_session(struct pair *pair, uint64_t badge) {
     struct session *session;
-    REQUIRE_OK(session_create(account_root, pair->endpoint, badge, &session));
+    REQUIRE_OK(session_create(pair->endpoint, account_root, badge, &session));
     return session;
 }
 

@@ -57,7 +57,7 @@ static void start(struct player *player, unsigned index) {
             continue;
         }
         struct session *session;
-        if (session_create(account_root, endpoint, 1000 + i, &session) == OK) {
+        if (session_create(endpoint, account_root, 1000 + i, &session) == OK) {
             remember(&players[i], host_grant(players[i].task, &session->object));
             object_put(&session->object);
         }

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""A machine at work, clients that know what must come of it, and an injector that kills servers.
+
+The clients: connections that echo, take, give and come and go; the program `filework`, which keeps
+a record of every file operation; lines typed and printed on COM1; appends to a file; what stands on
+the screen; questions to the AI. A client's first complaint ends the campaign."""
+import random
+import re
+import string
+import subprocess
+import threading
+import time
+
+import machine
+from harness import clients
+from harness.archive import archive_with, program
+from harness.injector import SERVICES, Injector
+from harness.peer import MANIFEST, PORT, sequence
+from harness.web import online
+
+STOP = "/tmp/stop"
+LONG = 300  # characters typed or asked at most
+HANG = 150  # seconds that a client may take for its last work
+
+
+def modules(folder):
+    """The programs `peer` and `filework`, the latter at work until a file says stop."""
+    def manifest(text):
+        return text.replace("service filework\n",
+                            f"service filework\n    args kills=0 stop={STOP}\n") + MANIFEST
+    return {"peer": program("peer"), "filework": program("filework"),
+            "boot.tar": archive_with(str(folder), manifest)}
+
+
+class Campaign:
+    """`start` starts a machine, as the fixture `machine` does."""
+
+    def __init__(self, start, folder, seed, services=None, **options):
+        options.setdefault("smp", 2)
+        self.guest = start(forward=(PORT,), replace=modules(folder), ai="echo", gdb=True, **options)
+        self.guest.boot()
+        self.guest.cmd("touch /tmp/typed")
+        online(self.guest)
+        self.seed = seed
+        self.random = random.Random(f"{seed} clients")
+        self.injector = Injector(self.guest, seed, services)
+        self.ended = threading.Event()
+        self.complaints = []
+        self.ordered = {name: 0 for name in SERVICES}
+        self.appended = []
+        self.done = {}
+
+    # ---- Clients ----------------------------------------------------------------------------
+
+    def text(self):
+        """A word of random length."""
+        letters = string.ascii_letters + string.digits
+        return "".join(self.random.choice(letters) for _ in range(self.random.randint(1, LONG)))
+
+    def type(self, number):
+        """COM1, the shell and the screen: what is typed comes back once and as it was."""
+        word = self.text()
+        answer = self.guest.cmd(f"echo {word}")
+        assert answer == word, f"typed {word!r}, printed {answer!r}"
+        self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
+        self.appended.append(f"{number} {word[:40]}")
+
+    def ask(self, _number):
+        """The AI answers with what it was asked."""
+        words = " ".join(self.text()[:20] for _ in range(8))
+        answer = self.guest.cmd(f"aiask {words}")
+        assert answer.replace("\n", " ") == f"AI echo: {words}", f"asked {words!r}, got {answer!r}"
+
+    def ping(self, _number):
+        """The network answers."""
+        answer = self.guest.cmd("ping -c 1 10.0.2.2")
+        assert "1 received" in answer or "1 sent" in answer, answer
+
+    def kill(self, _number):
+        """An operator's kill, too."""
+        name = self.random.choice(SERVICES)
+        assert self.guest.cmd(f"kill {name}") == f"{name}: killed"
+        self.ordered[name] += 1
+
+    def console(self, number):
+        """One of the things that a person at COM1 does."""
+        work = self.random.choice([self.type, self.type, self.type, self.ask, self.ping, self.kill])
+        work(number)
+
+    def echo(self, number):
+        """TCP, both directions at once."""
+        clients.echo(self.guest, sequence(50000, number))
+
+    def upload(self, number):
+        """TCP to the guest, half-closed at the end."""
+        clients.upload(self.guest, sequence(100000, number))
+
+    def download(self, number):
+        """TCP from the guest."""
+        clients.download(self.guest, 100000, number)
+
+    def short(self, number):
+        """Connections that come and go."""
+        clients.short_ones(self.guest, 3, number)
+
+    def repeat(self, client):
+        """A client's life."""
+        number = 0
+        try:
+            while not self.ended.is_set():
+                client(number)
+                number += 1
+                time.sleep(0.05)
+        except BaseException as error:  # pylint: disable=broad-except
+            if not self.complaints or number:
+                self.complaints.append(f"{client.__name__} {number}: {error!r}"[:2000])
+            self.ended.set()
+        self.done[client.__name__] = number
+
+    # ---- The whole --------------------------------------------------------------------------
+
+    def run(self, kills, seconds):
+        """Kills until there are that many, the time is over, or a client complains."""
+        end = time.monotonic() + seconds
+        threads = [threading.Thread(target=self.repeat, args=[client], name=client.__name__,
+                                    daemon=True)
+                   for client in (self.console, self.echo, self.upload, self.download, self.short)]
+        for thread in threads:
+            thread.start()
+        try:
+            while len(self.injector.kills) < kills and time.monotonic() < end \
+                    and not self.ended.is_set():
+                self.injector.attack()
+        except (OSError, AssertionError) as error:
+            self.complaints.append(f"the machine: {error!r}, QEMU {self.guest.process.poll()}")
+        self.ended.set()
+        end = time.monotonic() + HANG
+        for thread in threads:
+            thread.join(max(0, end - time.monotonic()))
+        self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
+        if not self.complaints:
+            self.settle()
+
+    def settle(self):
+        """What must hold at the end."""
+        checks = [self.check_ledger, self.check_screen, self.check_files, self.check_services]
+        for check in checks:
+            try:
+                check()
+            except AssertionError as error:
+                self.complaints.append(f"{check.__name__}: {error}"[:3000])
+
+    def check_ledger(self):
+        """Every append once, in order."""
+        assert self.guest.cmd("cat /tmp/typed").splitlines() == self.appended
+
+    def check_screen(self):
+        """The screen shows what COM1 showed."""
+        mark = self.text()[:30]
+        self.guest.cmd("clear")
+        self.guest.cmd(f"echo {mark}")
+        rows = self.guest.wait_screen(r"\$ *$")
+        shown = [row.rstrip() for row in rows if row.strip()]
+        assert shown[-3:-1] == [f"axolotl:/$ echo {mark}", mark], shown
+
+    def check_files(self):
+        """filework found all its files as they must be."""
+        self.guest.cmd(f"echo > {STOP}")
+        self.guest.expect_in_log(r"filework: .*ok 5 ")
+        log = self.guest.cmd("log")
+        wrong = re.findall(r"filework: (?:# wrong|not ok).*", log)
+        assert not wrong, "\n".join(wrong)
+
+    def check_services(self):
+        """Nothing died but what was killed, and nothing lost its state."""
+        killed = self.injector.count()
+        for row in self.guest.table("services"):
+            if row and row[0] in SERVICES:
+                name, crashes = row[0], 0 if row[0] == "init" else killed[row[0]]
+                # An operator's kill may come before the server has met what was done to it.
+                least = crashes - self.ordered[name]
+                assert row[1] == "running" and least <= int(row[4]) <= crashes, \
+                    f"{' '.join(row)}: {crashes} crashes were ours"
+        log = self.guest.cmd("log")
+        assert "poisoned" not in log and "new instance" not in log, \
+            re.findall(r".*(?:poisoned|new instance).*", log)
+
+
+def sabotage(guest, function, instead=""):
+    """Breaks the kernel: `function` returns at once, or is the function `instead`."""
+    text = subprocess.run(["nm", machine.KERNEL], check=True, stdout=subprocess.PIPE, text=True)
+    symbols = {row[2]: int(row[0], 16) for row in map(str.split, text.stdout.splitlines())}
+    code = b"\xc3"
+    if instead:
+        code = b"\xe9" + (symbols[instead] - symbols[function] - 5).to_bytes(4, "little", signed=True)
+    guest.gdb.stop()
+    assert guest.gdb.write(symbols[function], code)
+    guest.gdb.resume()
+
+
+def complain_never(campaign):
+    """For tests: no client has noticed anything."""
+    last = "\n".join(str(kill) for kill in campaign.injector.kills[-12:])
+    assert not campaign.complaints, "\n".join(campaign.complaints) + "\nthe last kills:\n" + last

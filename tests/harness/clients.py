@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Clients on the host that know what every byte must be. Each raises when it is not so."""
+import threading
+
+from harness.peer import Peer, ask, digest, sequence
+
+MEGABYTE = 1 << 20
+
+
+class Worker(threading.Thread):
+    """Runs a function; done() raises what it raised."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self.function, self.arguments, self.error = function, arguments, None
+        self.start()
+
+    def run(self):
+        try:
+            self.function(*self.arguments)
+        except BaseException as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def done(self):
+        """Waits for its end."""
+        self.join(300)
+        assert not self.is_alive(), f"{self.function.__name__} hangs"
+        if self.error:
+            raise self.error
+
+
+def echo(guest, data):
+    """Everything comes back, while more is on the way."""
+    peer = Peer(guest, "echo")
+    sender = Worker(peer.send, data)
+    assert peer.exactly(len(data)) == data
+    sender.done()
+    peer.end()
+    assert peer.rest() == b""
+
+
+def upload(guest, data):
+    """The answer comes over a half-closed connection."""
+    peer = Peer(guest, "sum")
+    peer.send(data)
+    peer.end()
+    assert peer.rest().decode() == f"{len(data)} {digest(data):016x}\n"
+
+
+def download(guest, count, seed):
+    """Bytes of a known sequence."""
+    assert Peer(guest, f"make {count} {seed}").rest() == sequence(count, seed)
+
+
+def short_ones(guest, count, seed):
+    """Connections that are made, used and ended."""
+    for number in range(count):
+        upload(guest, sequence(number * 37 % 3000, seed + number))
+
+
+class Held:
+    """A connection whose receiver does not read: its window closes."""
+
+    def __init__(self, guest, data):
+        self.guest, self.data = guest, data
+        self.peer = Peer(guest, "hold")
+        assert self.peer.exactly(5) == b"held\n"
+        self.sender = Worker(self.peer.send, data)
+
+    def finish(self):
+        """Lets it read."""
+        assert self.sender.is_alive(), "the window never closed"
+        assert ask(self.guest, "go") == "0\n"
+        self.sender.done()
+        self.peer.end()
+        assert self.peer.rest().decode() == f"{len(self.data)} {digest(self.data):016x}\n"
+
+
+def traffic(guest):
+    """All other kinds of connections at once."""
+    workers = [Worker(echo, guest, sequence(MEGABYTE, 1)),
+               Worker(upload, guest, sequence(2 * MEGABYTE, 2)),
+               Worker(download, guest, 2 * MEGABYTE, 3),
+               Worker(short_ones, guest, 20, 4)]
+    for worker in workers:
+        worker.done()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Kills from outside at chosen instructions while everything works: nobody notices. `tools/chaos`
+runs the same with other seeds and numbers."""
+import pytest
+
+from harness.campaign import Campaign, complain_never, sabotage
+from harness.injector import EVENTS, SERVICES, table
+
+
+@pytest.mark.parametrize("seed,smp", [(1, 1), (3, 2)])
+def test_sample(machine, tmp_path, seed, smp):
+    campaign = Campaign(machine, tmp_path, seed, smp=smp)
+    campaign.run(kills=60, seconds=120)
+    complain_never(campaign)
+    assert len(campaign.injector.kills) >= 30
+
+
+@pytest.mark.parametrize("broken", ["", "arena_rollback"])
+def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, broken):
+    """init is killed at the end of the turn in which it has counted a crash of vfs: without a roll
+    back it counts again."""
+    campaign = Campaign(machine, tmp_path, 1, smp=1)
+    if broken:
+        sabotage(campaign.guest, broken)
+    injector = campaign.injector
+    assert injector.kill_in_turn("vfs")
+    while (registers := injector.reach("init", injector.programs["init"].turn)) \
+            and registers["rax"] != EVENTS.index("call"):
+        pass
+    assert injector.kill_at_commit("init")
+    injector.leave()
+    campaign.settle()
+    if broken:
+        assert any("crashes were ours" in complaint for complaint in campaign.complaints)
+    else:
+        complain_never(campaign)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_campaign(machine, tmp_path, seed):
+    campaign = Campaign(machine, tmp_path, seed, smp=1 + seed % 2)
+    campaign.run(kills=250, seconds=600)
+    print("\n".join(table(campaign.injector.kills)))
+    complain_never(campaign)
+    assert {kill.service for kill in campaign.injector.kills} == set(SERVICES)
