@@ -13,6 +13,7 @@
 
 #include "manifest.h"
 #include "policy.h"
+#include "rtc.h"
 
 /* Badges of the sessions on which the kernel reports faults: this plus the service's index. */
 #define SUPERVISION_BADGE 0x100000u
@@ -66,6 +67,14 @@ struct service {
     char reason[96]; /* of the last death */
 };
 
+/* The reading of the real-time clock, from turn to turn. */
+struct clock_reader {
+    handle_t ports;
+    uint32_t next, tries; /* next: of rtc_registers */
+    bool done;
+    uint8_t values[RTC_READS];
+};
+
 struct init {
     handle_t task, account, system, endpoint, notification, timer;
     uint32_t next_start; /* index of the service to start next; service_count: boot is over */
@@ -75,6 +84,7 @@ struct init {
     uint32_t power_step;
     struct manifest manifest;
     struct service services[MANIFEST_SERVICES];
+    struct clock_reader clock;
 };
 extern struct init init;
 
@@ -128,6 +138,10 @@ void supervise_tick(void);
 
 /* ---- control.c: the control protocol ---- */
 void control_call(struct event *event);
+
+/* ---- clock.c ---- */
+/* Goes on reading the wall clock; true: that is done. */
+bool clock_step(void);
 
 /* ---- power.c ---- */
 void power_off(void);

@@ -38,7 +38,6 @@ static void make_clock_page(void) {
         .tsc_base = clock.tsc_base,
         .mult = clock.mult,
         .tsc_hz = clock.tsc_hz,
-        .wall_base = clock.wall_base,
         .cpu_count = cpu_count(),
     };
     clock_memory = make_page(&page, sizeof(page));
@@ -151,6 +150,7 @@ static void start_init(const struct boot_info *info) {
     grant(task, "account", &account_root->object);
     grant(task, "system", system_object);
     grant(task, "log", system_object);
+    grant(task, "clock", &clock_memory->object);
     grant(task, "endpoint", &endpoint->object);
     describe_boot(info, task);
     map_page(task, STARTUP_VA, &startup, sizeof(startup));
@@ -177,9 +177,5 @@ void kernel_main(const struct boot_info *info) {
                cpu_count() == 1 ? "" : "s");
     take_modules(info);
     start_init(info);
-    sched_exit();
-}
-
-void kernel_ap_main(void) {
     sched_exit();
 }

@@ -86,7 +86,6 @@ void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 #define VECTOR_NMI 2u
 #define VECTOR_NO_FPU 7u
 #define VECTOR_DOUBLE_FAULT 8u
-#define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
 #define VECTOR_FIRST_INTERRUPT 32u

@@ -8,7 +8,6 @@
 
 #include <arch/types.h>
 
-#define PAGE_READ PROT_READ
 #define PAGE_WRITE PROT_WRITE
 #define PAGE_EXECUTE PROT_EXEC
 #define PAGE_UNCACHED 0x100u

@@ -201,10 +201,6 @@ status_t copy_to_user(uint64_t to, const void *from, size_t size) {
     return user_access(to, (void *)(uintptr_t)from, size, true);
 }
 
-status_t user_read_u32(uint64_t address, uint32_t *value) {
-    return user_access(address, value, 4, false);
-}
-
 /* ---- threads ----------------------------------------------------------------------------------
  */
 

@@ -143,9 +143,8 @@ static bool touch(struct task *task, uint64_t address, void *buffer, size_t size
     make_current(task->main);
     uint8_t *bytes = buffer;
     for (size_t i = 0; i < size; i++) {
-        if (!host_mapped(&task->space, address + i, store ? PAGE_WRITE : PAGE_READ)) {
-            page_fault_handle(task->main, address + i,
-                              PAGE_FAULT_USER | (store ? PAGE_FAULT_WRITE : 0));
+        if (!host_mapped(&task->space, address + i, store ? PAGE_WRITE : PROT_READ)) {
+            page_fault_handle(task->main, address + i, (store ? PAGE_FAULT_WRITE : 0));
             if (task->state == TASK_DEAD || task->main->state == THREAD_FAULTED) {
                 return false;
             }
