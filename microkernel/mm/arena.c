@@ -9,6 +9,8 @@
 #include <kmem.h>
 #include <task.h>
 
+uint64_t arena_no_entry;
+
 /* Everything that a turn could need: both images, their tables, the hot list. */
 static status_t set_up(struct arena *arena, struct memory *memory) {
     struct account *account = memory->object.account;
@@ -20,6 +22,9 @@ static status_t set_up(struct arena *arena, struct memory *memory) {
         arena->hot[i] = kmem_alloc(account, PAGE_SIZE);
         if (arena->hot[i] == NULL) {
             return E_QUOTA;
+        }
+        for (uint32_t j = 0; j < ARENA_HOT_CHUNK; j++) {
+            arena->hot[i][j].entry = &arena_no_entry;
         }
     }
     for (uint64_t i = 0; i < pages; i += MEMORY_TABLE_PAGES) {
@@ -75,7 +80,9 @@ static void cool(struct arena *arena, uint32_t index) {
     uint64_t address = address_of(arena_hot_at(arena, index)->page);
     arch_protect(space, address, PROT_READ);
     arch_shootdown(space, address, 1);
-    *arena_hot_at(arena, index) = *arena_hot_at(arena, --arena->hot_count);
+    struct arena_hot *last = arena_hot_at(arena, --arena->hot_count);
+    *arena_hot_at(arena, index) = *last;
+    last->entry = &arena_no_entry;
 }
 
 status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {
