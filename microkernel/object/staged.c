@@ -14,6 +14,7 @@ struct staged *staged_add(struct task *task, enum staged_kind kind) {
     if (staged != NULL) {
         staged->kind = (uint8_t)kind;
         list_push_back(&task->staged, &staged->link);
+        task->pending = true;
     }
     return staged;
 }

@@ -59,13 +59,12 @@ static inline void cr0_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
 }
 
-static inline void cr3_write(uint64_t value) {
-    __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
-}
-
 static inline void cr4_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory");
 }
+
+/* Loads the FS and GS bases of `next` where they differ. cpu.c */
+void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 
 /* ---- Page-table entries (SDM 3A 4.5) ------------------------------------------------------- */
 

@@ -152,11 +152,3 @@ uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end
     }
     return end;
 }
-
-void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
-    uint64_t bit = 1ull << cpu->id;
-    cpu->space->cpus &= ~bit;
-    space->cpus |= bit;
-    cpu->space = space;
-    cr3_write(space->root);
-}

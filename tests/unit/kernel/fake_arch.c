@@ -23,7 +23,7 @@ uint64_t host_ticks = 1000;
 unsigned char *host_ram;
 struct clock clock = {.mult = 1ull << 32, .tsc_hz = 1000000000};
 struct arch_space kernel_space;
-static struct cpu the_cpu;
+static struct cpu the_cpu = {.arch.space = &kernel_space};
 
 struct cpu *cpu_self(void) {
     return &the_cpu;
@@ -78,7 +78,7 @@ void arch_space_destroy(struct arch_space *space) {
         ASSERT(table->slots[i].entry == 0); /* the kernel unmaps what it mapped */
     }
     if (the_cpu.arch.space == space) {
-        the_cpu.arch.space = NULL;
+        the_cpu.arch.space = &kernel_space;
     }
     free(table);
     page_table_free(space->account, space->root);
@@ -153,10 +153,6 @@ volatile void *arch_map_device(phys_t address, size_t size) {
     return NULL;
 }
 
-void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
-    cpu->space = space;
-}
-
 /* ---- user memory ------------------------------------------------------------------------------
  */
 
@@ -212,17 +208,8 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
     return OK;
 }
 
-void arch_fpu_leave(struct arch_cpu *cpu) {
-    (void)cpu;
-}
-
-void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next) {
+void arch_state_switch(struct arch_cpu *cpu, struct arch_context *next) {
     (void)cpu, (void)next;
-}
-
-void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
-    cpu->fs_base = next->fs_base;
-    cpu->gs_base = next->gs_base;
 }
 
 size_t arch_fpu_area_size(void) {

@@ -104,7 +104,16 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
     }
     context->rax = SYSCALL_NATIVE | op;
     object_get(&thread->object);
-    syscall_dispatch(thread);
+    struct arch_context *message = op == SYS_CALL             ? fast_call(thread)
+                                   : op == SYS_COMMIT_RECEIVE ? fast_commit_receive(thread)
+                                                              : NULL;
+    if (message == NULL) {
+        syscall_dispatch(thread);
+    } else { /* as the exit does */
+        struct arch_context *to = &cpu_current()->context;
+        to->rsi = message->rsi;
+        memcpy(context_words(to), context_words(message), MESSAGE_REGISTER_WORDS * 8);
+    }
     bool dead = thread->state == THREAD_DEAD;
     bool blocked = thread->state != THREAD_READY && thread->state != THREAD_RUNNING;
     int64_t result = (int64_t)context->rax;
