@@ -13,6 +13,7 @@
 
 #include "manifest.h"
 #include "policy.h"
+#include "rtc.h"
 
 /* Badges of the sessions on which the kernel reports faults: this plus the service's index. */
 #define SUPERVISION_BADGE 0x100000u
@@ -75,6 +76,8 @@ struct init {
     uint32_t power_step;
     struct manifest manifest;
     struct service services[MANIFEST_SERVICES];
+    handle_t clock_ports; /* of the real-time clock */
+    bool clock_done;
 };
 extern struct init init;
 
@@ -128,6 +131,10 @@ void supervise_tick(void);
 
 /* ---- control.c: the control protocol ---- */
 void control_call(struct event *event);
+
+/* ---- clock.c ---- */
+/* Goes on reading the wall clock; true: that is done. */
+bool clock_step(void);
 
 /* ---- power.c ---- */
 void power_off(void);

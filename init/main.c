@@ -172,6 +172,9 @@ static void start(void) {
 }
 
 static void start_next(void) {
+    if (!clock_step()) {
+        return;
+    }
     if (init.next_start < init.service_count) {
         service_start(&init.services[init.next_start++]);
     }

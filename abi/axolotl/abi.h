@@ -173,7 +173,7 @@ struct clock_page {
     uint64_t tsc_base;
     uint64_t mult; /* ns per tick, 32.32 fixed point */
     uint64_t tsc_hz;
-    uint64_t wall_base; /* ns since 1970 UTC at time 0, from the RTC; 0: unknown */
+    uint64_t wall_base; /* ns since 1970 UTC at time 0, set by init; 0: unknown */
     uint32_t cpu_count;
     uint32_t flags;
 };

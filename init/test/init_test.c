@@ -4,6 +4,7 @@
 
 #include "../acpi.h"
 #include "../policy.h"
+#include "../rtc.h"
 #include "../ustar.h"
 
 #define SECOND 1000000000ull
@@ -278,4 +279,27 @@ TEST(acpi_garbage) {
         CHECK_EQ(acpi_scan_s5(part, cut, &type_a, &type_b), cut >= 12);
         free(part);
     }
+}
+
+/* ---- Real-time clock ---- */
+
+TEST(clock_formats) {
+    /* 2024-02-29 23:59:58, 2099-12-31 12:05:06, 2000-01-01 00:05:06. */
+    static const uint8_t bcd[RTC_READS] = {2, 0x26, 0x58, 0x59, 0x23, 0x29, 2, 0x24, 0x58, 0x26};
+    static const uint8_t noon[RTC_READS] = {4, 0, 6, 5, 0x8c, 31, 12, 99, 6, 0};
+    static const uint8_t midnight[RTC_READS] = {4, 0, 6, 5, 12, 1, 1, 0, 6, 0};
+    uint8_t values[RTC_READS];
+    CHECK(rtc_steady(bcd));
+    CHECK_EQ(rtc_time(bcd), 1709251198000000000ull);
+    CHECK_EQ(rtc_time(noon), 4102401906000000000ull);
+    CHECK_EQ(rtc_time(midnight), 946685106000000000ull);
+    memcpy(values, bcd, sizeof values);
+    values[1] |= 0x80;
+    CHECK(!rtc_steady(values));
+    memcpy(values, bcd, sizeof values);
+    values[8]++;
+    CHECK(!rtc_steady(values));
+    memcpy(values, bcd, sizeof values);
+    values[6] = 0x13;
+    CHECK_EQ(rtc_time(values), 0);
 }

@@ -14,7 +14,8 @@
 #define ARENA_IDLE_TURNS 64 /* clean turns after which a hot page is write-protected again */
 
 struct arena_hot {
-    uint64_t *entry; /* its page-table entry */
+    uint64_t
+        *entry; /* its page-table entry; of a free place arena_no_entry, which is never dirty */
     uint32_t page;
     uint32_t idle; /* turns without a change */
 };
@@ -38,6 +39,16 @@ static inline struct arena_hot *arena_hot_at(const struct arena *arena, uint32_t
 }
 static inline bool arena_hot_dirty(const struct arena_hot *hot) {
     return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
+}
+extern uint64_t arena_no_entry;
+/* Whether one of the first `count` hot pages, at most a chunk, is dirty. */
+static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
+    const struct arena_hot *end = arena->hot[0] + count;
+    uint64_t bits = 0;
+    for (const struct arena_hot *hot = arena->hot[0]; hot < end; hot += 4) {
+        bits |= *hot[0].entry | *hot[1].entry | *hot[2].entry | *hot[3].entry;
+    }
+    return (bits & ARCH_ENTRY_DIRTY) != 0;
 }
 /* Makes the working pages the committed image; returns the number of pages copied. */
 uint32_t arena_commit(struct arena *arena);

@@ -14,6 +14,7 @@
 #include "timer.h"
 #include <common/list.h>
 
+struct arch_context;
 struct memory;
 struct task;
 struct thread;
@@ -41,6 +42,9 @@ struct session {
 
 enum call_state { CALL_IDLE = 0, CALL_QUEUED, CALL_TAKEN, CALL_ACCEPTED, CALL_DONE };
 
+/* SPECIAL: staged, or with a deadline or handles. KERNEL: a fault or exit message. */
+enum call_kind { CALL_PLAIN = 0, CALL_SPECIAL, CALL_KERNEL };
+
 struct message_handle {
     struct object *object; /* NULL: none; holds a handle count */
     uint32_t rights;
@@ -58,16 +62,24 @@ struct call {
     struct list link;        /* queue, accepted, replies */
     struct list cancel_link; /* endpoint->cancels */
     struct list caller_link; /* caller_task->outgoing, for staged calls */
-    uint8_t state;           /* enum call_state */
-    uint8_t priority;
-    bool cancel; /* the caller asked to have it back */
-    bool timed_out;
-    bool answered; /* an answer is staged in this turn */
-    bool kernel;   /* a fault or exit message */
+    union {
+        struct {
+            uint8_t state; /* enum call_state */
+            uint8_t priority;
+            bool cancel; /* the caller asked to have it back */
+            bool timed_out;
+            bool answered; /* an answer is staged in this turn */
+            uint8_t kind;  /* enum call_kind */
+            bool fast; /* TAKEN, by the fast path; its words are still in the caller's registers */
+            uint8_t pad;
+        };
+        uint64_t flags; /* all of them at once, for the fast path */
+    };
     uint32_t attempt;
-    uint32_t slot, sequence; /* the token */
+    uint32_t slot, sequence; /* the token; slots count from 1, so that it is never TOKEN_NONE */
     struct call *next;       /* in its bucket of all calls */
     uint64_t cookie;
+    uint64_t caller_word;       /* what a server learns of the caller: its account's id, shifted */
     struct memory *page_memory; /* a page-in call: the page that is wanted; holds a reference */
     uint64_t page_index;
     struct thread *thread;   /* blocked in CALL; NULL: staged, or the caller is dead */
@@ -81,8 +93,8 @@ struct call {
 };
 
 MUST_CHECK status_t endpoint_create(struct account *account, struct endpoint **out);
-/* The task that was bound lets go of it, with its reference. */
-void endpoint_unbind(struct endpoint *endpoint);
+/* Binds the task to an endpoint, or NULL, instead of the one that it has. */
+void endpoint_bind(struct endpoint *endpoint, struct task *task);
 /* The server has lost its state: sessions that it minted are lost, with the calls queued on them.
  */
 void endpoint_forget(struct endpoint *endpoint);
@@ -92,9 +104,9 @@ MUST_CHECK status_t session_create(struct endpoint *endpoint, struct account *ac
                                    uint64_t badge, struct session **out);
 
 MUST_CHECK status_t call_create(struct account *account, struct call **out);
-/* A new name for the next use of the slot, so that old tokens are stale. Never TOKEN_NONE. */
+/* A new name for the next use of the slot, so that old tokens are stale. */
 static inline void call_rename(struct call *call) {
-    call->sequence = call->sequence == UINT32_MAX ? 1 : call->sequence + 1;
+    call->sequence++;
 }
 static inline token_t call_token(const struct call *call) {
     return ((uint64_t)call->sequence << 32) | call->slot;
@@ -120,6 +132,8 @@ void call_unqueue(struct call *call);
 /* Puts a TAKEN call back to the front of its queue. */
 void call_requeue(struct call *call);
 void message_drop_handles(struct message *message);
+/* Takes what registers carry: the tag and the first six words. */
+void message_load(struct message *message, struct arch_context *context);
 
 /* Highest priority among the endpoint's queued calls, -1: none. */
 static inline int endpoint_top(const struct endpoint *endpoint) {

@@ -6,12 +6,11 @@
 #pragma once
 
 #include "object.h"
-#include <arch/types.h>
 
 /* Takes over the RAM that boot information calls usable, and the page-aligned boot modules as
- * allocated (share count 1). */
+ * allocated (share count 1). The number of frames that are left, with those of the modules. */
 struct boot_info;
-void frame_init(const struct boot_info *info);
+uint64_t frame_init(const struct boot_info *info);
 
 /* One frame, zeroed or not. Share count 1. */
 phys_t frame_alloc(void);
@@ -25,5 +24,4 @@ void frame_free(phys_t frame);
 void frame_share(phys_t frame);
 uint32_t frame_shares(phys_t frame);
 
-uint64_t frame_total(void);
 uint64_t frame_free_count(void);

@@ -16,11 +16,19 @@
 
 struct handle_entry {
     struct object *object; /* NULL: free, `epoch` links the free entries */
-    uint32_t epoch;        /* the object's when the handle was made */
-    uint16_t rights : 12;
-    uint16_t flags : 4;
-    uint16_t generation; /* 1 to 0x7fff */
+    union {
+        struct {
+            uint32_t epoch; /* the object's when the handle was made */
+            uint16_t rights : 12;
+            uint16_t flags : 4;
+            uint16_t generation; /* 1 to 0x7fff */
+        };
+        uint64_t word; /* all four, for the fast path */
+    };
 };
+#define ENTRY_RIGHTS_SHIFT 32
+#define ENTRY_FLAGS_SHIFT 44
+#define ENTRY_GENERATION_SHIFT 48
 _Static_assert(sizeof(struct handle_entry) == 16, "256 entries fill a page");
 
 struct handle_table {
@@ -31,6 +39,7 @@ struct handle_table {
     struct account *account;
 };
 
+/* An empty table, in zeroed memory. */
 void handle_table_init(struct handle_table *table, struct account *account);
 void handle_table_destroy(struct handle_table *table);
 

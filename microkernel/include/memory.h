@@ -89,6 +89,8 @@ MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uin
                                    uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
                                    struct mapping **out);
 void mapping_destroy(struct mapping *mapping);
+/* The pages come back by faults, with the rights that they may have then. */
+void mapping_unmap_pages(struct mapping *mapping);
 MUST_CHECK status_t mapping_populate(struct mapping *mapping);
 /* prot may be 0: no access. E_INVALID. */
 MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);

@@ -18,4 +18,6 @@ struct notification {
 };
 
 MUST_CHECK status_t notification_create(struct account *account, struct notification **out);
+/* Binds the task to a notification, or NULL, instead of the one that it has. */
+void notification_bind(struct notification *notification, struct task *task);
 void notification_signal(struct notification *notification, uint64_t bits);

@@ -13,6 +13,7 @@ struct cpu {
     struct arch_cpu arch;  /* first */
     bool choose;           /* something changed: choose a thread at the exit */
     uint32_t ready;        /* bitmap of non-empty queues */
+    uint32_t affinity;     /* its bit in a thread's affinity; all for a CPU that has none */
     uint64_t slice_end;    /* of the current thread; 0: it has no rival, no slice runs */
     uint64_t programmed;   /* deadline that the timer was set to */
     struct thread *ended;  /* killed while current here; kept until another is chosen */
@@ -46,13 +47,14 @@ void sched_exit(void);
 /* Sets this CPU's timer to the next deadline. */
 void sched_reprogram(void);
 
-/* Fast paths of CALL and COMMIT_RECEIVE. False: nothing was done, use the general code. */
-bool fast_call(struct thread *thread);
-bool fast_commit_receive(struct thread *thread);
+/* Fast paths of CALL and COMMIT_RECEIVE: the context from which the exit loads the message for the
+ * thread that is current now. NULL: nothing was done, use the general code. */
+struct arch_context *fast_call(struct thread *thread);
+struct arch_context *fast_commit_receive(struct thread *thread);
 
 /* Whether the thread's affinity allows the CPU. */
-static inline bool sched_allowed(const struct thread *thread, uint32_t cpu) {
-    return cpu >= 32 || (thread->affinity >> cpu & 1) != 0;
+static inline bool sched_allowed(const struct thread *thread, const struct cpu *cpu) {
+    return (thread->affinity & cpu->affinity) != 0;
 }
 
 static inline struct cpu *cpu_here(void) {
@@ -65,13 +67,10 @@ static inline void thread_set_resume(struct thread *thread, enum thread_resume r
     cpu_here()->choose = true;
 }
 
-/* The CPU stops running `old` (NULL: stops idling). */
-static inline void sched_account(struct cpu *cpu, const struct thread *old) {
+/* The time since the last switch goes to `ticks`: of the task that ran, or of idling. */
+static inline void sched_account(struct cpu *cpu, uint64_t *ticks) {
     uint64_t now = rdtsc();
-    if (LIKELY(old != NULL)) {
-        old->task->cpu_ticks += now - cpu->switch_ticks;
-    } else {
-        cpu->idle_ticks += now - cpu->switch_ticks;
-    }
+    uint64_t elapsed = now - cpu->switch_ticks;
     cpu->switch_ticks = now;
+    *ticks += elapsed;
 }

@@ -37,6 +37,8 @@
     int64_t sys_##name(struct thread *thread handles);
 #include <axolotl/syscall.def>
 
+#define COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
+
 /* Argument n of the current system call. */
 #define ARG(n) context_argument(&thread->context, (n))
 #define ARG_HANDLE(n) ((handle_t)ARG(n))

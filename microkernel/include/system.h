@@ -6,6 +6,8 @@
 #include "machine.h"
 #include <arch/boot.h>
 
+#define AXOLOTL_VERSION "Axolotl 0.1.0" /* for people */
+
 union system_answer {
     struct system_info system;
     struct task_info task;

@@ -43,6 +43,7 @@ struct task {
     struct list threads;
     uint32_t thread_count;
     struct thread *main;
+    bool pending;            /* false: actor_pending() would say false as well */
     struct thread *receiver; /* blocked in COMMIT_RECEIVE */
     struct thread *worker;   /* the one that received last */
     struct list kept_ports;  /* ioports with bytes read in this turn */
@@ -127,6 +128,9 @@ void thread_interrupt(struct thread *thread);
 bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask);
 /* Something came in: if the receiver waits for such a thing, it gets it and becomes ready. */
 void actor_wake(struct task *task);
+/* Whether the commit of the current turn has more to do than the arena and one answer, or an event
+ * waits. */
+bool actor_pending(const struct task *task);
 /* Commits the turn. */
 void actor_commit(struct task *task);
 /* Undoes the turn (roll back); flags as of TASK_RESET. */

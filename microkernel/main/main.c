@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * From the boot loader's information to init's first instruction.
  */
-#include <arch/boot.h>
 #include <arch/hooks.h>
 #include <arch/timer.h>
 #include <common/string.h>
 #include <debug.h>
-#include <frame.h>
 #include <sched.h>
 #include <system.h>
-#include <task.h>
-#include <version.h>
 
 #define INIT_PRIORITY 30
 #define INIT_ARENA 0x80000ull /* beyond what the image itself wants, bytes */
@@ -38,7 +34,6 @@ static void make_clock_page(void) {
         .tsc_base = clock.tsc_base,
         .mult = clock.mult,
         .tsc_hz = clock.tsc_hz,
-        .wall_base = clock.wall_base,
         .cpu_count = cpu_count(),
     };
     clock_memory = make_page(&page, sizeof(page));
@@ -68,7 +63,9 @@ static struct memory *module_memory(const struct boot_module_info *module) {
     return memory;
 }
 
-static void take_modules(const struct boot_info *info) {
+/* The index of init's. */
+static uint32_t take_modules(const struct boot_info *info) {
+    uint32_t init = BOOT_MODULES;
     boot_page.module_count = info->module_count;
     for (uint32_t i = 0; i < info->module_count; i++) {
         /* The first word of a module's command line is its name. */
@@ -80,17 +77,14 @@ static void take_modules(const struct boot_info *info) {
         modules[i] = module_memory(&info->modules[i]);
         if (modules[i] == NULL) {
             kernel_log("module %s is empty or misplaced", module->name);
+        } else if (init == BOOT_MODULES && strcmp(module->name, "init") == 0) {
+            init = i;
         }
     }
-}
-
-static uint32_t find_init(void) {
-    for (uint32_t i = 0; i < boot_page.module_count; i++) {
-        if (strcmp(boot_page.modules[i].name, "init") == 0 && modules[i] != NULL) {
-            return i;
-        }
+    if (init == BOOT_MODULES) {
+        panic("no boot module is named init");
     }
-    panic("no boot module is named init");
+    return init;
 }
 
 /* ---- init ------------------------------------------------------------------------------------ */
@@ -134,7 +128,7 @@ static void describe_boot(const struct boot_info *info, struct task *task) {
 }
 
 static void start_init(const struct boot_info *info) {
-    uint32_t index = find_init();
+    uint32_t index = take_modules(info);
     struct image *image;
     struct memory *arena;
     struct endpoint *endpoint;
@@ -151,6 +145,7 @@ static void start_init(const struct boot_info *info) {
     grant(task, "account", &account_root->object);
     grant(task, "system", system_object);
     grant(task, "log", system_object);
+    grant(task, "clock", &clock_memory->object);
     grant(task, "endpoint", &endpoint->object);
     describe_boot(info, task);
     map_page(task, STARTUP_VA, &startup, sizeof(startup));
@@ -163,8 +158,7 @@ static void start_init(const struct boot_info *info) {
 
 void kernel_main(const struct boot_info *info) {
     sched_init(cpu_here());
-    frame_init(info);
-    account_init((frame_total() - RESERVED_FRAMES) * PAGE_SIZE);
+    account_init((frame_init(info) - RESERVED_FRAMES) * PAGE_SIZE);
     arch_init_late();
     /* They wait for the lock and may get it late, while threads are already placed on them. */
     for (uint32_t id = 1; id < cpu_count(); id++) {
@@ -175,11 +169,6 @@ void kernel_main(const struct boot_info *info) {
     kernel_log("%s: %lu KiB of memory, %u CPU%s", AXOLOTL_VERSION,
                (unsigned long)(info->memory_total / 1024), cpu_count(),
                cpu_count() == 1 ? "" : "s");
-    take_modules(info);
     start_init(info);
-    sched_exit();
-}
-
-void kernel_ap_main(void) {
     sched_exit();
 }

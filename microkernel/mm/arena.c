@@ -6,8 +6,9 @@
 #include <arena.h>
 #include <common/string.h>
 #include <debug.h>
-#include <kmem.h>
 #include <task.h>
+
+uint64_t arena_no_entry;
 
 /* Everything that a turn could need: both images, their tables, the hot list. */
 static status_t set_up(struct arena *arena, struct memory *memory) {
@@ -20,6 +21,9 @@ static status_t set_up(struct arena *arena, struct memory *memory) {
         arena->hot[i] = kmem_alloc(account, PAGE_SIZE);
         if (arena->hot[i] == NULL) {
             return E_QUOTA;
+        }
+        for (uint32_t j = 0; j < ARENA_HOT_CHUNK; j++) {
+            arena->hot[i][j].entry = &arena_no_entry;
         }
     }
     for (uint64_t i = 0; i < pages; i += MEMORY_TABLE_PAGES) {
@@ -71,11 +75,12 @@ static void copy_working(struct arena *arena, uint64_t page) {
 }
 
 static void cool(struct arena *arena, uint32_t index) {
-    struct arch_space *space = &arena->task->space;
-    uint64_t address = address_of(arena_hot_at(arena, index)->page);
-    arch_protect(space, address, PROT_READ);
-    arch_shootdown(space, address, 1);
-    *arena_hot_at(arena, index) = *arena_hot_at(arena, --arena->hot_count);
+    struct arena_hot *hot = arena_hot_at(arena, index);
+    struct arena_hot *last = arena_hot_at(arena, --arena->hot_count);
+    arch_entry_protect(hot->entry);
+    arch_shootdown(&arena->task->space, address_of(hot->page), 1);
+    *hot = *last;
+    last->entry = &arena_no_entry;
 }
 
 status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {

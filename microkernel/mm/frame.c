@@ -11,7 +11,7 @@
 static uint64_t *free_map;
 static uint16_t *shares;
 static uint64_t frame_end; /* number of frames covered */
-static uint64_t free_count, total_count;
+static uint64_t free_count;
 static uint64_t hint; /* word of the map where the search starts */
 
 static bool is_free(uint64_t frame) {
@@ -23,7 +23,7 @@ static void mark_free(uint64_t frame) {
     free_count++;
 }
 
-void frame_init(const struct boot_info *info) {
+uint64_t frame_init(const struct boot_info *info) {
     frame_end = info->memory_end / PAGE_SIZE;
     uint64_t map_size = (frame_end + 63) / 64 * 8;
     uint64_t table = (map_size + frame_end * sizeof(*shares) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
@@ -45,7 +45,7 @@ void frame_init(const struct boot_info *info) {
             mark_free(frame);
         }
     }
-    total_count = free_count;
+    uint64_t total = free_count;
     for (uint32_t i = 0; i < info->module_count; i++) {
         const struct boot_module_info *module = &info->modules[i];
         for (uint64_t at = 0; module->start % PAGE_SIZE == 0 && at < module->size;
@@ -53,9 +53,10 @@ void frame_init(const struct boot_info *info) {
             uint64_t frame = (module->start + at) / PAGE_SIZE;
             ASSERT(frame < frame_end && shares[frame] == 0 && !is_free(frame));
             shares[frame] = 1;
-            total_count++;
+            total++;
         }
     }
+    return total;
 }
 
 phys_t frame_alloc(void) {
@@ -123,10 +124,6 @@ void frame_share(phys_t address) {
 
 uint32_t frame_shares(phys_t address) {
     return shares[address / PAGE_SIZE];
-}
-
-uint64_t frame_total(void) {
-    return total_count;
 }
 
 uint64_t frame_free_count(void) {

@@ -5,10 +5,10 @@
  * (`used`, what the limit bounds), so that charges never exceed frames, and told apart how many
  * bytes of them are objects.
  */
+#include <account.h>
 #include <common/string.h>
 #include <debug.h>
 #include <frame.h>
-#include <kmem.h>
 
 /* Multiples of 64 from 128 on: FPU areas want that alignment. The last is a frame of its own. */
 static const uint16_t classes[KMEM_CLASSES + 1] = {32,  64,  96,  128,  192,  256, 384,

@@ -5,8 +5,6 @@
  */
 #include <arch/hooks.h>
 #include <arch/user_copy.h>
-#include <arena.h>
-#include <kmem.h>
 #include <task.h>
 
 struct mapping *mapping_next(struct task *task, uint64_t address) {
@@ -75,7 +73,7 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
     return OK;
 }
 
-static void unmap_pages(struct mapping *mapping) {
+void mapping_unmap_pages(struct mapping *mapping) {
     struct arch_space *space = &mapping->task->space;
     uint64_t end = mapping->address + mapping->length;
     bool any = false;
@@ -91,7 +89,7 @@ static void unmap_pages(struct mapping *mapping) {
 void mapping_destroy(struct mapping *mapping) {
     struct task *task = mapping->task;
     struct memory *memory = mapping->memory;
-    unmap_pages(mapping);
+    mapping_unmap_pages(mapping);
     list_remove(&mapping->task_link);
     list_remove(&mapping->memory_link);
     if (task->last_mapping == mapping) {
@@ -166,7 +164,7 @@ status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
         return E_STATE;
     }
     mapping->prot = prot;
-    unmap_pages(mapping); /* they come back by faults, with the new rights */
+    mapping_unmap_pages(mapping);
     return OK;
 }
 

@@ -3,10 +3,8 @@
  * Invariant: `resident` pages are charged to the object's account, shared or not, so that breaking
  * a share never fails.
  */
-#include <arena.h>
 #include <common/string.h>
 #include <debug.h>
-#include <kmem.h>
 #include <task.h>
 
 static uint64_t page_count(const struct memory *memory) {
@@ -159,16 +157,9 @@ status_t memory_clone(struct account *account, struct memory *source, struct mem
     }
     LIST_FOR_EACH(link, &source->mappings) { /* writes must fault from now on */
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, memory_link);
-        if ((mapping->prot & PROT_WRITE) == 0) {
-            continue;
+        if ((mapping->prot & PROT_WRITE) != 0) {
+            mapping_unmap_pages(mapping);
         }
-        struct arch_space *space = &mapping->task->space;
-        uint64_t end = mapping->address + mapping->length;
-        for (uint64_t at = mapping->address; (at = arch_next_mapped(space, at, end)) < end;
-             at += PAGE_SIZE) {
-            arch_protect(space, at, mapping->prot & ~PROT_WRITE);
-        }
-        arch_shootdown(space, mapping->address, mapping->length / PAGE_SIZE);
     }
     *out = clone;
     return OK;

@@ -8,7 +8,6 @@
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
-#include <task.h>
 
 void message_deliver(struct thread *thread, const struct message *message,
                      enum thread_resume resume) {
@@ -30,7 +29,7 @@ static void deliver_call(struct task *task, struct thread *thread) {
     task->turn = (struct turn){.kind = EVENT_CALL, .call = call};
     context->rdi = call->session->badge;
     context->r14 = call_token(call);
-    context->r15 = (call->attempt & 0xffff) | call->object.account->object.id << 32;
+    context->r15 = (call->attempt & 0xffff) | call->caller_word;
     message_deliver(thread, &call->request, RESUME_EVENT);
 }
 
@@ -72,15 +71,25 @@ bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
     return true;
 }
 
+bool actor_pending(const struct task *task) {
+    const struct endpoint *endpoint = task->endpoint;
+    return !list_empty(&task->staged) || !list_empty(&task->kept_ports) ||
+           !list_empty(&task->replies) ||
+           (task->notification != NULL && task->notification->bits != 0) ||
+           (endpoint != NULL && (endpoint->ready != 0 || !list_empty(&endpoint->cancels) ||
+                                 !list_empty(&endpoint->closed)));
+}
+
 void actor_wake(struct task *task) {
     struct thread *thread = task->receiver;
     if (thread == NULL) {
+        task->pending = true;
         actor_update_priority(task);
-        return;
-    }
-    if (actor_deliver(task, thread, thread->receive_mask)) {
+    } else if (actor_deliver(task, thread, thread->receive_mask)) {
         task->receiver = NULL;
         sched_wake_here(thread);
+    } else {
+        task->pending = true;
     }
 }
 

@@ -2,9 +2,9 @@
  * Calls: slots, queues, answers, cancellation. See call.h for the states.
  */
 #include <call.h>
+#include <common/string.h>
 #include <debug.h>
 #include <sched.h>
-#include <task.h>
 
 /* All calls, to be found by their slots: numbers that come again only after all others. */
 #define BUCKETS 1024u
@@ -20,15 +20,15 @@ static struct call **place_of(uint32_t slot) {
 }
 
 status_t call_create(struct account *account, struct call **out) {
-    static uint32_t next_slot;
+    static uint32_t last_slot;
     struct call *call, **place;
     TRY(object_create(OBJECT_CALL, sizeof(*call), account, &call));
     do {
-        call->slot = next_slot++;
+        call->slot = ++last_slot;
         place = place_of(call->slot);
-    } while (*place != NULL);
+    } while (*place != NULL || call->slot == 0);
     *place = call;
-    call_rename(call);
+    call->caller_word = account->object.id << 32;
     list_init(&call->link);
     list_init(&call->cancel_link);
     list_init(&call->caller_link);
@@ -64,6 +64,11 @@ struct call *call_find_outgoing(token_t token, const struct task *caller) {
     return known ? call : NULL;
 }
 
+void message_load(struct message *message, struct arch_context *context) {
+    message->tag = context->rsi;
+    memcpy(message->words, context_words(context), MESSAGE_REGISTER_WORDS * 8);
+}
+
 void message_drop_handles(struct message *message) {
     for (unsigned i = 0; i < MESSAGE_HANDLES; i++) {
         struct object *object = message->handles[i].object;
@@ -94,7 +99,7 @@ status_t call_send(struct call *call, struct session *session) {
     call->session = session;
     call->state = CALL_QUEUED;
     call->attempt = 0;
-    call->cancel = call->timed_out = false;
+    call->cancel = call->timed_out = call->fast = false;
     list_push_back(&endpoint->queues[call->priority], &call->link);
     endpoint->ready |= 1u << call->priority;
     if (endpoint->server != NULL) {
@@ -139,7 +144,7 @@ static void answer_thread(struct call *call, status_t transport) {
 
 static void call_finish(struct call *call, status_t transport) {
     call_release_server(call);
-    if (call->thread != NULL && call->kernel) {
+    if (call->thread != NULL && call->kind == CALL_KERNEL) {
         fault_answered(call->thread, transport);
     } else if (call->thread != NULL) {
         answer_thread(call, transport);
@@ -196,5 +201,8 @@ void call_requeue(struct call *call) {
     if (call->cancel) { /* nobody has seen it: give it back at once */
         call->cancel = false;
         call_fail(call, E_CANCELLED);
+    } else if (call->fast) {
+        call->fast = false;
+        message_load(&call->request, &call->thread->context);
     }
 }

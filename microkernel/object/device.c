@@ -2,7 +2,6 @@
  * PCI devices (PCI Local Bus Specification 3.0, chapter 6). The kernel owns bus mastering, BARs and
  * interrupt messages; the driver may read all and write the rest of the configuration space.
  */
-#include <arch/paging.h>
 #include <arch/pci.h>
 #include <machine.h>
 

@@ -63,12 +63,20 @@ void endpoint_forget(struct endpoint *endpoint) {
     }
 }
 
-void endpoint_unbind(struct endpoint *endpoint) {
-    endpoint->server = NULL;
-    if (endpoint->dead) {
-        drain(endpoint);
+void endpoint_bind(struct endpoint *endpoint, struct task *task) {
+    struct endpoint *old = task->endpoint;
+    task->endpoint = endpoint;
+    if (endpoint != NULL) {
+        object_get(&endpoint->object);
+        endpoint->server = task;
     }
-    object_put(&endpoint->object);
+    if (old != NULL) {
+        old->server = NULL;
+        if (old->dead) {
+            drain(old);
+        }
+        object_put(&old->object);
+    }
 }
 
 status_t session_create(struct endpoint *endpoint, struct account *account, uint64_t badge,

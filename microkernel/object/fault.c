@@ -8,7 +8,6 @@
 #include <counters.h>
 #include <debug.h>
 #include <sched.h>
-#include <task.h>
 
 /* The general registers of a fault message are those of a context, in the same order. */
 #define REGISTERS offsetof(struct arch_context, fs_base)
@@ -76,7 +75,7 @@ static status_t fault_call(struct thread *thread, struct session *session, uint3
     call->priority = thread->effective;
     call->caller = thread->task;
     TRY(call_send(call, session));
-    call->kernel = true;
+    call->kind = CALL_KERNEL;
     call->thread = thread;
     sched_stop(thread, THREAD_FAULTED);
     return OK;
@@ -105,7 +104,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
 void fault_answered(struct thread *thread, status_t transport) {
     struct call *call = thread->call;
     call->thread = NULL;
-    call->kernel = false;
+    call->kind = CALL_PLAIN;
     call->state = CALL_IDLE;
     if (call->page_memory != NULL) {
         object_put(&call->page_memory->object);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Handle tables. A free entry keeps its generation, so that a handle is not reused at once.
  */
+#include <account.h>
 #include <debug.h>
 #include <handle.h>
-#include <kmem.h>
 
 #define FREE_END 0xffffffffu
 #define HIDDEN (ENTRY_CLOSING | ENTRY_RESERVED)
 
 void handle_table_init(struct handle_table *table, struct account *account) {
-    table->page_count = 0;
-    table->used = 0;
     table->free_head = FREE_END;
     table->account = account;
 }

@@ -3,10 +3,22 @@
  */
 #include <notification.h>
 #include <sched.h>
-#include <task.h>
 
 status_t notification_create(struct account *account, struct notification **out) {
     return object_create(OBJECT_NOTIFICATION, sizeof(struct notification), account, out);
+}
+
+void notification_bind(struct notification *notification, struct task *task) {
+    struct notification *old = task->notification;
+    task->notification = notification;
+    if (notification != NULL) {
+        object_get(&notification->object);
+        notification->actor = task;
+    }
+    if (old != NULL) {
+        old->actor = NULL;
+        object_put(&old->object);
+    }
 }
 
 void notification_signal(struct notification *notification, uint64_t bits) {

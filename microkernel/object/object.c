@@ -2,7 +2,6 @@
  * Life of kernel objects: creation, counts, hooks by type.
  */
 #include <debug.h>
-#include <kmem.h>
 #include <object.h>
 #include <task.h>
 

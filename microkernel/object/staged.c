@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The outbox of a turn. Applying a record never fails: what it needs was reserved when it was made.
  */
-#include <kmem.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
-#include <task.h>
 
 static size_t staged_size(enum staged_kind kind) {
     return sizeof(struct staged) + (kind == STAGED_PORT_FILL ? STAGED_BYTES : 0);
@@ -16,6 +14,7 @@ struct staged *staged_add(struct task *task, enum staged_kind kind) {
     if (staged != NULL) {
         staged->kind = (uint8_t)kind;
         list_push_back(&task->staged, &staged->link);
+        task->pending = true;
     }
     return staged;
 }

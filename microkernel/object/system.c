@@ -5,10 +5,8 @@
 #include <common/string.h>
 #include <counters.h>
 #include <debug.h>
-#include <frame.h>
 #include <sched.h>
 #include <system.h>
-#include <version.h>
 
 static struct object the_object = {.type = OBJECT_SYSTEM, .references = 1};
 struct object *system_object = &the_object;

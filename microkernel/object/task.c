@@ -134,20 +134,6 @@ static void drop_mappings(struct task *task, uint32_t mask, uint32_t flags) {
     }
 }
 
-static void unbind(struct task *task) {
-    if (task->endpoint != NULL) {
-        struct endpoint *endpoint = task->endpoint;
-        task->endpoint = NULL;
-        endpoint_unbind(endpoint);
-    }
-    if (task->notification != NULL) {
-        struct notification *notification = task->notification;
-        task->notification = NULL;
-        notification->actor = NULL;
-        object_put(&notification->object);
-    }
-}
-
 static void stop_threads(struct task *task, const struct thread *keep) {
     LIST_FOR_EACH_SAFE(link, &task->threads) {
         struct thread *thread = LIST_ENTRY(link, struct thread, task_link);
@@ -254,7 +240,8 @@ void task_kill(struct task *task, int32_t exit_code) {
     stop_threads(task, NULL);
     actor_undo(task, RESET_COLD | RESET_DROP);
     drop_calls(task);
-    unbind(task);
+    endpoint_bind(NULL, task);
+    notification_bind(NULL, task);
     handle_table_destroy(&task->handles);
     drop_mappings(task, 0, 0);
     arch_space_destroy(&task->space);

@@ -3,7 +3,6 @@
  */
 #include <arch/hooks.h>
 #include <arch/switch.h>
-#include <kmem.h>
 #include <sched.h>
 #include <task.h>
 

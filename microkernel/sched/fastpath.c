@@ -2,10 +2,22 @@
  * The short call and the short answer between two tasks on one CPU: what CALL and COMMIT_RECEIVE do
  * in the common case, in one piece. Everything that is not exactly that case is left to the general
  * code, before anything has been changed.
+ *
+ * The entry code calls these with all user registers saved, so this file is compiled with every
+ * register free to use (meson.build). They return the context that holds the message: the exit
+ * loads the tag and the six words from there, into the registers of the thread that is current by
+ * then. So a message is stored once, by the sender's entry, and never copied.
  */
 #include <arch/switch.h>
 #include <counters.h>
 #include <sched.h>
+#include <system.h>
+
+/* What an entry's word must be, and which bits of it matter. */
+#define ENTRY_WANTED ((uint64_t)RIGHT_CALL << ENTRY_RIGHTS_SHIFT)
+#define ENTRY_LOOKED_AT                                                                            \
+    (~0ull << ENTRY_GENERATION_SHIFT | UINT32_MAX | ENTRY_WANTED |                                 \
+     (uint64_t)(ENTRY_CLOSING | ENTRY_RESERVED) << ENTRY_FLAGS_SHIFT)
 
 /* The session behind a handle with RIGHT_CALL, or NULL if anything is unusual. */
 static inline struct session *session_of(struct task *task, handle_t handle) {
@@ -17,80 +29,75 @@ static inline struct session *session_of(struct task *task, handle_t handle) {
     const struct handle_entry *entry =
         &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
     struct object *object = entry->object;
-    if (UNLIKELY(object == NULL || entry->generation != handle >> 16 ||
-                 (entry->flags & (ENTRY_CLOSING | ENTRY_RESERVED)) != 0 ||
-                 object->type != OBJECT_SESSION || entry->epoch != object->epoch ||
-                 (entry->rights & RIGHT_CALL) == 0)) {
+    if (UNLIKELY(object == NULL || object->type != OBJECT_SESSION ||
+                 (entry->word & ENTRY_LOOKED_AT) !=
+                     ((uint64_t)(handle >> 16) << ENTRY_GENERATION_SHIFT | ENTRY_WANTED |
+                      object->epoch))) {
         return NULL;
     }
     return (struct session *)object;
 }
 
-/* Hands the CPU from `from`, which has just blocked, to `to`, which has just been unblocked. */
-static inline void hand_over(struct cpu *cpu, struct thread *from, struct thread *to) {
-    sched_account(cpu, from);
+/* Hands the CPU from a thread of `from`, which has just blocked, to `to`, which was blocked. */
+static inline void hand_over(struct cpu *cpu, struct task *from, struct thread *to) {
+    struct task *task = to->task;
+    sched_account(cpu, &from->cpu_ticks);
     to->state = THREAD_RUNNING;
     to->cpu = cpu->arch.id;
-    to->task->switches++;
+    task->switches++;
     cpu->switches++;
-    arch_space_switch(&to->task->space);
-    arch_thread_switch(to);
+    arch_space_switch(&cpu->arch, &task->space);
+    arch_thread_switch(&cpu->arch, to);
 }
 
 /* Six words and the tag: short messages have no more. */
 #define SHORT(tag) (((tag) >> TAG_WORDS_SHIFT) <= MESSAGE_REGISTER_WORDS)
 
-static inline void words_to_context(struct arch_context *to, const struct arch_context *from) {
-    to->rsi = from->rsi;
-    to->rdx = from->rdx;
-    to->r10 = from->r10;
-    to->r8 = from->r8;
-    to->r9 = from->r9;
-    to->r12 = from->r12;
-    to->r13 = from->r13;
-}
+/* The flags of a call that is TAKEN and in no way special: priority and `fast` left out. */
+#define TAKEN_PLAIN(call) (((call)->flags & 0xff00ffffffff00ffull) == CALL_TAKEN)
+/* The flags of a call that the fast path has just made. */
+#define TAKEN_FAST(priority) (CALL_TAKEN | (uint64_t)(priority) << 8 | 1ull << 48)
+_Static_assert(offsetof(struct call, priority) == offsetof(struct call, flags) + 1 &&
+                   offsetof(struct call, fast) == offsetof(struct call, flags) + 6,
+               "TAKEN_PLAIN, TAKEN_FAST");
 
-bool fast_call(struct thread *thread) {
+struct arch_context *fast_call(struct thread *thread) {
     struct arch_context *c = &thread->context;
     struct task *task = thread->task;
     struct call *call = thread->call;
     struct session *session = session_of(task, (handle_t)c->rdi);
-    if (UNLIKELY(session == NULL || call == NULL || !SHORT(c->rsi) || task->actor ||
-                 thread->interrupted)) {
-        return false;
+    if (UNLIKELY(session == NULL || call == NULL || !SHORT(c->rsi))) {
+        return NULL;
     }
     struct endpoint *endpoint = session->endpoint;
     struct task *server = endpoint->server;
-    struct cpu *cpu = cpu_here();
-    if (UNLIKELY(server == NULL || cpu->choose || endpoint->dead ||
+    if (UNLIKELY(server == NULL || (task->actor | thread->interrupted | endpoint->dead) != 0 ||
                  session->cold_epoch != endpoint->cold_epoch)) {
-        return false;
+        return NULL;
     }
+    struct cpu *cpu = cpu_here();
     struct thread *receiver = server->receiver;
     if (UNLIKELY(receiver == NULL || (receiver->receive_mask & RECEIVE_CALL) == 0 ||
-                 !sched_allowed(receiver, cpu->arch.id))) {
-        return false;
+                 !sched_allowed(receiver, cpu))) {
+        return NULL;
     }
     counters.calls++;
     call_rename(call);
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
-        object_put(OBJECT_OF(call->session));
+        if (call->session != NULL) {
+            object_put(&call->session->object);
+        }
         call->session = session;
     }
     session->object.handles++; /* as in call_send */
     uint8_t priority = thread->effective;
-    call->state = CALL_TAKEN;
-    call->priority = priority;
-    call->cancel = call->timed_out = false;
+    call->flags = TAKEN_FAST(priority);
     call->attempt = 0;
     call->thread = thread;
     call->caller = task;
     call->server = server;
     call->request.tag = c->rsi;
-    uint64_t *words = call->request.words;
-    words[0] = c->rdx, words[1] = c->r10, words[2] = c->r8;
-    words[3] = c->r9, words[4] = c->r12, words[5] = c->r13;
 
     server->receiver = NULL;
     server->turn.kind = EVENT_CALL;
@@ -103,54 +110,34 @@ bool fast_call(struct thread *thread) {
     to->rax = EVENT_CALL;
     to->rdi = session->badge;
     to->r14 = call_token(call);
-    to->r15 = call->object.account->object.id << 32;
-    words_to_context(to, c);
+    to->r15 = call->caller_word;
     thread->state = THREAD_CALLING;
-    hand_over(cpu, thread, receiver);
-    return true;
-}
-
-/* Nothing of the server's turn but its arena and the one answer waits for the commit, and nothing
- * else has come. */
-static inline bool turn_is_plain(const struct task *task) {
-    const struct endpoint *endpoint = task->endpoint;
-    return LIKELY(list_empty(&task->staged) && list_empty(&task->kept_ports) &&
-                  list_empty(&task->replies) && endpoint != NULL && endpoint->ready == 0 &&
-                  list_empty(&endpoint->cancels) && list_empty(&endpoint->closed) &&
-                  (task->notification == NULL || task->notification->bits == 0));
+    hand_over(cpu, task, receiver);
+    return c;
 }
 
 /* Some page is dirty, or it is time to look for idle ones. */
 static inline bool arena_wants_commit(const struct arena *arena, uint64_t commits) {
-    if (UNLIKELY(commits % ARENA_IDLE_TURNS == 0 || arena->hot_count > ARENA_HOT_CHUNK)) {
-        return true;
-    }
-    const struct arena_hot *end = arena->hot[0] + arena->hot_count;
-    for (const struct arena_hot *hot = arena->hot[0]; hot < end; hot++) {
-        if (arena_hot_dirty(hot)) {
-            return true;
-        }
-    }
-    return false;
+    return UNLIKELY(commits % ARENA_IDLE_TURNS == 0 || arena->hot_count > ARENA_HOT_CHUNK) ||
+           arena_dirty(arena, arena->hot_count);
 }
 
-bool fast_commit_receive(struct thread *thread) {
+struct arch_context *fast_commit_receive(struct thread *thread) {
     struct arch_context *c = &thread->context;
     struct task *task = thread->task;
     struct call *call = task->turn.call;
-    if (UNLIKELY(call == NULL || task->turn.kind != EVENT_CALL || c->rdi != call_token(call) ||
-                 !SHORT(c->rsi) || task->worker != thread)) {
-        return false;
+    if (UNLIKELY(call == NULL || c->rdi != call_token(call) || !TAKEN_PLAIN(call) ||
+                 !SHORT(c->rsi) || task->pending || task->worker != thread)) {
+        return NULL;
     }
-    struct thread *caller = call->thread;
+    struct thread *caller =
+        call->thread; /* not dead: that would have made the call a cancelled one */
     struct cpu *cpu = cpu_here();
-    if (UNLIKELY(caller == NULL || call->session->object.handles == 1 || call->kernel ||
-                 call->answered || call->cancel || call->timer.deadline != 0 ||
-                 TAG_HANDLES(call->request.tag) != 0 || (c->r14 & RECEIVE_POLL) != 0 ||
-                 cpu->choose || task->receiver != NULL ||
-                 cpu->ready >> caller->effective >> 1 != 0 ||
-                 !sched_allowed(caller, cpu->arch.id) || !turn_is_plain(task))) {
-        return false;
+    struct session *session = call->session;
+    uint32_t mask = (uint32_t)c->r14;
+    if (UNLIKELY(session->object.handles == 1 || (mask & RECEIVE_POLL) != 0 ||
+                 cpu->ready >> caller->effective >> 1 != 0 || !sched_allowed(caller, cpu))) {
+        return NULL;
     }
     if (task->arena != NULL && arena_wants_commit(task->arena->arena, task->commits)) {
         counters.dirty_pages += arena_commit(task->arena->arena);
@@ -160,15 +147,14 @@ bool fast_commit_receive(struct thread *thread) {
     task->turn.kind = EVENT_NONE;
     task->turn.call = NULL;
     task->receiver = thread;
-    thread->receive_mask = (uint32_t)c->r14;
+    thread->receive_mask = mask;
     thread->effective = thread->priority;
     thread->state = THREAD_RECEIVING;
-    call->session->object.handles--;
-    call->state = CALL_IDLE;
+    session->object.handles--;
+    call->flags = CALL_IDLE;
     call->server = NULL;
     call->thread = NULL;
     caller->context.rax = OK;
-    words_to_context(&caller->context, c);
-    hand_over(cpu, thread, caller);
-    return true;
+    hand_over(cpu, task, caller);
+    return c;
 }

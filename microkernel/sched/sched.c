@@ -19,6 +19,7 @@ void sched_init(struct cpu *cpu) {
     for (unsigned i = 0; i < PRIORITIES; i++) {
         list_init(&cpu->queues[i]);
     }
+    cpu->affinity = cpu->arch.id < 32 ? 1u << cpu->arch.id : ~0u;
     cpu->programmed = TIMER_NEVER;
     cpu->switch_ticks = rdtsc();
     cpu->choose = true;
@@ -72,14 +73,17 @@ static struct cpu *place(const struct thread *thread, uint32_t preferred) {
     if (cpu_count() == 1) {
         return cpu_here();
     }
-    struct cpu *home = sched_allowed(thread, preferred) ? cpu_by_id(preferred) : NULL;
+    struct cpu *home = cpu_by_id(preferred);
+    if (!sched_allowed(thread, home)) {
+        home = NULL;
+    }
     if (home != NULL && busy_priority(home) < thread->effective) {
         return home;
     }
     struct cpu *best = home;
     for (uint32_t id = 0; id < cpu_count(); id++) {
         struct cpu *cpu = cpu_by_id(id);
-        if (sched_allowed(thread, id) &&
+        if (sched_allowed(thread, cpu) &&
             (best == NULL || busy_priority(cpu) < busy_priority(best))) {
             best = cpu;
         }
@@ -184,7 +188,7 @@ void sched_look(const struct thread *thread) {
 }
 
 void sched_migrate(struct thread *thread) {
-    if (!sched_allowed(thread, thread->cpu) &&
+    if (!sched_allowed(thread, cpu_by_id(thread->cpu)) &&
         (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)) {
         sched_stop(thread, THREAD_NEW);
         wake_on(thread, thread->cpu);
@@ -199,7 +203,7 @@ static struct thread *steal(const struct cpu *thief) {
         for (int priority = top_of(cpu); priority > (best == NULL ? -1 : best->effective);
              priority--) {
             LIST_FOR_EACH(link, &cpu->queues[priority]) {
-                if (sched_allowed(entry_thread(link), thief->arch.id)) {
+                if (sched_allowed(entry_thread(link), thief)) {
                     best = entry_thread(link);
                     break;
                 }
@@ -225,7 +229,7 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         next = steal(cpu);
     }
     uint64_t now = time_now();
-    sched_account(cpu, old);
+    sched_account(cpu, old != NULL ? &old->task->cpu_ticks : &cpu->idle_ticks);
     cpu->slice_end = 0;
     if (next != NULL) {
         dequeue(next);
@@ -236,11 +240,11 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         if (!list_empty(&cpu->queues[next->effective])) {
             cpu->slice_end = now + SLICE_NS;
         }
-        arch_space_switch(&next->task->space);
+        arch_space_switch(&cpu->arch, &next->task->space);
     } else if (cpu_count() > 1) {
-        arch_space_switch(&kernel_space); /* an idle CPU is not asked to shoot down */
+        arch_space_switch(&cpu->arch, &kernel_space); /* an idle CPU is not asked to shoot down */
     }
-    arch_thread_switch(next);
+    arch_thread_switch(&cpu->arch, next);
     struct thread *ended = cpu->ended;
     if (UNLIKELY(ended != NULL)) { /* while it was current here */
         cpu->ended = NULL;
@@ -286,9 +290,10 @@ void timer_interrupt(void) {
     struct cpu *cpu = cpu_here();
     uint64_t now = time_now();
     cpu->programmed = TIMER_NEVER;
-    sched_account(cpu, cpu->arch.current);
-    timer_run(now);
     struct thread *current = cpu->arch.current;
+    sched_account(cpu, current != NULL ? &current->task->cpu_ticks : &cpu->idle_ticks);
+    timer_run(now);
+    current = cpu->arch.current;
     if (cpu->slice_end != 0 && now >= cpu->slice_end && current != NULL &&
         current->state == THREAD_RUNNING) {
         cpu->slice_end = 0;

@@ -67,12 +67,7 @@ static int64_t invoke(struct thread *thread, uint32_t op) {
 }
 
 void syscall_dispatch(struct thread *thread) {
-    uint32_t op = (uint32_t)thread->context.rax & ~SYSCALL_NATIVE;
-    if ((op == SYS_CALL && fast_call(thread)) ||
-        (op == SYS_COMMIT_RECEIVE && fast_commit_receive(thread))) {
-        return;
-    }
-    int64_t result = invoke(thread, op);
+    int64_t result = invoke(thread, (uint32_t)thread->context.rax & ~SYSCALL_NATIVE);
     if (result != SYSCALL_NO_RESULT) {
         thread->context.rax = (uint64_t)result;
     }

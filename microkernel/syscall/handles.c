@@ -75,7 +75,7 @@ int64_t sys_notification_wait(struct thread *thread, struct notification *notifi
         thread->context.rdi = taken;
         return OK;
     }
-    if (deadline != ~0ull && (deadline == 0 || deadline <= time_now())) {
+    if (deadline <= time_now()) {
         return E_TIMEOUT;
     }
     TRY(take_interrupt(thread));

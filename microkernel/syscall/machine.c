@@ -4,7 +4,6 @@
 #include <arch/pci.h>
 #include <common/string.h>
 #include <debug.h>
-#include <machine.h>
 #include <syscall.h>
 #include <system.h>
 
@@ -62,6 +61,7 @@ int64_t sys_port_drain(struct thread *thread, struct ioport *ioport) {
         ioport_commit(ioport);
     } else if (list_unlinked(&ioport->kept_link)) {
         list_push_back(&thread->task->kept_ports, &ioport->kept_link);
+        thread->task->pending = true;
     }
     TRY(copy_to_user(ARG(4), bytes, count));
     return count;

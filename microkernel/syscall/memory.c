@@ -3,19 +3,13 @@
  */
 #include <syscall.h>
 
-#define COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
-
-int64_t sys_memory_create(struct thread *thread, struct account *account) {
+int64_t sys_memory_create(struct thread *thread, struct account *account, struct session *pager) {
     struct memory *memory;
-    struct session *pager = NULL;
-    bool paged = ARG(3) == MEMORY_PAGED;
-    if (ARG(3) != MEMORY_ANONYMOUS && !paged) {
+    enum memory_kind kind = pager != NULL ? MEMORY_PAGED : MEMORY_ANONYMOUS;
+    if (ARG(3) != kind) {
         return E_INVALID;
     }
-    if (paged) {
-        LOOKUP(2, OBJECT_SESSION, RIGHT_CALL, &pager);
-    }
-    TRY(memory_create(account, ARG(1), paged ? MEMORY_PAGED : MEMORY_ANONYMOUS, &memory));
+    TRY(memory_create(account, ARG(1), kind, &memory));
     memory->pager = pager;
     object_get(OBJECT_OF(pager));
     return give_new(thread, &memory->object, RIGHT_ALL);

@@ -6,8 +6,6 @@
 #include <sched.h>
 #include <syscall.h>
 
-#define LEASE_COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
-
 static status_t read_leases(struct thread *thread, uint32_t count, struct lease *leases) {
     TRY(copy_from_user(leases, thread->message_buffer + offsetof(struct message_buffer, leases),
                        count * sizeof(*leases)));
@@ -53,8 +51,8 @@ static status_t read_parts(struct thread *thread, struct message *message, struc
         handles > MESSAGE_HANDLES || (tag & ~known) != 0) {
         return E_INVALID;
     }
-    message->tag = tag & ~TAG_FLAGS_MASK;
-    memcpy(message->words, context_words(&thread->context), MESSAGE_REGISTER_WORDS * 8);
+    message_load(message, &thread->context);
+    message->tag &= ~TAG_FLAGS_MASK;
     if (words > MESSAGE_REGISTER_WORDS) {
         TRY(copy_from_user(&message->words[MESSAGE_REGISTER_WORDS],
                            thread->message_buffer + MESSAGE_REGISTER_WORDS * 8,
@@ -105,7 +103,8 @@ int64_t sys_call(struct thread *thread, struct session *session) {
     call->caller = task;
     call->thread = thread;
     call->priority = thread->effective;
-    call->timed_out = false;
+    call->kind =
+        (ARG(1) & TAG_TIMEOUT) != 0 || TAG_HANDLES(ARG(1)) != 0 ? CALL_SPECIAL : CALL_PLAIN;
     sched_block(thread, THREAD_CALLING);
     status_t status = call_send(call, session);
     if (status != OK) {
@@ -168,7 +167,7 @@ int64_t sys_commit_receive(struct thread *thread) {
         }
     }
     task->worker = thread;
-    sched_account(cpu_here(), thread); /* the next turn starts at 0 */
+    sched_account(cpu_here(), &task->cpu_ticks); /* the next turn starts at 0 */
     actor_commit(task);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
@@ -177,7 +176,9 @@ int64_t sys_commit_receive(struct thread *thread) {
     if (task->state == TASK_DEAD) {
         return SYSCALL_NO_RESULT;
     }
-    if (!actor_deliver(task, thread, mask)) {
+    bool delivered = actor_deliver(task, thread, mask);
+    task->pending = actor_pending(task);
+    if (!delivered) {
         if ((mask & RECEIVE_POLL) != 0) {
             task->turn_start_ticks = task->cpu_ticks;
             return EVENT_NONE;
@@ -213,6 +214,7 @@ int64_t sys_call_stage(struct thread *thread, struct session *session) {
     object_get(&session->object);
     call->caller = task;
     call->cookie = thread->context.r14;
+    call->kind = CALL_SPECIAL;
     call->priority = thread->effective;
     counters.calls++;
     thread->context.r14 = call_token(call);
@@ -239,7 +241,7 @@ static int64_t lease_copy(struct thread *thread, uint32_t access) {
         return E_RANGE;
     }
     const struct lease *lease = &call->leases[index];
-    if (offset > lease->length || length > lease->length - offset || length > LEASE_COPY_MAX) {
+    if (offset > lease->length || length > lease->length - offset || length > COPY_MAX) {
         return E_RANGE;
     }
     if ((lease->access & access) == 0) {
@@ -271,25 +273,16 @@ int64_t sys_actor_bind(struct thread *thread, struct endpoint *endpoint,
         return E_BUSY;
     }
     if (endpoint != NULL && task->endpoint != endpoint) {
-        if (task->endpoint != NULL) {
-            if (!list_empty(&task->accepted) || task->turn.kind != EVENT_NONE) {
-                return E_BUSY;
-            }
-            endpoint_unbind(task->endpoint);
+        if (task->endpoint != NULL &&
+            (!list_empty(&task->accepted) || task->turn.kind != EVENT_NONE)) {
+            return E_BUSY;
         }
-        object_get(&endpoint->object);
-        task->endpoint = endpoint;
-        endpoint->server = task;
+        endpoint_bind(endpoint, task);
     }
     if (notification != NULL && task->notification != notification) {
-        if (task->notification != NULL) {
-            task->notification->actor = NULL;
-            object_put(&task->notification->object);
-        }
-        object_get(&notification->object);
-        task->notification = notification;
-        notification->actor = task;
+        notification_bind(notification, task);
     }
     task->worker = thread;
+    task->pending = true;
     return OK;
 }

@@ -94,8 +94,6 @@ static status_t map_page(const struct building *building, uint64_t address, cons
 
 /* The task, ready to start, with its account. */
 static status_t build_task(struct building *building) {
-    static const uint64_t limits[] = {512 << 20, 128 << 20, 64 << 20, 32 << 20,
-                                      16 << 20,  8 << 20,   4 << 20};
     struct task_create parameters = {.priority = PROGRAM_PRIORITY, .name = "linux"};
     struct account_information own;
     status_t status = image_get(&parameters.image);
@@ -105,13 +103,9 @@ static status_t build_task(struct building *building) {
     if (status != OK) {
         return status;
     }
-    uint64_t free = own.limit - own.used; /* every program started gets half of what is left */
-    status = E_QUOTA;
-    for (uint32_t i = 0; i < sizeof limits / sizeof limits[0] && status == E_QUOTA; i++) {
-        if (limits[i] <= free / 2) {
-            status = account_create(startup_handle("account"), limits[i], &building->account);
-        }
-    }
+    uint64_t free = own.limit - own.used; /* every program started gets most of what is left */
+    status = account_create(startup_handle("account"), free / 4 * 3 & ~(PAGE_SIZE - 1),
+                            &building->account);
     if (status != OK) {
         return status;
     }

@@ -94,7 +94,7 @@ static void good_image(void) {
     REQUIRE(image_from(actor_file, actor_file_size, &image) == OK);
     CHECK_EQ(image_info(image, &information), OK);
     CHECK(strcmp(information.name, "probe") == 0);
-    CHECK_EQ(information.layout, 1);
+    CHECK(information.layout > 1); /* a hash that the build puts in */
     CHECK_EQ(information.version, 1);
     CHECK(information.arena_minimum >= PROBE_PAGES * PAGE_SIZE);
     CHECK(information.entry >= 0xfffc0000000 && information.entry < ARENA_VA);
@@ -388,7 +388,7 @@ static void another_arena(void) {
     CHECK_EQ(task_reset_arena(child.task, HANDLE_NONE, 0, second, 0), E_INVALID);
     CHECK_EQ(task_reset_arena(child.task, child_image(), 0, child.account, 0), E_TYPE);
     for (uint64_t round = 1; round <= 3; round++) {
-        CHECK_EQ(task_reset_arena(child.task, child_image(), 0, second, 7), OK);
+        CHECK_EQ(task_reset_arena(child.task, child_image(), 0, second, 0), OK);
         CHECK_EQ(probe(&child, PROBE_ADD, 1, 0, &sum), OK);
         CHECK_EQ(sum, round);
         CHECK_EQ(task_reset_arena(child.task, child_image(), RESET_STOP, child.arena, 0), OK);

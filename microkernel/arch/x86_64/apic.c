@@ -4,8 +4,6 @@
  * Without an I/O APIC the 8259 pair delivers through LINT0 of the boot CPU.
  */
 #include <arch/hooks.h>
-#include <arch/irq.h>
-#include <arch/paging.h>
 #include <arch/port.h>
 #include <debug.h>
 

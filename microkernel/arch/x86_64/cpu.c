@@ -5,7 +5,6 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/port.h>
 
 #include "acpi.h"
@@ -22,6 +21,8 @@ _Static_assert(offsetof(struct arch_context, rbp) == 96, "entry.asm");
 _Static_assert(offsetof(struct arch_cpu, kernel_stack) == 16, "entry.asm");
 _Static_assert(offsetof(struct arch_cpu, idle) == 67, "entry.asm");
 _Static_assert(E_FAULT == -5, "entry.asm");
+_Static_assert((SYSCALL_NATIVE | SYS_CALL) == 0x80000001, "entry.asm");
+_Static_assert((SYSCALL_NATIVE | SYS_COMMIT_RECEIVE) == 0x80000002, "entry.asm");
 
 struct tss {
     uint32_t reserved0;
@@ -141,6 +142,7 @@ void cpu_create(uint32_t id) {
     uint32_t slot = id * STACK_SLOT + 1;
     arch->self = cpu;
     arch->id = id;
+    arch->bit = 1ull << id;
     arch->space = &kernel_space;
     arch->in_kernel = 1;
     arch->kernel_stack = layout_stack(slot, STACK_PAGES);
@@ -215,7 +217,7 @@ void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, 
     context_set_flags(context, 0);
 }
 
-void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
+void bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
     if (cpu->fs_base != next->fs_base) {
         cpu->fs_base = next->fs_base;
         msr_write(MSR_FS_BASE, next->fs_base);
@@ -234,7 +236,7 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
     context->fs_base = fs_base;
     context->gs_base = gs_base;
     if ((struct arch_context *)cpu->current == context) {
-        arch_bases_load(cpu, context);
+        bases_load(cpu, context);
     }
     return OK;
 }

@@ -12,6 +12,12 @@ CPU_IN_KERNEL equ 65
 CPU_RESCHED_FORCED equ 66
 CPU_IDLE equ 67
 
+CONTEXT_RDI equ 8
+CONTEXT_RSI equ 16
+CONTEXT_R14 equ 72
+CONTEXT_R15 equ 80
+CONTEXT_RBX equ 88
+CONTEXT_RBP equ 96
 CONTEXT_RSP equ 104
 CONTEXT_RIP equ 112
 CONTEXT_RFLAGS equ 120
@@ -19,6 +25,8 @@ CONTEXT_RCX equ 128
 CONTEXT_R11 equ 136
 CONTEXT_BY_SYSCALL equ 172
 
+SYSCALL_CALL equ 0x80000001
+SYSCALL_COMMIT_RECEIVE equ 0x80000002
 USER_SS equ 0x23
 USER_CS equ 0x2b
 VECTOR_FIRST_INTERRUPT equ 32
@@ -30,7 +38,7 @@ FRAME_RFLAGS equ 32
 FRAME_RSP equ 40
 FRAME_SIZE equ 176                      ; struct exception_frame
 
-extern syscall_dispatch, foreign_call, schedule_forced
+extern syscall_dispatch, fast_call, fast_commit_receive, foreign_call, schedule_forced
 extern trap_user, trap_kernel, kernel_lock_wait
 extern kernel_lock, smp_active
 
@@ -131,9 +139,45 @@ section .text progbits alloc exec nowrite align=64
     mov rdi, rsp
     mov rsp, [gs:CPU_KERNEL_STACK]
 %endif
-    test eax, eax
-    jns foreign
+    cmp eax, SYSCALL_CALL
+    jne %%no_call
+    call fast_call
+%%tried:
+    test rax, rax
+    jz %%general
+    FAST_EXIT %1
+%%no_call:
+    cmp eax, SYSCALL_COMMIT_RECEIVE
+    jne %%general
+    call fast_commit_receive
+    jmp %%tried
+%%general:
+    mov rdi, [gs:CPU_CURRENT]
+    cmp dword [rdi], 0
+    jge foreign
     call syscall_dispatch
+%endmacro
+
+; Leaves by sysret for the current thread, which gets the message from the context at rax. The
+; lock protects that context, so the message is loaded before it is released.
+%macro FAST_EXIT 1
+    mov rbx, [gs:CPU_CURRENT]
+    mov rsi, [rax + CONTEXT_RSI]
+    LOAD rax + CONTEXT_RSI, rdx, r10, r8, r9, r12, r13
+%if %1
+    UNLOCK_KERNEL
+%endif
+    mov rcx, [rbx + CONTEXT_RIP]
+    mov r11, [rbx + CONTEXT_RFLAGS]
+    mov rdi, [rbx + CONTEXT_RDI]
+    mov r14, [rbx + CONTEXT_R14]
+    mov r15, [rbx + CONTEXT_R15]
+    mov rbp, [rbx + CONTEXT_RBP]
+    mov rsp, [rbx + CONTEXT_RSP]
+    mov rax, [rbx]
+    mov rbx, [rbx + CONTEXT_RBX]
+    swapgs
+    o64 sysret
 %endmacro
 
 ; Leaves for the context at rax by sysret.

@@ -8,7 +8,6 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
-#include <arch/switch.h>
 #include <common/string.h>
 
 #define FPU_NOWHERE (~0u)
@@ -50,7 +49,7 @@ static void area_init(uint8_t *area) {
     memcpy(area + OFFSET_MXCSR, &mxcsr, sizeof(mxcsr));
 }
 
-void arch_fpu_leave(struct arch_cpu *cpu) {
+static void leave(struct arch_cpu *cpu) {
     struct arch_context *context = (struct arch_context *)cpu->fpu_owner;
     cpu->fpu_live = 0;
     if (context != NULL && context->fpu != NULL) {
@@ -59,7 +58,7 @@ void arch_fpu_leave(struct arch_cpu *cpu) {
     cr0_write(cr0_read() | CR0_TS);
 }
 
-void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next) {
+static void enter(struct arch_cpu *cpu, struct arch_context *next) {
     __asm__ volatile("clts");
     if ((struct arch_context *)cpu->fpu_owner != next || next->fpu_cpu != cpu->id) {
         state_load(next->fpu);
@@ -67,6 +66,19 @@ void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next) {
         next->fpu_cpu = cpu->id;
     }
     cpu->fpu_live = 1;
+}
+
+void arch_state_switch(struct arch_cpu *cpu, struct arch_context *next) {
+    if (cpu->fpu_live) {
+        leave(cpu);
+    }
+    if (next == NULL) {
+        return;
+    }
+    if (next->fpu != NULL) {
+        enter(cpu, next);
+    }
+    bases_load(cpu, next);
 }
 
 /* #NM in user mode: false if no area could be had. */
@@ -80,7 +92,7 @@ bool fpu_first_use(struct thread *thread) {
         area_init(context->fpu);
     }
     context->fpu_cpu = FPU_NOWHERE;
-    arch_fpu_enter(arch_cpu_self(), context);
+    enter(arch_cpu_self(), context);
     return true;
 }
 
@@ -104,7 +116,7 @@ void arch_fpu_reset(struct arch_context *context, bool keep) {
     if (keep) {
         area_init(context->fpu);
         if ((struct arch_context *)cpu_current() == context) {
-            arch_fpu_enter(arch_cpu_self(), context);
+            enter(arch_cpu_self(), context);
         }
     } else {
         context->fpu = NULL;

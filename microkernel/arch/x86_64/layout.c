@@ -8,7 +8,6 @@
 #include "acpi.h"
 #include "machine.h"
 
-#include <arch/paging.h>
 #include <common/string.h>
 #include <debug.h>
 

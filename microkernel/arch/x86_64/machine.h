@@ -59,13 +59,12 @@ static inline void cr0_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
 }
 
-static inline void cr3_write(uint64_t value) {
-    __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
-}
-
 static inline void cr4_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory");
 }
+
+/* Loads the FS and GS bases of `next` where they differ. cpu.c */
+void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 
 /* ---- Page-table entries (SDM 3A 4.5) ------------------------------------------------------- */
 
@@ -87,7 +86,6 @@ static inline void cr4_write(uint64_t value) {
 #define VECTOR_NMI 2u
 #define VECTOR_NO_FPU 7u
 #define VECTOR_DOUBLE_FAULT 8u
-#define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
 #define VECTOR_FIRST_INTERRUPT 32u

@@ -131,21 +131,6 @@ bool arch_unmap(struct arch_space *space, uint64_t va) {
     return true;
 }
 
-bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
-    uint64_t *entry = mapped(space, va);
-    if (entry == NULL) {
-        return false;
-    }
-    const uint64_t rights = PTE_WRITE | PTE_NO_EXECUTE;
-    uint64_t bits = entry_bits(flags) & rights;
-    uint64_t value = *entry;
-    while (!__atomic_compare_exchange_n(entry, &value, (value & ~rights) | bits, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-    invalidate_if_loaded(space, va);
-    return true;
-}
-
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
     return walk(space, va, false);
 }
@@ -166,12 +151,4 @@ uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end
         start = (start & ~(size - 1)) + size;
     }
     return end;
-}
-
-void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
-    uint64_t bit = 1ull << cpu->id;
-    cpu->space->cpus &= ~bit;
-    space->cpus |= bit;
-    cpu->space = space;
-    cr3_write(space->root);
 }

@@ -6,7 +6,6 @@
  * is in user mode, idle, or on its way out of the kernel.
  */
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/smp.h>
 #include <arch/timer.h>
 #include <common/string.h>
@@ -140,7 +139,7 @@ void ap_start(struct cpu *self) {
     msr_write(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry_smp);
     ap_arrived = cpu->id;
     kernel_lock_wait();
-    kernel_ap_main();
+    reschedule_interrupt();
 }
 
 static bool ap_wait(uint32_t id, uint64_t microseconds) {

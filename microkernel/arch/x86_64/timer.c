@@ -3,10 +3,8 @@
  * timer are measured once against the best reference there is: HPET, ACPI PM timer, PIT.
  */
 #include <arch/hooks.h>
-#include <arch/paging.h>
 #include <arch/port.h>
 #include <arch/timer.h>
-#include <common/string.h>
 #include <debug.h>
 
 #include "acpi.h"
@@ -112,65 +110,7 @@ static void calibrate(void) {
                reference.name);
 }
 
-/* ---- Real-time clock ---------------------------------------------------------------------------
- */
-
-static uint8_t cmos_read(uint8_t index) {
-    port_out8(0x70, index | 0x80); /* with NMI off for the moment */
-    uint8_t value = port_in8(0x71);
-    port_out8(0x70, 0);
-    return value;
-}
-
-enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, RTC_FIELDS };
-
-static void rtc_fields(uint8_t fields[RTC_FIELDS]) {
-    static const uint8_t registers[RTC_FIELDS] = {0, 2, 4, 7, 8, 9};
-    for (int i = 0; i < RTC_FIELDS; i++) {
-        fields[i] = cmos_read(registers[i]);
-    }
-}
-
-/* Days since 1970-01-01 of a date of the Gregorian calendar. */
-static uint64_t days_from_date(uint64_t year, uint64_t month, uint64_t day) {
-    year -= month <= 2;
-    uint64_t era_year = year % 400;
-    uint64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return year / 400 * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + day_of_year -
-           719468;
-}
-
-/* ns since 1970, 0: no clock or nonsense. The year is taken to be 20xx. */
-static uint64_t rtc_read(void) {
-    uint8_t time[RTC_FIELDS];
-    uint8_t again[RTC_FIELDS];
-    uint8_t status = cmos_read(11);
-    int tries = 0;
-    do {
-        if (++tries > 1000) {
-            return 0;
-        }
-        rtc_fields(time);
-        rtc_fields(again);
-    } while ((cmos_read(10) & 0x80) != 0 || memcmp(time, again, sizeof(time)) != 0);
-    bool afternoon = (time[HOUR] & 0x80) != 0;
-    time[HOUR] &= 0x7f;
-    for (int i = 0; i < RTC_FIELDS && (status & 4) == 0; i++) { /* BCD */
-        time[i] = (uint8_t)((time[i] >> 4) * 10 + (time[i] & 15));
-    }
-    if ((status & 2) == 0) { /* 12-hour clock */
-        time[HOUR] = (uint8_t)(time[HOUR] % 12 + (afternoon ? 12 : 0));
-    }
-    if (time[MONTH] < 1 || time[MONTH] > 12 || time[DAY] < 1 || time[DAY] > 31 || time[HOUR] > 23) {
-        return 0;
-    }
-    uint64_t days = days_from_date(2000u + time[YEAR], time[MONTH], time[DAY]);
-    uint64_t minutes = (days * 24 + time[HOUR]) * 60 + time[MINUTE];
-    return (minutes * 60 + time[SECOND]) * NS_PER_SECOND;
-}
-
-/* ---- Interface
- * ----------------------------------------------------------------------------------- */
+/* ---- Interface ------------------------------------------------------------------------------- */
 
 static uint64_t ratio_32_32(uint64_t numerator, uint64_t denominator) {
     uint64_t whole = numerator / denominator;
@@ -183,8 +123,6 @@ void timer_init(void) {
     clock.mult = ratio_32_32(NS_PER_SECOND, clock.tsc_hz);
     tsc_per_ns = ratio_32_32(clock.tsc_hz, NS_PER_SECOND);
     apic_mult = ratio_32_32(apic_hz, NS_PER_SECOND);
-    uint64_t wall = rtc_read();
-    clock.wall_base = wall > time_now() ? wall - time_now() : 0;
     timer_cpu_init();
 }
 

@@ -12,17 +12,3 @@ status_t copy_from_user(void *to, uint64_t from, size_t size) {
 status_t copy_to_user(uint64_t to, const void *from, size_t size) {
     return user_range_ok(to, size) ? user_copy((void *)(uintptr_t)to, from, size) : E_FAULT;
 }
-
-status_t user_read_u32(uint64_t address, uint32_t *value) {
-    /* Four bytes move as one only if they are aligned and copied by one instruction: the copy's
-     * tail goes by bytes, so read the eight-byte word that holds them. */
-    uint64_t word;
-    if ((address & 3) != 0) {
-        return E_INVALID;
-    }
-    status_t status = copy_from_user(&word, address & ~7ull, sizeof(word));
-    if (status == OK) {
-        *value = (uint32_t)(word >> ((address & 4) * 8));
-    }
-    return status;
-}

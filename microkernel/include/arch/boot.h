@@ -41,5 +41,5 @@ struct boot_info {
 bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t size);
 
 /* Second part of start-up, called by kernel_main when the frame allocator works: APICs, timer and
- * clock, then the application processors, each of which calls kernel_ap_main. */
+ * clock, then the application processors, each of which calls reschedule_interrupt. */
 void arch_init_late(void);

@@ -48,6 +48,7 @@ struct arch_cpu {
     volatile uint8_t idle;           /* in or near hlt */
     uint32_t id;                     /* 0..cpu_count()-1; 0 is the boot CPU */
     uint32_t apic_id;
+    uint64_t bit; /* 1 << id, for sets of CPUs */
     /* Told in struct cpu_info. */
     uint64_t count_interrupt, count_ipi;
 };

@@ -17,9 +17,6 @@ extern const size_t cpu_struct_size;
  * it. `info` stays valid. */
 void kernel_main(const struct boot_info *info);
 
-/* On each application processor, lock held; returns with current == NULL (idle) or a thread. */
-void kernel_ap_main(void);
-
 /* ---- Entries from user mode -------------------------------------------------------------- */
 
 /* A native system call (rax bit 31 set). Arguments and results are in thread's context. */
@@ -30,9 +27,7 @@ void foreign_call(struct thread *thread);
 
 /* Page fault in user mode; error is the CPU's code (PAGE_FAULT_*). */
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error);
-#define PAGE_FAULT_PRESENT 1u
 #define PAGE_FAULT_WRITE 2u
-#define PAGE_FAULT_USER 4u
 #define PAGE_FAULT_RESERVED 8u
 #define PAGE_FAULT_EXECUTE 16u
 
@@ -43,7 +38,7 @@ void exception_handle(struct thread *thread, uint32_t vector, uint64_t error);
 
 void irq_handle(uint32_t vector); /* device interrupt, see irq.h */
 void timer_interrupt(void);       /* timer_program's deadline has come */
-void reschedule_interrupt(void);  /* arch_send_reschedule, or any other reason */
+void reschedule_interrupt(void);  /* arch_send_reschedule; a processor has started */
 
 /* This CPU's thread was taken away (resched_forced). Clears the flag and chooses another. */
 void schedule_forced(void);

@@ -8,7 +8,6 @@
 
 #include <arch/types.h>
 
-#define PAGE_READ PROT_READ
 #define PAGE_WRITE PROT_WRITE
 #define PAGE_EXECUTE PROT_EXEC
 #define PAGE_UNCACHED 0x100u
@@ -37,19 +36,21 @@ MUST_CHECK status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, u
  * arch_shootdown. */
 bool arch_unmap(struct arch_space *space, uint64_t va);
 
-/* Changes R/W/X of a mapped page, keeping dirty and accessed; false if none is there. Local
- * invalidation only. */
-bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags);
-
 /* The page-table entry of a mapped page, for looking at its dirty bit; good while something in the
  * same 2 MiB stays mapped. NULL: nothing is mapped. */
 uint64_t *arch_entry(struct arch_space *space, uint64_t va);
+#define ARCH_ENTRY_WRITE 0x2u
 #define ARCH_ENTRY_DIRTY 0x40u
 
 /* Clears the dirty bit; writes count again only after an arch_shootdown. Atomic: another CPU may be
  * setting it. */
 static inline void arch_entry_clean(uint64_t *entry) {
     __atomic_fetch_and(entry, ~(uint64_t)ARCH_ENTRY_DIRTY, __ATOMIC_RELAXED);
+}
+
+/* The same for the right to write. */
+static inline void arch_entry_protect(uint64_t *entry) {
+    __atomic_fetch_and(entry, ~(uint64_t)ARCH_ENTRY_WRITE, __ATOMIC_RELAXED);
 }
 
 /* First va >= start and < end whose slot may be in use (skips absent tables); end if none. */

@@ -5,16 +5,6 @@
 
 #include <stdint.h>
 
-static inline uint8_t port_in8(uint16_t port) {
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-static inline void port_out8(uint16_t port, uint8_t value) {
-    __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-
 /* width 1, 2 or 4 */
 static inline uint32_t port_read(uint16_t port, unsigned width) {
     uint32_t value = 0;
@@ -36,4 +26,12 @@ static inline void port_write(uint16_t port, unsigned width, uint32_t value) {
     } else {
         __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
     }
+}
+
+static inline uint8_t port_in8(uint16_t port) {
+    return (uint8_t)port_read(port, 1);
+}
+
+static inline void port_out8(uint16_t port, uint8_t value) {
+    port_write(port, 1, value);
 }

@@ -22,8 +22,13 @@ static inline struct thread *cpu_current(void) {
     return thread;
 }
 
+/* Loads page tables. */
+static inline void cr3_write(uint64_t root) {
+    __asm__ volatile("mov %0, %%cr3" ::"r"(root) : "memory");
+}
+
 static inline uint64_t rdtsc(void) {
-    uint32_t low, high;
+    uint64_t low, high; /* the upper halves become zero */
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return high << 32 | low;
 }

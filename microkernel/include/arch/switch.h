@@ -6,17 +6,18 @@
 #include <arch/cpu.h>
 #include <arch/paging.h>
 
-/* Slow parts of arch_thread_switch. */
-void arch_fpu_leave(struct arch_cpu *cpu);
-void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next);
-void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next);
-void arch_space_load(struct arch_cpu *cpu, struct arch_space *space);
+/* The slow part of arch_thread_switch: there is FPU state, or bases differ. `next` may be NULL. */
+void arch_state_switch(struct arch_cpu *cpu, struct arch_context *next);
 
-/* Loads the page tables of `space` if they are not loaded. */
-static inline void arch_space_switch(struct arch_space *space) {
-    struct arch_cpu *cpu = arch_cpu_self();
-    if (cpu->space != space) {
-        arch_space_load(cpu, space);
+/* Loads the page tables of `space` if they are not loaded. `cpu` is this one, here and below. */
+static inline void arch_space_switch(struct arch_cpu *cpu, struct arch_space *space) {
+    struct arch_space *old = cpu->space;
+    if (old != space) {
+        uint64_t bit = cpu->bit;
+        old->cpus &= ~bit;
+        space->cpus |= bit;
+        cpu->space = space;
+        cr3_write(space->root);
     }
 }
 
@@ -28,21 +29,13 @@ extern struct arch_space kernel_space;
  * loaded). Does not change the address space. Costs nothing extra for threads without FPU state
  * and with the bases that are loaded already.
  */
-static inline void arch_thread_switch(struct thread *next) {
-    struct arch_cpu *cpu = arch_cpu_self();
-    if (UNLIKELY(cpu->fpu_live)) {
-        arch_fpu_leave(cpu);
-    }
+static inline void arch_thread_switch(struct arch_cpu *cpu, struct thread *next) {
     cpu->current = next;
-    if (next == NULL) {
-        return;
-    }
     struct arch_context *context = (struct arch_context *)next;
-    if (UNLIKELY(context->fpu != NULL)) {
-        arch_fpu_enter(cpu, context);
-    }
-    if (UNLIKELY(((context->fs_base ^ cpu->fs_base) | (context->gs_base ^ cpu->gs_base)) != 0)) {
-        arch_bases_load(cpu, context);
+    if (UNLIKELY(context == NULL ||
+                 (cpu->fpu_live | (uintptr_t)context->fpu | (context->fs_base ^ cpu->fs_base) |
+                  (context->gs_base ^ cpu->gs_base)) != 0)) {
+        arch_state_switch(cpu, context);
     }
 }
 

@@ -10,7 +10,6 @@ struct clock {
     uint64_t tsc_base; /* TSC at kernel entry, which is time 0 */
     uint64_t mult;     /* ns per tick, 32.32 */
     uint64_t tsc_hz;
-    uint64_t wall_base; /* ns since 1970 UTC at time 0 from the RTC, 0: unknown */
 };
 extern struct clock clock;
 

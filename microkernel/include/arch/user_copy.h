@@ -10,9 +10,6 @@
 MUST_CHECK status_t copy_from_user(void *to, uint64_t from, size_t size);
 MUST_CHECK status_t copy_to_user(uint64_t to, const void *from, size_t size);
 
-/* Aligned single accesses, for futexes. */
-MUST_CHECK status_t user_read_u32(uint64_t address, uint32_t *value);
-
 /* The range lies in user space and does not wrap. size 0 is valid for any address. */
 static inline bool user_range_ok(uint64_t address, size_t size) {
     return size == 0 ||

@@ -6,7 +6,6 @@
 
 #include <check.h>
 #include <image.h>
-#include <kmem.h>
 #include <notification.h>
 #include <timer.h>
 

@@ -23,7 +23,7 @@ uint64_t host_ticks = 1000;
 unsigned char *host_ram;
 struct clock clock = {.mult = 1ull << 32, .tsc_hz = 1000000000};
 struct arch_space kernel_space;
-static struct cpu the_cpu;
+static struct cpu the_cpu = {.arch.space = &kernel_space};
 
 struct cpu *cpu_self(void) {
     return &the_cpu;
@@ -45,7 +45,6 @@ uint32_t cpu_count(void) {
  */
 
 #define ENTRIES 4096
-#define WRITABLE 2u
 
 struct table {
     struct {
@@ -79,7 +78,7 @@ void arch_space_destroy(struct arch_space *space) {
         ASSERT(table->slots[i].entry == 0); /* the kernel unmaps what it mapped */
     }
     if (the_cpu.arch.space == space) {
-        the_cpu.arch.space = NULL;
+        the_cpu.arch.space = &kernel_space;
     }
     free(table);
     page_table_free(space->account, space->root);
@@ -109,13 +108,15 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
     }
     table->slots[slot].va = va;
     table->slots[slot].flags = flags;
-    table->slots[slot].entry = pa | 1 | ((flags & PAGE_WRITE) != 0 ? WRITABLE : 0);
+    table->slots[slot].entry = pa | 1 | ((flags & PAGE_WRITE) != 0 ? ARCH_ENTRY_WRITE : 0);
     return OK;
 }
 
 bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights) {
     int slot = find(space, va);
-    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights;
+    return slot >= 0 && (table_of(space)->slots[slot].flags & rights) == rights &&
+           ((rights & PAGE_WRITE) == 0 ||
+            (table_of(space)->slots[slot].entry & ARCH_ENTRY_WRITE) != 0);
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
@@ -124,17 +125,6 @@ bool arch_unmap(struct arch_space *space, uint64_t va) {
         table_of(space)->slots[slot].entry = 0;
     }
     return slot >= 0;
-}
-
-bool arch_protect(struct arch_space *space, uint64_t va, uint32_t flags) {
-    int slot = find(space, va);
-    if (slot < 0) {
-        return false;
-    }
-    uint64_t *entry = &table_of(space)->slots[slot].entry;
-    *entry = (*entry & ~(uint64_t)WRITABLE) | ((flags & PAGE_WRITE) != 0 ? WRITABLE : 0);
-    table_of(space)->slots[slot].flags = flags;
-    return true;
 }
 
 uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
@@ -163,10 +153,6 @@ volatile void *arch_map_device(phys_t address, size_t size) {
     return NULL;
 }
 
-void arch_space_load(struct arch_cpu *cpu, struct arch_space *space) {
-    cpu->space = space;
-}
-
 /* ---- user memory ------------------------------------------------------------------------------
  */
 
@@ -179,7 +165,7 @@ static status_t user_access(uint64_t address, void *buffer, size_t size, bool st
         uint64_t within = address % PAGE_SIZE;
         size_t step = PAGE_SIZE - within < size ? PAGE_SIZE - within : size;
         uint64_t *entry = arch_entry(the_cpu.arch.space, address);
-        while (entry == NULL || (store && (*entry & WRITABLE) == 0)) {
+        while (entry == NULL || (store && (*entry & ARCH_ENTRY_WRITE) == 0)) {
             if (!vm_fault(address, store)) {
                 return E_FAULT;
             }
@@ -205,10 +191,6 @@ status_t copy_to_user(uint64_t to, const void *from, size_t size) {
     return user_access(to, (void *)(uintptr_t)from, size, true);
 }
 
-status_t user_read_u32(uint64_t address, uint32_t *value) {
-    return user_access(address, value, 4, false);
-}
-
 /* ---- threads ----------------------------------------------------------------------------------
  */
 
@@ -226,17 +208,8 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
     return OK;
 }
 
-void arch_fpu_leave(struct arch_cpu *cpu) {
-    (void)cpu;
-}
-
-void arch_fpu_enter(struct arch_cpu *cpu, struct arch_context *next) {
+void arch_state_switch(struct arch_cpu *cpu, struct arch_context *next) {
     (void)cpu, (void)next;
-}
-
-void arch_bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
-    cpu->fs_base = next->fs_base;
-    cpu->gs_base = next->gs_base;
 }
 
 size_t arch_fpu_area_size(void) {

@@ -27,8 +27,7 @@ void host_boot(void) {
     boot.ranges[0] = (struct boot_range){PAGE_SIZE, HOST_RAM};
     boot.memory_end = HOST_RAM;
     sched_init(cpu_here());
-    frame_init(&boot);
-    account_init((frame_total() - 16) * PAGE_SIZE);
+    account_init((frame_init(&boot) - 16) * PAGE_SIZE);
     system_init(&boot);
     ASSERT(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &clock_memory) == OK);
     phys_t frame;
@@ -105,7 +104,16 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
     }
     context->rax = SYSCALL_NATIVE | op;
     object_get(&thread->object);
-    syscall_dispatch(thread);
+    struct arch_context *message = op == SYS_CALL             ? fast_call(thread)
+                                   : op == SYS_COMMIT_RECEIVE ? fast_commit_receive(thread)
+                                                              : NULL;
+    if (message == NULL) {
+        syscall_dispatch(thread);
+    } else { /* as the exit does */
+        struct arch_context *to = &cpu_current()->context;
+        to->rsi = message->rsi;
+        memcpy(context_words(to), context_words(message), MESSAGE_REGISTER_WORDS * 8);
+    }
     bool dead = thread->state == THREAD_DEAD;
     bool blocked = thread->state != THREAD_READY && thread->state != THREAD_RUNNING;
     int64_t result = (int64_t)context->rax;
@@ -134,9 +142,8 @@ static bool touch(struct task *task, uint64_t address, void *buffer, size_t size
     make_current(task->main);
     uint8_t *bytes = buffer;
     for (size_t i = 0; i < size; i++) {
-        if (!host_mapped(&task->space, address + i, store ? PAGE_WRITE : PAGE_READ)) {
-            page_fault_handle(task->main, address + i,
-                              PAGE_FAULT_USER | (store ? PAGE_FAULT_WRITE : 0));
+        if (!host_mapped(&task->space, address + i, store ? PAGE_WRITE : PROT_READ)) {
+            page_fault_handle(task->main, address + i, (store ? PAGE_FAULT_WRITE : 0));
             if (task->state == TASK_DEAD || task->main->state == THREAD_FAULTED) {
                 return false;
             }

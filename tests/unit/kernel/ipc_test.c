@@ -116,8 +116,12 @@ TEST(rollback_redelivers_and_restores_the_arena) {
     struct task *server = pair.server;
     CHECK(host_store(server, ARENA_VA + 8, &value, 8));
     CHECK_EQ(receive(server, 0, 0, RECEIVE_ALL), HOST_BLOCKED); /* commits the 1 */
+    CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 4), HOST_BLOCKED);
+    CHECK(host_returned(server)); /* the client has a call slot now: the next call is a fast one */
+    CHECK_EQ(receive(server, host_context(server)->r14, 4, RECEIVE_ALL), HOST_BLOCKED);
     CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 5), HOST_BLOCKED);
     CHECK(host_returned(server));
+    CHECK(pair.client->main->call->fast);
     value = 2;
     CHECK(host_store(server, ARENA_VA + 8, &value, 8));
     CHECK(host_store(server, ARENA_VA + 9 * PAGE_SIZE, &value, 8)); /* never committed */

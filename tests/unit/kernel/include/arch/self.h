@@ -13,6 +13,10 @@ extern uint64_t host_ticks;
 struct cpu *cpu_self(void);
 struct thread *cpu_current(void);
 
+static inline void cr3_write(uint64_t root) {
+    (void)root;
+}
+
 static inline uint64_t rdtsc(void) {
     return host_ticks;
 }
