@@ -171,9 +171,10 @@ static bool read_line(struct worker *worker) {
     size_t used = 0;
     while (used < PIECE) {
         size_t length = 0;
-        if (net_receive(worker->connection, worker->piece + used, PIECE - used, 0, 0, &length) !=
-                OK ||
-            length == 0) {
+        status_t status =
+            net_receive(worker->connection, worker->piece + used, PIECE - used, 0, 0, &length);
+        if (status != OK || length == 0) {
+            log_line("# no order: %s", status_text(status));
             return false;
         }
         used += length;
