@@ -15,8 +15,8 @@ static bool same_fault(const struct death *a, const struct death *b) {
 /* How often in a row the same thing has happened, with this death. */
 static void count(struct policy *policy, const struct death *death) {
     bool rapid = death->life < POLICY_RAPID_NS && death->turns < POLICY_RAPID_COMMITS;
-    bool stuck = policy->stuck != 0 && same_event(&policy->last, death) &&
-                 (death->event == EVENT_CALL || rapid);
+    bool stuck =
+        policy->stuck != 0 && death->event == EVENT_CALL && same_event(&policy->last, death);
     bool same =
         policy->same != 0 && same_event(&policy->last, death) && same_fault(&policy->last, death);
     policy->stuck = stuck ? policy->stuck + 1 : 1;

@@ -24,7 +24,7 @@ struct death {
 struct policy {
     struct death last;
     uint32_t same;       /* deaths in a row equal to `last` */
-    uint32_t stuck;      /* deaths in a row in the event of `last`, wherever */
+    uint32_t stuck;      /* deaths in a row in the call of `last`, wherever */
     uint32_t rapid;      /* deaths in a row, each soon after its start */
     uint32_t poisonings; /* since the last new instance */
     uint64_t poisoned_ns;
@@ -43,7 +43,7 @@ struct verdict {
 #define POLICY_POISON_LIMIT 3
 #define POLICY_POISON_MEMORY_NS 60000000000ull
 #define POLICY_RAPID_NS 10000000000ull /* a life shorter than this, */
-#define POLICY_RAPID_COMMITS 16        /* with fewer turns than this, ends in a rapid death */
+#define POLICY_RAPID_COMMITS 2         /* with fewer turns than this, ends in a rapid death */
 #define POLICY_RAPID_FREE 3            /* rapid deaths without a delay */
 #define POLICY_DELAY_NS 100000000ull   /* the first delay; doubled each time */
 #define POLICY_DELAY_MAX_NS 30000000000ull

@@ -20,7 +20,7 @@ from harness.web import online
 
 STOP = "/tmp/stop"
 LONG = 300  # characters typed or asked at most
-HANG = 150  # seconds that a client may take for its last work
+HANG = 100  # seconds that a client may take for its last work
 
 
 def modules(folder):
@@ -140,6 +140,19 @@ class Campaign:
         self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
         if not self.complaints:
             self.settle()
+        else:
+            self.tell()
+
+    def tell(self):
+        """Adds what the log of the machine says about it, if there still is one."""
+        try:
+            self.complaints += self.guest.cmd("netstat", timeout=20).splitlines()
+            self.complaints += self.guest.qmp.monitor("info usernet").splitlines()
+            log = self.guest.cmd("log", timeout=20)
+        except (AssertionError, OSError, RuntimeError) as error:
+            log = f"no log: {error}"[:200]
+        self.complaints += re.findall(
+            r".*(?:poisoned|new instance|peer: |abort|HELLO|link|no log).*", log)[-20:]
 
     def settle(self):
         """What must hold at the end."""

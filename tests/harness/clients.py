@@ -7,6 +7,15 @@ from harness.peer import Peer, ask, digest, sequence
 MEGABYTE = 1 << 20
 
 
+def same(got, wanted):
+    """Says where two sequences begin to differ."""
+    if got != wanted:
+        at = next((i for i, (a, b) in enumerate(zip(got, wanted)) if a != b),
+                  min(len(got), len(wanted)))
+        raise AssertionError(f"{len(got)} instead of {len(wanted)}, the first difference at {at}: "
+                             f"{got[at:at + 40]!r} instead of {wanted[at:at + 40]!r}")
+
+
 class Worker(threading.Thread):
     """Runs a function; done() raises what it raised."""
 
@@ -33,7 +42,7 @@ def echo(guest, data):
     """Everything comes back, while more is on the way."""
     peer = Peer(guest, "echo")
     sender = Worker(peer.send, data)
-    assert peer.exactly(len(data)) == data
+    same(peer.exactly(len(data)), data)
     sender.done()
     peer.end()
     assert peer.rest() == b""
@@ -44,12 +53,12 @@ def upload(guest, data):
     peer = Peer(guest, "sum")
     peer.send(data)
     peer.end()
-    assert peer.rest().decode() == f"{len(data)} {digest(data):016x}\n"
+    same(peer.rest().decode(), f"{len(data)} {digest(data):016x}\n")
 
 
 def download(guest, count, seed):
     """Bytes of a known sequence."""
-    assert Peer(guest, f"make {count} {seed}").rest() == sequence(count, seed)
+    same(Peer(guest, f"make {count} {seed}").rest(), sequence(count, seed))
 
 
 def short_ones(guest, count, seed):
@@ -73,7 +82,7 @@ class Held:
         assert ask(self.guest, "go") == "0\n"
         self.sender.done()
         self.peer.end()
-        assert self.peer.rest().decode() == f"{len(self.data)} {digest(self.data):016x}\n"
+        same(self.peer.rest().decode(), f"{len(self.data)} {digest(self.data):016x}\n")
 
 
 def traffic(guest):

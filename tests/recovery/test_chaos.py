@@ -7,9 +7,8 @@ from harness.campaign import Campaign, complain_never, sabotage
 from harness.injector import EVENTS, SERVICES, table
 
 
-@pytest.mark.parametrize("seed,smp", [(1, 1), (3, 2)])
-def test_sample(machine, tmp_path, seed, smp):
-    campaign = Campaign(machine, tmp_path, seed, smp=smp)
+def test_sample(machine, tmp_path):
+    campaign = Campaign(machine, tmp_path, 1, smp=1)
     campaign.run(kills=60, seconds=120)
     complain_never(campaign)
     assert len(campaign.injector.kills) >= 30
