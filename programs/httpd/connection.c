@@ -15,10 +15,8 @@
 
 #include "httpd.h"
 
-#define IDLE_LIMIT (10 * NS_PER_S) /* between two requests, and for the parts of one */
-#define SEND_LIMIT (30 * NS_PER_S) /* for a piece of an answer */
-#define REQUEST_LIMIT 1000         /* on one connection */
-#define SKIP_MAX (1u << 20)        /* body of a request that is read to be dropped */
+#define REQUEST_LIMIT 1000  /* on one connection */
+#define SKIP_MAX (1u << 20) /* body of a request that is read to be dropped */
 #define HEAP_VA 0x300000000000ull
 #define HEAP_MAX (32u << 20)
 #define RESERVE (192u << 10) /* of the account: stacks, page tables, handles */
@@ -60,7 +58,7 @@ static status_t push(struct connection *connection, const char *from, size_t len
             return status;
         }
         *sent += done;
-        connection->deadline = time_now_ns() + SEND_LIMIT;
+        connection->deadline = time_now_ns() + HTTP_IDLE_NS;
     }
     return OK;
 }
@@ -178,7 +176,7 @@ static status_t answer_with(struct connection *connection, const struct http_req
     } else {
         answer_request(&answer);
     }
-    connection->deadline = time_now_ns() + SEND_LIMIT;
+    connection->deadline = time_now_ns() + HTTP_IDLE_NS;
     return begin_answer(connection, &answer);
 }
 
@@ -221,7 +219,7 @@ static status_t receive_more(struct connection *connection, struct input *input)
     }
     if (status == OK) {
         input->filled += done;
-        connection->deadline = time_now_ns() + IDLE_LIMIT;
+        connection->deadline = time_now_ns() + HTTP_IDLE_NS;
     }
     return status;
 }
@@ -239,7 +237,7 @@ static status_t run(struct connection *connection, struct input *input) {
             if (!connection->keep_alive) {
                 return E_CLOSED;
             }
-            connection->deadline = answering ? time_now_ns() + IDLE_LIMIT : connection->deadline;
+            connection->deadline = answering ? time_now_ns() + HTTP_IDLE_NS : connection->deadline;
         }
         skip_body(connection, input);
         size_t length = http_head_length(input->bytes, input->filled);

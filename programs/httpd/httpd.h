@@ -9,6 +9,10 @@
 
 #include "http.h"
 
+/* How long a client may be silent: with a request, a part of one, or in taking a piece of an
+ * answer. A segment that is lost several times in a row comes again only after ten seconds. */
+#define HTTP_IDLE_NS (60 * NS_PER_S)
+
 #define CONNECTIONS 1000u
 #define BODY_ROOM 65536u
 

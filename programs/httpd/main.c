@@ -118,7 +118,7 @@ static void begin(handle_t socket) {
     struct connection *connection = &connections[slot];
     connection_count++;
     *connection = (struct connection){
-        .socket = socket, .file = HANDLE_NONE, .deadline = time_now_ns() + 10 * NS_PER_S};
+        .socket = socket, .file = HANDLE_NONE, .deadline = time_now_ns() + HTTP_IDLE_NS};
     if (net_watch(socket, NET_POLL_READ | NET_POLL_WRITE, notification, 2ull << slot % GROUPS,
                   &ready) != OK) {
         end(connection);
