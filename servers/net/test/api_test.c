@@ -155,7 +155,7 @@ TEST(connect_without_waiting) {
     CHECK_EQ((int64_t)option(socket, NET_OPTION_ERROR), -E_CONN_REFUSED);
     to = at("127.0.0.1", 4003);
     struct socket *listener = listener_at(4003);
-    call = connect_to(socket, &to, NET_NO_WAIT);
+    (void)connect_to(socket, &to, NET_NO_WAIT);
     CHECK_EQ(ready(socket, NET_POLL_WRITE | NET_POLL_ERROR), NET_POLL_WRITE);
     CHECK_EQ(option(socket, NET_OPTION_ERROR), 0);
     call = call_begin(NULL, 0);
