@@ -6,6 +6,7 @@
 #include <common/string.h>
 #include <ipc/actor.h>
 #include <ipc/handle.h>
+#include <ipc/memory.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
@@ -173,6 +174,23 @@ static void fault_answer(const struct event *event) {
     reply_status(event->token, OK);
 }
 
+/* As a pager: page n holds n + 100 in its first word. */
+static void supply_page(const struct event *event) {
+    uint64_t content = event->words[1] / PAGE_SIZE + 100;
+    handle_t page;
+    probe.state.pages++;
+    if (memory_create(startup_handle("account"), PAGE_SIZE, &page) != OK) {
+        return;
+    }
+    if (memory_write(page, 0, &content, sizeof content) != OK ||
+        memory_supply(event->token, page, PAGE_SIZE) != E_RANGE ||
+        memory_supply(event->token, page, 0) != OK ||
+        memory_supply(event->token, page, 0) != E_STALE) {
+        probe.state.pages += 1000; /* the test sees it */
+    }
+    handle_close(page);
+}
+
 /* ---- Events ------------------------------------------------------------------------------- */
 
 static void call_event(struct event *event) {
@@ -182,6 +200,9 @@ static void call_event(struct event *event) {
         event_data(event, &probe.fault, sizeof probe.fault);
         probe.fault_token = event->token;
         probe.state.faults++;
+        break;
+    case FAULT_LABEL_PAGE:
+        supply_page(event);
         break;
     case PROBE_ECHO:
         echo(event);

@@ -175,6 +175,37 @@ static void memory_quota(void) {
     handle_close(account);
 }
 
+/* Each page comes from the pager at its first touch, once for all mappings, and can be written. */
+static void paged(void) {
+    struct child pager;
+    handle_t memory = HANDLE_NONE, bad = HANDLE_NONE;
+    REQUIRE(child_actor(&pager, NULL));
+    CHECK_EQ(memory_create_paged(test_account, 8 * PAGE_SIZE, pager.account, &bad), E_TYPE);
+    CHECK_EQ(memory_create_paged(test_account, 0, pager.session, &bad), E_RANGE);
+    REQUIRE(memory_create_paged(test_account, 8 * PAGE_SIZE, pager.session, &memory) == OK);
+    CHECK_EQ(memory_map(TASK_SELF, memory, 0, AREA, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE), OK);
+    CHECK_EQ(
+        memory_map(TASK_SELF, memory, 4 * PAGE_SIZE, AREA + (1 << 20), 4 * PAGE_SIZE, PROT_READ),
+        OK);
+    for (uint64_t page = 8; page-- > 1;) {
+        CHECK_EQ(*(volatile uint64_t *)at(page * PAGE_SIZE), page + 100);
+        CHECK_EQ(*(volatile uint64_t *)at(page * PAGE_SIZE + 8), 0);
+    }
+    CHECK_EQ(probe_state(&pager).pages, 7);
+    *(volatile uint64_t *)at(8) = 5; /* the first touch of page 0 is a write */
+    *(volatile uint64_t *)at(5 * PAGE_SIZE) = 6;
+    CHECK_EQ(*(volatile uint64_t *)at(0), 100);
+    CHECK_EQ(*(volatile uint64_t *)at(8), 5);
+    CHECK_EQ(*(volatile uint64_t *)at((1 << 20) + PAGE_SIZE), 6);
+    CHECK_EQ(*(volatile uint64_t *)at((1 << 20) + 2 * PAGE_SIZE), 106);
+    CHECK_EQ(probe_state(&pager).pages, 8);
+    CHECK_EQ(memory_supply(12345, memory, 0), E_STALE);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA, 8 * PAGE_SIZE), OK);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + (1 << 20), 4 * PAGE_SIZE), OK);
+    handle_close(memory);
+    child_end(&pager);
+}
+
 /* Every call that takes an address, with a0 good. */
 static void bad_pointers(void) {
     handle_t memory = HANDLE_NONE, notification = HANDLE_NONE;
@@ -218,6 +249,7 @@ const struct guest_test memory_tests[] = {
     {"mappings that are refused", bad_mappings},
     {"copy-on-write clones", clones},
     {"memory beyond the quota", memory_quota},
+    {"memory with a pager", paged},
     {"bad addresses", bad_pointers},
     {NULL, NULL},
 };

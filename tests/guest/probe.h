@@ -37,6 +37,7 @@ struct probe_state {
     uint64_t attempt;  /* of this call */
     uint64_t parked;
     uint64_t faults;
+    uint64_t pages; /* asked for, as a pager */
 };
 
 #define PROBE_PAGES 40

@@ -15,6 +15,18 @@ static inline MUST_CHECK status_t memory_create(handle_t account, uint64_t size,
     return syscall_handle(syscall_4(SYS_MEMORY_CREATE, account, size, 0, MEMORY_ANONYMOUS), memory);
 }
 
+/* Memory whose pages come from a pager: it gets a call FAULT_LABEL_PAGE with struct page_message
+ * for each page that is touched for the first time, and answers it by memory_supply. */
+static inline MUST_CHECK status_t memory_create_paged(handle_t account, uint64_t size,
+                                                      handle_t pager, handle_t *memory) {
+    return syscall_handle(syscall_4(SYS_MEMORY_CREATE, account, size, pager, MEMORY_PAGED), memory);
+}
+
+/* Answers the call with a copy of a page of `memory`. E_STALE, E_RANGE, E_TYPE, E_QUOTA. Staged. */
+static inline MUST_CHECK status_t memory_supply(token_t token, handle_t memory, uint64_t offset) {
+    return (status_t)syscall_4(SYS_MEMORY_SUPPLY, token, memory, offset, 0);
+}
+
 /* A copy-on-write copy of an anonymous memory. */
 static inline MUST_CHECK status_t memory_clone(handle_t account, handle_t memory, handle_t *clone) {
     return syscall_handle(syscall_2(SYS_MEMORY_CLONE, account, memory), clone);
