@@ -266,7 +266,7 @@ static void audit_references(struct audit *audit, uint32_t id) {
     }
 }
 
-bool fixture_consistent(const char **problem) {
+bool fixture_consistent(void) {
     static struct audit audit;
     const struct vfs *vfs = &fixture->vfs;
     memset(&audit, 0, sizeof audit);
@@ -304,7 +304,9 @@ bool fixture_consistent(const char **problem) {
     if (in_use + vfs->store.free != vfs->store.chunks * CHUNK_BLOCKS) {
         audit.problem = "the store's count is wrong";
     }
-    *problem = audit.problem;
+    if (audit.problem != NULL) {
+        printf("# %s\n", audit.problem);
+    }
     return audit.problem == NULL;
 }
 
@@ -410,4 +412,22 @@ status_t do_truncate(uint32_t session, uint64_t size) {
 
 void do_close(uint32_t session) {
     session_close(&fixture->vfs, session);
+}
+
+uint32_t do_make(const char *path, const char *text) {
+    uint32_t session = 0;
+    size_t done = 0;
+    status_t status = do_open(path, FILE_OPEN_READ | FILE_OPEN_WRITE | FILE_OPEN_CREATE, &session);
+    if (status == OK) {
+        status = do_write(session, 0, text, strlen(text), &done);
+    }
+    return status == OK && done == strlen(text) ? session : 0;
+}
+
+const char *do_text(uint32_t session) {
+    static char text[FILE_IO_MAX + 1];
+    size_t done = 0;
+    status_t status = do_read(session, 0, text, FILE_IO_MAX, &done);
+    text[done] = '\0';
+    return status == OK ? text : NULL;
 }
