@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Questions asked in the shell of a booted machine: every backend, a bare terminal, kills."""
 import re
-import socket
 import time
 
 import pytest
+from harness.unixsocket import connect
 from mockapi import KEY, WHOLE, MockApi
 
 
@@ -46,9 +46,7 @@ class Terminal:
     """A person at a bare terminal on COM2."""
 
     def __init__(self, guest):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(guest.com2_path)
-        self.socket.settimeout(60)
+        self.socket = connect(guest.com2_path, 60)
 
     def read_line(self):
         """One line with its end, byte for byte."""

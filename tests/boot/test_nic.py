@@ -9,8 +9,6 @@ import time
 
 import pytest
 
-from harness.guest import have
-
 # The card, its driver, its interface.
 CARDS = {
     "e1000": ("e1000", "eth0"),
@@ -101,7 +99,6 @@ def server(tmp_path):
         web.shutdown()
 
 
-@pytest.mark.skipif(not have("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("nic", CARDS)
 def test_killed_under_traffic(machine, server, nic):
     """30 MB each way; the driver, net and the device manager are killed while they come back."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """QEMU's gdb stub: stops the machine anywhere, looks, and spoils. Protocol: GDB manual, appendix E."""
-import socket
 import struct
-import time
+
+from harness.unixsocket import connect
 
 # Offsets in the register packet of QEMU's x86-64 target.
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
@@ -17,19 +17,8 @@ class Gdb:
     """A connection to one machine. The machine stands still when it is made; see resume."""
 
     def __init__(self, path: str, timeout: float = 30) -> None:
-        deadline = time.monotonic() + timeout
+        self.socket = connect(path, timeout)
         self.buffer = b""
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        self.socket.settimeout(timeout)
         self.timeout = timeout
         self.cpu = 1
         self.running = False

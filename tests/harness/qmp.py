@@ -2,8 +2,9 @@
 """QEMU's machine protocol: the few commands that the tests need."""
 import json
 import os
-import socket
 import time
+
+from harness.unixsocket import connect
 
 # Characters to QEMU key codes; upper-case letters and the second table go with Shift.
 PLAIN = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "[": "bracket_left",
@@ -19,18 +20,7 @@ class Qmp:
     """A connection to one machine."""
 
     def __init__(self, path: str, timeout: float = 30) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        self.socket.settimeout(timeout)
+        self.socket = connect(path, timeout)
         self.file = self.socket.makefile("r", encoding="utf-8")
         self.events = []
         json.loads(self.file.readline())

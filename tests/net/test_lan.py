@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from lan import HOST4, HOST6, Lan, Unavailable, need, wait_line
+from lan import HOST4, HOST6, Lan, wait_line
 from wire import BAD_FRAMES, tshark
 
 TAP = ["-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no"]
@@ -15,19 +15,13 @@ SIZE = 1024 * 1024
 
 
 @pytest.fixture(name="lan")
-def lan_or_skip(tmp_path):
-    """A Lan, or the reason why there can't be one."""
+def a_lan(tmp_path):
+    """A Lan."""
     work = tmp_path / "lan"
     work.mkdir()
-    lan = None
-    try:
-        lan = Lan(str(work))
-        yield lan
-    except Unavailable as error:
-        pytest.skip(str(error))
-    finally:
-        if lan:
-            lan.stop()
+    lan = Lan(str(work))
+    yield lan
+    lan.stop()
 
 
 @pytest.fixture(name="folder")
@@ -43,10 +37,7 @@ def host_files(tmp_path):
 def boots_on_lan(lan, machine):
     """A function that boots a machine on the network and waits for both addresses."""
     def up(rates=None, **options):
-        try:
-            log = lan.dnsmasq()
-        except Unavailable as error:
-            pytest.skip(str(error))
+        log = lan.dnsmasq()
         netdev = lan.bad_wire(**rates) if rates else TAP
         guest = machine(netdev=netdev, prefix=lan.prefix, **options)
         guest.boot()
@@ -175,10 +166,6 @@ def test_transfers_on_a_bad_link(up, lan, folder, kind):
 
 def test_scans_do_no_harm(up, lan):
     """nmap's scans, and it finds what is there."""
-    try:
-        need("nmap")
-    except Unavailable as error:
-        pytest.skip(str(error))
     guest, _ = up()
     ip = address4(guest)
     found = lan.run("nmap", "-n", "-sS", "-p", "1-1000", "--privileged", ip, timeout=280).stdout
@@ -196,10 +183,6 @@ def test_vanishing_peer_and_floods(up, lan):
     """SYNs from nobody, RSTs, and a peer that goes away in the middle: service goes on."""
     guest, _ = up()
     ip = address4(guest)
-    try:
-        need("nping")
-    except Unavailable as error:
-        pytest.skip(str(error))
     lan.run("nping", "--privileged", "--tcp", "--flags", "syn", "-p", "80", "--rate", "2000",
             "-c", "3000", "--source-ip", "10.9.0.99", "--send-eth", "--dest-mac",
             "52:54:00:12:34:56", "-q", ip, timeout=200, check=False)

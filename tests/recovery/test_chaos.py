@@ -36,10 +36,11 @@ def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, broken):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1000, 1040))
+@pytest.mark.parametrize("seed", range(1000, 1008))
 def test_campaign(machine, tmp_path, seed):
+    """Half an hour at most, two machines at a time; more of them: `tools/chaos --machines`."""
     campaign = Campaign(machine, tmp_path, seed, smp=1 + seed % 2)
-    campaign.run(kills=250, seconds=600)
+    campaign.run(kills=250, seconds=240)
     print("\n".join(table(campaign.injector.kills)))
     complain_never(campaign)
     assert {kill.service for kill in campaign.injector.kills} == set(SERVICES)
