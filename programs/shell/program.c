@@ -110,5 +110,12 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv) {
     if (status != OK) {
         return fail_status(shell, path, status);
     }
-    return (result & 0x7f) != 0 ? 128 + (int)(result & 0x7f) : (int)(result >> 8 & 0xff);
+    int signal = (int)(result & 0x7f);
+    if (signal == 0) {
+        return (int)(result >> 8 & 0xff);
+    }
+    if (signal != SIGNAL_INTERRUPT) { /* else the user's own Ctrl-C */
+        (void)fail(shell, "%s: ended by signal %d", path, signal);
+    }
+    return 128 + signal;
 }
