@@ -136,11 +136,6 @@ static inline MUST_CHECK status_t system_memory(handle_t system, uint64_t physic
     return syscall_handle(syscall_4(SYS_SYSTEM_MEMORY, system, physical, size, account), memory);
 }
 
-/* Resets the machine. Returns only on an error. */
-static inline status_t system_reboot(handle_t system) {
-    return (status_t)syscall_2(SYS_SYSTEM_REBOOT, system, 0);
-}
-
 /* Reads the kernel log from byte *position on (positions count all bytes ever written). Returns the
  * number of bytes and moves *position to the first one read, which is later than asked when older
  * bytes are gone; 0 at the end. */
