@@ -110,5 +110,9 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv) {
     if (status != OK) {
         return fail_status(shell, path, status);
     }
-    return (result & 0x7f) != 0 ? 128 + (int)(result & 0x7f) : (int)(result >> 8 & 0xff);
+    int signal = (int)(result & 0x7f);
+    if (signal != 0 && signal != SIGNAL_INTERRUPT) {
+        fail(shell, "%s: ended by signal %d", path, signal);
+    }
+    return signal != 0 ? 128 + signal : (int)(result >> 8 & 0xff);
 }
