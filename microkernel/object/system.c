@@ -6,7 +6,10 @@
 #include <counters.h>
 #include <debug.h>
 #include <sched.h>
+#include <syscall.h>
 #include <system.h>
+
+#define LOG_READ_MAX 2048
 
 static struct object the_object = {.type = OBJECT_SYSTEM, .references = 1};
 struct object *system_object = &the_object;
@@ -76,25 +79,39 @@ static status_t describe_cpu(uint32_t index, struct cpu_info *out) {
     return OK;
 }
 
-status_t system_describe(uint32_t kind, uint32_t index, union system_answer *out, size_t *size) {
-    memset(out, 0, sizeof(*out));
-    switch (kind) {
+int64_t sys_system_info(struct thread *thread) {
+    union {
+        struct system_info system;
+        struct task_info task;
+        struct irq_info irq;
+        struct cpu_info cpu;
+    } answer;
+    uint32_t index = (uint32_t)ARG(2);
+    size_t size;
+    memset(&answer, 0, sizeof(answer));
+    switch ((uint32_t)ARG(1)) {
     case INFO_SYSTEM:
-        *size = sizeof(out->system);
-        describe_system(&out->system);
-        return OK;
+        size = sizeof(answer.system);
+        describe_system(&answer.system);
+        break;
     case INFO_TASK:
-        *size = sizeof(out->task);
-        return describe_task(index, &out->task);
+        size = sizeof(answer.task);
+        TRY(describe_task(index, &answer.task));
+        break;
     case INFO_IRQ:
-        *size = sizeof(out->irq);
-        return irq_describe(index, &out->irq);
+        size = sizeof(answer.irq);
+        TRY(irq_describe(index, &answer.irq));
+        break;
     case INFO_CPU:
-        *size = sizeof(out->cpu);
-        return describe_cpu(index, &out->cpu);
+        size = sizeof(answer.cpu);
+        TRY(describe_cpu(index, &answer.cpu));
+        break;
     default:
         return E_INVALID;
     }
+    size = ARG(4) < size ? ARG(4) : size;
+    TRY(copy_to_user(ARG(3), &answer, size));
+    return (int64_t)size;
 }
 
 /* Ports that the kernel drives itself. */
@@ -126,4 +143,34 @@ status_t system_memory(struct account *account, uint64_t base, uint64_t size, st
         return E_RIGHTS;
     }
     return memory_create_physical(account, base, size, MEMORY_DEVICE, out);
+}
+
+int64_t sys_system_reboot(struct thread *thread) {
+    (void)thread;
+    arch_reboot();
+}
+
+int64_t sys_log_write(struct thread *thread) {
+    char line[256];
+    uint64_t length = ARG(2);
+    if (length > sizeof(line)) {
+        return E_RANGE;
+    }
+    TRY(copy_from_user(line, ARG(1), length));
+    for (uint64_t i = 0; i < length; i++) {
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
+            line[i] = ' ';
+        }
+    }
+    kernel_log("%s: %.*s", thread->task->name, (int)length, line);
+    return OK;
+}
+
+int64_t sys_log_read(struct thread *thread) {
+    char bytes[LOG_READ_MAX];
+    uint64_t position = ARG(1), size = ARG(3) < sizeof(bytes) ? ARG(3) : sizeof(bytes);
+    size = log_read(&position, bytes, size);
+    TRY(copy_to_user(ARG(2), bytes, size));
+    thread->context.rdi = position;
+    return (int64_t)size;
 }
