@@ -19,7 +19,7 @@ struct ping {
     struct net_address address;
     uint64_t count, interval, size, timeout;
     uint64_t sent, received;
-    bool refused; /* not even the first could be sent */
+    bool refused;                  /* not even the first could be sent */
     uint64_t least, greatest, sum; /* round trips, ns */
 };
 
