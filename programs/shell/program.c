@@ -11,6 +11,7 @@
 #include "shell.h"
 
 #define SIGNAL_INTERRUPT 2
+#define STATUS_NO_PROGRAM 126 /* what is no static Linux program ends so at its start */
 
 bool program_is(struct shell *shell, const char *path) {
     char head[4] = "";
@@ -111,11 +112,12 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv) {
         return fail_status(shell, path, status);
     }
     int signal = (int)(result & 0x7f);
-    if (signal == 0) {
-        return (int)(result >> 8 & 0xff);
+    if (signal != 0 && signal != SIGNAL_INTERRUPT) {
+        fail(shell, "%s: ended by signal %d", path, signal);
     }
-    if (signal != SIGNAL_INTERRUPT) { /* else the user's own Ctrl-C */
-        (void)fail(shell, "%s: ended by signal %d", path, signal);
+    int code = (int)(result >> 8 & 0xff);
+    if (signal == 0 && code == STATUS_NO_PROGRAM) {
+        fail(shell, "%s: can't be executed", path);
     }
-    return 128 + signal;
+    return signal != 0 ? 128 + signal : code;
 }
