@@ -284,7 +284,7 @@ status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64
     } else if (strcmp(mount->kind, "archive") == 0) {
         answer->total = vfs->archive_size;
     }
-    answer->files = mount_files(vfs, node_get(vfs, id)->mount);
+    answer->files = mount_files(vfs, node_get(vfs, place.node)->mount);
     answer->files_max = answer->files;
     if ((mount->flags & MOUNT_FIXED) == 0) {
         answer->files_max += pool_room(&vfs->pool, POOL_NODE);
