@@ -54,6 +54,15 @@ static int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
     if (descriptor == NULL) {
         return -EBADF;
     }
+    if (!descriptor_seeks(descriptor) && descriptor->kind != DESCRIPTOR_STREAM) {
+        bool socket = descriptor->kind == DESCRIPTOR_SOCKET;
+        *to = (struct linux_stat){.dev = 8,
+                                  .ino = 0x100000 + descriptor->identity,
+                                  .nlink = 1,
+                                  .mode = socket ? S_IFSOCK | 0777u : 0600u,
+                                  .blksize = 4096};
+        return 0;
+    }
     if (descriptor->kind == DESCRIPTOR_STREAM) {
         struct proc_state_reply state;
         status_t status =

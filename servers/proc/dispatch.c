@@ -455,6 +455,7 @@ status_t handle_poll(struct event *event, const struct proc_poll_request *reques
     if (answer->flags != 0 || event->handle_count == 0) {
         return OK;
     }
+    waiter_replace(badge_kind(event->badge), badge_index(event->badge), request->key);
     struct waiter *waiter = waiter_add(WAITER_POLL, badge_index(event->badge), TOKEN_NONE);
     if (waiter == NULL) {
         return E_BUSY;
@@ -463,6 +464,7 @@ status_t handle_poll(struct event *event, const struct proc_poll_request *reques
     waiter->notification = event_take_handle(event, 0);
     waiter->length = request->bits;
     waiter->done = wanted;
+    waiter->selector = (int64_t)request->key;
     return OK;
 }
 

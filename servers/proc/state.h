@@ -92,7 +92,7 @@ struct waiter {
     token_t token;
     uint64_t length;  /* READ, WRITE: asked for; WAIT: options; POLL: bits; EXIT: status */
     uint64_t done;    /* WRITE: moved already; POLL: events */
-    int64_t selector; /* WAIT */
+    int64_t selector; /* WAIT; POLL: key */
 };
 
 /* ---- pipes ---- */

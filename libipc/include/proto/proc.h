@@ -86,8 +86,8 @@ struct proc_name {
 };
 
 /* RUN: lease 0 (read) holds the strings, each NUL-terminated: working directory, path of the
- * program, `argc` arguments, `envc` environment strings. Handles: a session on vfs, then, if there
- * is one, a session on a terminal of console. */
+ * program, `argc` arguments, `envc` environment strings. Handles: a session on vfs, a session on a
+ * terminal of console, a stack session of net; those at the end may be missing. */
 struct proc_run_request {
     uint64_t argc, envc;
     uint64_t length; /* bytes of all strings */
@@ -178,10 +178,11 @@ struct proc_io_reply {
 };
 
 /* Events that hold now. If none does and a notification came along, it is signalled with `bits`
- * once, when one may. */
+ * once, when one may; that takes the place of an earlier POLL of the stream with that key. */
 struct proc_poll_request {
     uint64_t events; /* POLLIN 1, POLLOUT 4, POLLERR 8, POLLHUP 16 */
     uint64_t bits;
+    uint64_t key;
 };
 
 /* Flags of the open stream: O_NONBLOCK. */
