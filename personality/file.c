@@ -139,7 +139,8 @@ static int64_t open_path(const char *path, uint32_t flags) {
     uint64_t size;
     int64_t result = file_open_path(path, wanted, &descriptor.handle, &type, &size);
     if (result != 0) {
-        return result;
+        bool made = result == -ENOENT && wanted == FILE_OPEN_READ && made_is(path);
+        return made ? made_open(flags) : result;
     }
     if (type == FILE_DIRECTORY) {
         descriptor.kind = DESCRIPTOR_DIRECTORY;

@@ -56,6 +56,9 @@ bool path_descriptor(const char *path, uint64_t *number);
 void stat_of(const struct file_stat *from, struct linux_stat *to);
 int64_t file_map(struct thread *thread, int fd, uint64_t address, uint64_t length, uint32_t prot,
                  bool shared, uint64_t offset);
+/* made.c: a file that is not there but can be read, since its text is made. */
+bool made_is(const char *path);
+int64_t made_open(uint32_t flags);
 /* Opens for the personality itself. */
 int64_t file_open_path(const char *path, uint64_t flags, handle_t *file, uint64_t *type,
                        uint64_t *size);
