@@ -86,7 +86,6 @@ struct call {
     struct task *caller;     /* whose address space the leases are in; NULL: dead */
     struct session *session; /* holds a reference */
     struct task *server;     /* TAKEN or ACCEPTED there */
-    struct timer_node timer; /* deadline of a synchronous call */
     struct lease leases[MESSAGE_LEASES];
     struct message request;
     struct message reply;

@@ -40,34 +40,16 @@ MUST_CHECK status_t irq_create(struct account *account, uint64_t number, uint64_
                                struct irq **out);
 MUST_CHECK status_t irq_create_message(struct account *account, struct irq **out, uint64_t *address,
                                        uint32_t *data);
-void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits);
-void irq_ack(struct irq *irq);
-/* No more interrupts until the next irq_bind. */
+/* No more interrupts until the next IRQ_BIND. */
 void irq_quiesce(struct irq *irq);
 MUST_CHECK status_t irq_describe(uint32_t index, struct irq_info *out);
 
 MUST_CHECK status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
                                   struct ioport **out);
 void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value);
-uint32_t ioport_read(struct ioport *ioport, uint32_t offset, uint32_t width);
-/* Kept bytes first, then the hardware. Returns the number of bytes. */
-uint32_t ioport_drain(struct ioport *ioport, uint32_t status, uint32_t mask, uint32_t data,
-                      uint8_t *to, uint32_t size);
 void ioport_commit(struct ioport *ioport);
 void ioport_rollback(struct ioport *ioport);
 
 MUST_CHECK status_t device_create(struct account *account, uint64_t address, struct device **out);
-/* Reads or writes `bytes` bytes (1, 2 or 4) of the configuration space at `at`. E_RANGE; E_RIGHTS:
- * not the driver's to write. */
-MUST_CHECK status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool write,
-                                  uint32_t *value);
-/* bar: 0 to 5. E_NOT_FOUND, E_UNSUPPORTED, E_QUOTA. */
-MUST_CHECK status_t device_bar(struct device *device, uint32_t bar, struct account *account,
-                               struct object **out, uint64_t *size);
-MUST_CHECK status_t device_irq(struct device *device, uint32_t index, struct account *account,
-                               uint32_t gsi, uint32_t flags, struct irq **out, uint32_t *kind);
-MUST_CHECK status_t device_dma(struct device *device, uint64_t size, struct account *account,
-                               struct memory **out);
-void device_enable(struct device *device, bool on);
 /* Interrupts masked, bus mastering off. */
 void device_quiesce(struct device *device);

@@ -23,7 +23,7 @@ struct cpu {
     struct list queues[PRIORITIES];
 };
 
-/* Before anything is queued on that CPU, which may be as soon as it counts in cpu_count(). */
+/* Before anything is queued on that CPU, which may be as soon as it counts in cpu_count. */
 void sched_init(struct cpu *cpu);
 /* Blocked or stopped -> READY. May make a CPU reschedule. */
 void sched_wake(struct thread *thread);

@@ -22,13 +22,10 @@ enum staged_kind {
     STAGED_INTERRUPT,       /* object = thread */
     STAGED_SUPPLY,          /* value = token, object = memory, other = paged memory, page */
     STAGED_UNMAP,           /* mapping */
-    STAGED_PORT_WRITE,      /* object = ioport, offset, flags = width, value */
-    STAGED_PORT_FILL,       /* object = ioport, offset, length, bytes */
+    STAGED_PORT_WRITE,      /* object = ioport, offset, flags = width, value = length bytes */
     STAGED_CREATED_HANDLE,  /* handle: undo by closing */
     STAGED_CREATED_MAPPING, /* mapping: undo by unmapping */
 };
-
-#define STAGED_BYTES 64
 
 struct staged {
     struct list link;
@@ -42,7 +39,6 @@ struct staged {
     struct object *object, *other, *third; /* hold references */
     struct call *call;
     struct mapping *mapping;
-    uint8_t bytes[]; /* STAGED_PORT_FILL only */
 };
 
 /* A record at the end of the task's list; NULL: E_QUOTA. */

@@ -47,13 +47,6 @@
 #define LOOKUP(n, type, rights, out)                                                               \
     TRY(handle_lookup(&thread->task->handles, ARG_HANDLE(n), type, rights, out))
 
-/* Before the thread waits: E_INTR if it is to be interrupted. */
-MUST_CHECK static inline status_t take_interrupt(struct thread *thread) {
-    bool interrupted = thread->interrupted;
-    thread->interrupted = false;
-    return interrupted ? E_INTR : OK;
-}
-
 /* A handle to the object, or a status. */
 int64_t give_handle(struct thread *thread, struct object *object, uint32_t rights);
 /* The same for an object just made; takes over the caller's reference, also on failure. */

@@ -8,21 +8,10 @@
 
 #define AXOLOTL_VERSION "Axolotl 0.1.0" /* for people */
 
-union system_answer {
-    struct system_info system;
-    struct task_info task;
-    struct irq_info irq;
-    struct cpu_info cpu;
-};
-
 extern struct object *system_object;
+extern const struct boot_info *system_boot;
 
 void system_init(const struct boot_info *info);
-/* "verbose" is on the kernel's command line. */
-bool system_verbose(void);
-/* E_INVALID: unknown kind; E_NOT_FOUND: index past the end. */
-MUST_CHECK status_t system_describe(uint32_t kind, uint32_t index, union system_answer *out,
-                                    size_t *size);
 /* Ports and physical memory for ring 3. E_RIGHTS: the kernel's own; E_RANGE, E_INVALID, E_QUOTA. */
 MUST_CHECK status_t system_ioport(struct account *account, uint64_t base, uint64_t count,
                                   struct ioport **out);

@@ -121,6 +121,17 @@ void thread_kill(struct thread *thread);
 void thread_abandon_call(struct thread *thread);
 /* Takes a blocked or running thread out of its state without an answer. */
 void thread_detach(struct thread *thread);
+/* The current thread waits for thread_release, which `state` names, or the deadline in ns; ~0:
+ * none. E_TIMEOUT: it has passed; E_INTR: an interrupt was waiting. */
+MUST_CHECK status_t thread_wait(struct thread *thread, enum thread_state state, uint64_t deadline);
+/* Makes a thread that waits ready, with the status as its result. */
+void thread_release(struct thread *thread, status_t status);
+/* Before the thread waits: E_INTR if it is to be interrupted. */
+MUST_CHECK static inline status_t thread_take_interrupt(struct thread *thread) {
+    bool interrupted = thread->interrupted;
+    thread->interrupted = false;
+    return interrupted ? E_INTR : OK;
+}
 void thread_interrupt(struct thread *thread);
 
 /* ---- actors: object/actor.c ---- */
@@ -155,17 +166,9 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
 /* ---- foreign threads: object/foreign.c ---- */
 /* A fault of user code: an upcall for a foreign thread's program code, else a fault message. */
 void foreign_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
-/* Loads the registers of the upcall page. E_STATE, E_FAULT, E_INVALID. */
-MUST_CHECK status_t foreign_return(struct thread *thread);
 /* A sticky interrupt, if it may be delivered now. */
 void foreign_interrupt(struct thread *thread);
 
 /* ---- waiting for a word of memory, keyed by (memory object, offset): object/futex.c ---- */
-/* The current thread waits while the word at `address` is `expected`. Returns the status to give at
- * once, or E_BUSY when the thread has been blocked. */
-MUST_CHECK status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected,
-                               uint64_t deadline);
-/* Number of threads woken, or a negative status. */
-int64_t futex_wake(struct task *task, uint64_t address, uint32_t count);
 /* The thread stops waiting. */
 void futex_forget(struct thread *thread);

@@ -39,7 +39,6 @@ status_t call_create(struct account *account, struct call **out) {
 void call_destroy(struct object *object) {
     struct call *call = (struct call *)object;
     ASSERT(call->server == NULL && list_unlinked(&call->link) && list_unlinked(&call->cancel_link));
-    timer_disarm(&call->timer);
     list_remove(&call->caller_link);
     message_drop_handles(&call->request);
     message_drop_handles(&call->reply);
@@ -134,7 +133,7 @@ static void answer_thread(struct call *call, status_t transport) {
     if (transport == OK && call->timed_out && (status_t)TAG_LABEL(call->reply.tag) == E_CANCELLED) {
         transport = E_TIMEOUT;
     }
-    timer_disarm(&call->timer);
+    timer_disarm(&thread->timer);
     call->thread = NULL;
     call->state = CALL_IDLE;
     context_set_status(&thread->context, transport);
@@ -177,7 +176,6 @@ void call_cancel(struct call *call, status_t status) {
 }
 
 void call_abandon(struct call *call) {
-    timer_disarm(&call->timer);
     call->thread = NULL;
     call->caller = NULL;
     list_remove(&call->caller_link);

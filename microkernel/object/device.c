@@ -3,7 +3,7 @@
  * interrupt messages; the driver may read all and write the rest of the configuration space.
  */
 #include <arch/pci.h>
-#include <machine.h>
+#include <syscall.h>
 
 enum {
     PCI_VENDOR = 0x00,
@@ -79,26 +79,40 @@ status_t device_create(struct account *account, uint64_t address, struct device 
     return OK;
 }
 
+/* A part of the configuration space that one access reaches. */
+static bool config_ok(uint64_t offset, uint64_t width) {
+    return (width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < 256;
+}
+
 static bool within(uint32_t offset, uint32_t start, uint32_t length) {
     return start != 0 && offset >= start && offset < start + length;
 }
 
-status_t device_config(struct device *device, uint64_t at, uint64_t bytes, bool store,
-                       uint32_t *value) {
-    uint32_t offset = (uint32_t)at, width = (uint32_t)bytes;
-    if ((bytes != 1 && bytes != 2 && bytes != 4) || at % bytes != 0 || at >= 256) {
+int64_t sys_device_config(struct thread *thread) {
+    struct device *device;
+    bool store = ARG(4) != 0;
+    uint32_t offset = (uint32_t)ARG(1), width = (uint32_t)ARG(2), value = (uint32_t)ARG(3);
+    LOOKUP(0, OBJECT_DEVICE, store ? RIGHT_MANAGE : RIGHT_READ, &device);
+    if (!config_ok(ARG(1), ARG(2))) {
         return E_RANGE;
     }
     if (!store) {
-        *value = read(device, offset, width);
-        return OK;
+        return read(device, offset, width);
     }
     if (offset < 0x40 || within(offset, device->msi_offset, 24) ||
         within(offset, device->msix_offset, 12)) {
         return E_RIGHTS;
     }
-    write(device, offset, width, *value);
-    return OK;
+    write(device, offset, width, value);
+    return value;
+}
+
+int64_t sys_system_pci_read(struct thread *thread) {
+    uint64_t address = ARG(1), offset = address & 0xff;
+    if (address >> 24 != 0 || !config_ok(offset, ARG(2))) {
+        return E_RANGE;
+    }
+    return pci_config_read((uint32_t)(address - offset), (uint32_t)offset, (unsigned)ARG(2));
 }
 
 /* Address, size and kind of a BAR, found by the write-ones method with decoding off. */
@@ -131,28 +145,29 @@ static status_t bar_describe(const struct device *device, uint32_t bar, uint64_t
     return mask == 0 || *size == 0 || *base == 0 ? E_NOT_FOUND : OK;
 }
 
-status_t device_bar(struct device *device, uint32_t bar, struct account *account,
-                    struct object **out, uint64_t *size) {
-    uint64_t base;
-    bool io;
-    TRY(bar_describe(device, bar, &base, size, &io));
-    command_change(device, 0, io ? COMMAND_IO : COMMAND_MEMORY);
-    if (io) {
-        struct ioport *ioport;
-        TRY(ioport_create(account, (uint32_t)base, (uint32_t)*size, &ioport));
-        *out = &ioport->object;
-        return OK;
-    }
+int64_t sys_device_bar(struct thread *thread, struct device *device, struct account *account) {
+    struct ioport *ioport;
     struct memory *memory;
-    uint64_t pages = (*size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    uint64_t base, size;
+    bool io;
+    if (ARG(1) > 5) {
+        return E_INVALID;
+    }
+    TRY(bar_describe(device, (uint32_t)ARG(1), &base, &size, &io));
+    command_change(device, 0, io ? COMMAND_IO : COMMAND_MEMORY);
+    thread->context.rdi = size;
+    if (io) {
+        TRY(ioport_create(account, (uint32_t)base, (uint32_t)size, &ioport));
+        return give_new(thread, &ioport->object, RIGHT_ALL & ~RIGHT_EXECUTE);
+    }
     if (base % PAGE_SIZE != 0) {
         return E_UNSUPPORTED; /* shares its page with another device */
     }
-    TRY(memory_create_physical(account, base, pages, MEMORY_DEVICE, &memory));
+    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    TRY(memory_create_physical(account, base, size, MEMORY_DEVICE, &memory));
     object_get(&device->object);
     memory->keep = &device->object;
-    *out = &memory->object;
-    return OK;
+    return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
 
 static status_t program_msi(const struct device *device, uint64_t address, uint32_t data) {
@@ -198,21 +213,21 @@ static status_t program_msix(struct device *device, uint32_t index, uint64_t add
     return OK;
 }
 
-status_t device_irq(struct device *device, uint32_t index, struct account *account, uint32_t gsi,
-                    uint32_t flags, struct irq **out, uint32_t *kind) {
+int64_t sys_device_irq(struct thread *thread, struct device *device, struct account *account) {
     struct irq *irq;
-    *kind = device->msix_offset != 0 ? 2 : device->msi_offset != 0 ? 1 : 0;
-    if (index != 0 && *kind != 2) {
+    uint32_t index = (uint32_t)ARG(1);
+    uint32_t kind = device->msix_offset != 0 ? 2 : device->msi_offset != 0 ? 1 : 0;
+    if (index != 0 && kind != 2) {
         return E_RANGE;
     }
-    if (*kind == 0) {
-        TRY(irq_create(account, gsi, flags << 1 & 6, &irq));
+    if (kind == 0) {
+        TRY(irq_create(account, (uint32_t)ARG(3), ARG(4) << 1 & 6, &irq));
     } else {
         uint64_t address;
         uint32_t data;
         TRY(irq_create_message(account, &irq, &address, &data));
-        status_t status = *kind == 1 ? program_msi(device, address, data)
-                                     : program_msix(device, index, address, data);
+        status_t status = kind == 1 ? program_msi(device, address, data)
+                                    : program_msix(device, index, address, data);
         if (status != OK) {
             object_put(&irq->object);
             return status;
@@ -221,12 +236,13 @@ status_t device_irq(struct device *device, uint32_t index, struct account *accou
     }
     object_get(&device->object);
     irq->device = device;
-    *out = irq;
-    return OK;
+    thread->context.rdi = kind;
+    return give_new(thread, &irq->object, RIGHT_ALL);
 }
 
-status_t device_dma(struct device *device, uint64_t size, struct account *account,
-                    struct memory **out) {
+int64_t sys_device_dma(struct thread *thread, struct device *device, struct account *account) {
+    struct memory *memory;
+    uint64_t size = ARG(1);
     if (size == 0 || size > (4ull << 20)) {
         return E_RANGE;
     }
@@ -234,7 +250,7 @@ status_t device_dma(struct device *device, uint64_t size, struct account *accoun
     TRY(account_charge(account, size));
     phys_t base = frame_alloc_run(size / PAGE_SIZE);
     status_t status =
-        base == 0 ? E_QUOTA : memory_create_physical(account, base, size, MEMORY_DMA, out);
+        base == 0 ? E_QUOTA : memory_create_physical(account, base, size, MEMORY_DMA, &memory);
     if (status != OK) {
         for (uint64_t at = 0; base != 0 && at < size; at += PAGE_SIZE) {
             frame_free(base + at);
@@ -243,17 +259,23 @@ status_t device_dma(struct device *device, uint64_t size, struct account *accoun
         return status;
     }
     object_get(&device->object);
-    (*out)->keep = &device->object;
-    return OK;
+    memory->keep = &device->object;
+    thread->context.rdi = base;
+    return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
 
-void device_enable(struct device *device, bool on) {
+static void enable(const struct device *device, bool on) {
     command_change(device, COMMAND_MASTER, on ? COMMAND_MASTER : 0);
     (void)read(device, PCI_COMMAND, 2); /* the write has reached the device */
 }
 
+int64_t sys_device_enable(struct thread *thread, struct device *device) {
+    enable(device, ARG(1) != 0);
+    return OK;
+}
+
 void device_quiesce(struct device *device) {
-    device_enable(device, false);
+    enable(device, false);
     if (device->msi_offset != 0) {
         uint32_t control = read(device, device->msi_offset + 2u, 2);
         write(device, device->msi_offset + 2u, 2, control & ~(uint32_t)MSI_ENABLE);

@@ -5,9 +5,9 @@
  * handler's own and goes to the supervisor.
  */
 #include <arch/hooks.h>
-#include <arch/user_copy.h>
 #include <common/string.h>
 #include <sched.h>
+#include <syscall.h>
 
 /* The registers of an upcall page are those of a context, in the same order. */
 #define REGISTERS offsetof(struct upcall_page, reason)
@@ -51,7 +51,7 @@ void foreign_interrupt(struct thread *thread) {
     }
 }
 
-status_t foreign_return(struct thread *thread) {
+int64_t sys_upcall_return(struct thread *thread) {
     struct upcall_page page;
     struct arch_context *c = &thread->context;
     if (!thread->foreign_active) {
@@ -65,5 +65,5 @@ status_t foreign_return(struct thread *thread) {
     context_keep_all(c);
     thread->foreign_active = false;
     foreign_interrupt(thread);
-    return OK;
+    return SYSCALL_NO_RESULT;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Futexes. Waiters are in hashed queues; a waiter holds a reference on its memory.
  */
-#include <arch/timer.h>
-#include <arch/user_copy.h>
-#include <sched.h>
+#include <syscall.h>
 
 #define BUCKETS 64u
 static struct list buckets[BUCKETS];
@@ -28,27 +26,21 @@ static status_t key_of(struct task *task, uint64_t address, struct object **memo
     return OK;
 }
 
-status_t futex_wait(struct thread *thread, uint64_t address, uint32_t expected, uint64_t deadline) {
+int64_t sys_futex_wait(struct thread *thread) {
     struct object *memory;
-    uint64_t offset, word;
+    uint64_t address = ARG(0), offset, word;
     TRY(key_of(thread->task, address, &memory, &offset));
     /* Four bytes move as one only as a part of eight: the copy's tail goes by bytes. */
     TRY(copy_from_user(&word, address & ~7ull, sizeof(word)));
-    if ((uint32_t)(word >> (address & 4) * 8) != expected) {
+    if ((uint32_t)(word >> (address & 4) * 8) != (uint32_t)ARG(1)) {
         return E_WOULD_BLOCK;
     }
-    if (deadline <= time_now()) {
-        return E_TIMEOUT;
-    }
+    TRY(thread_wait(thread, THREAD_WAITING, ARG(2)));
     object_get(memory);
     thread->futex_memory = memory;
     thread->futex_offset = offset;
     list_push_back(bucket_of(memory, offset), &thread->futex_link);
-    if (deadline != ~0ull) {
-        timer_arm(&thread->timer, deadline);
-    }
-    sched_block(thread, THREAD_WAITING);
-    return E_BUSY;
+    return SYSCALL_NO_RESULT;
 }
 
 void futex_forget(struct thread *thread) {
@@ -57,17 +49,15 @@ void futex_forget(struct thread *thread) {
     thread->futex_memory = NULL;
 }
 
-int64_t futex_wake(struct task *task, uint64_t address, uint32_t count) {
+int64_t sys_futex_wake(struct thread *thread) {
     struct object *memory;
     uint64_t offset;
-    TRY(key_of(task, address, &memory, &offset));
-    int64_t woken = 0;
+    uint32_t woken = 0, count = (uint32_t)ARG(1);
+    TRY(key_of(thread->task, ARG(0), &memory, &offset));
     LIST_FOR_EACH_SAFE(link, bucket_of(memory, offset)) {
-        struct thread *thread = LIST_ENTRY(link, struct thread, futex_link);
-        if (thread->futex_memory == memory && thread->futex_offset == offset && woken < count) {
-            thread_detach(thread);
-            context_set_status(&thread->context, OK);
-            sched_wake(thread);
+        struct thread *waiter = LIST_ENTRY(link, struct thread, futex_link);
+        if (waiter->futex_memory == memory && waiter->futex_offset == offset && woken < count) {
+            thread_release(waiter, OK);
             woken++;
         }
     }

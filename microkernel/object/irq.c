@@ -5,8 +5,8 @@
 #include <arch/hooks.h>
 #include <arch/irq.h>
 #include <counters.h>
-#include <machine.h>
 #include <sched.h>
+#include <syscall.h>
 
 static struct irq *by_vector[IRQ_VECTOR_END];
 
@@ -41,18 +41,21 @@ status_t irq_create_message(struct account *account, struct irq **out, uint64_t 
     return irq_register(account, vector, out);
 }
 
-void irq_bind(struct irq *irq, struct notification *notification, uint64_t bits) {
+int64_t sys_irq_bind(struct thread *thread, struct irq *irq, struct notification *notification) {
     object_get(&notification->object);
     object_put(OBJECT_OF(irq->notification));
     irq->notification = notification;
-    irq->bits = bits;
+    irq->bits = ARG(2);
     irq_mask(irq->vector, false);
+    return OK;
 }
 
-void irq_ack(struct irq *irq) {
+int64_t sys_irq_ack(struct thread *thread, struct irq *irq) {
+    (void)thread;
     if (irq->notification != NULL) {
         irq_mask(irq->vector, false);
     }
+    return OK;
 }
 
 void irq_quiesce(struct irq *irq) {

@@ -31,9 +31,7 @@ void notification_signal(struct notification *notification, uint64_t bits) {
     if (thread != NULL && (notification->bits & notification->waiter_mask) != 0) {
         uint64_t taken = notification->bits & notification->waiter_mask;
         notification->bits &= ~taken;
-        thread_detach(thread);
-        context_set_status(&thread->context, OK);
         thread->context.rdi = taken;
-        sched_wake(thread);
+        thread_release(thread, OK);
     }
 }

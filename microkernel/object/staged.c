@@ -5,12 +5,8 @@
 #include <sched.h>
 #include <staged.h>
 
-static size_t staged_size(enum staged_kind kind) {
-    return sizeof(struct staged) + (kind == STAGED_PORT_FILL ? STAGED_BYTES : 0);
-}
-
 struct staged *staged_add(struct task *task, enum staged_kind kind) {
-    struct staged *staged = kmem_alloc(task->account, staged_size(kind));
+    struct staged *staged = kmem_alloc(task->account, sizeof(struct staged));
     if (staged != NULL) {
         staged->kind = (uint8_t)kind;
         list_push_back(&task->staged, &staged->link);
@@ -22,7 +18,7 @@ struct staged *staged_add(struct task *task, enum staged_kind kind) {
 void staged_forget(struct task *task, struct staged *staged) {
     struct object *object = staged->object, *other = staged->other, *third = staged->third;
     list_remove(&staged->link);
-    kmem_free(task->account, staged, staged_size(staged->kind));
+    kmem_free(task->account, staged, sizeof(*staged));
     object_put(object);
     object_put(other);
     object_put(third);
@@ -148,11 +144,8 @@ void staged_apply(struct task *task, const struct staged *s) {
         mapping_destroy(s->mapping);
         break;
     case STAGED_PORT_WRITE:
-        ioport_write(ioport, s->offset, s->flags, (uint32_t)s->value);
-        break;
-    case STAGED_PORT_FILL:
-        for (unsigned i = 0; i < s->length; i++) {
-            ioport_write(ioport, s->offset, 1, s->bytes[i]);
+        for (unsigned at = 0; at < s->length; at += s->flags) {
+            ioport_write(ioport, s->offset, s->flags, (uint32_t)(s->value >> at * 8));
         }
         break;
     case STAGED_CREATED_HANDLE:

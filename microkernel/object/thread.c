@@ -3,15 +3,18 @@
  */
 #include <arch/hooks.h>
 #include <arch/switch.h>
+#include <arch/timer.h>
 #include <sched.h>
 #include <task.h>
 
 static void sleep_over(struct timer_node *node) {
     struct thread *thread = LIST_ENTRY(node, struct thread, timer);
-    status_t status = thread->state == THREAD_SLEEPING ? OK : E_TIMEOUT;
-    thread_detach(thread);
-    context_set_status(&thread->context, status);
-    sched_wake(thread);
+    if (thread->state == THREAD_CALLING) {
+        thread->call->timed_out = true;
+        call_cancel(thread->call, E_TIMEOUT);
+    } else {
+        thread_release(thread, thread->state == THREAD_SLEEPING ? OK : E_TIMEOUT);
+    }
 }
 
 status_t thread_create(struct task *task, uint64_t entry, uint64_t stack, uint64_t argument,
@@ -69,11 +72,29 @@ void thread_detach(struct thread *thread) {
             thread->waiting = NULL;
         }
         futex_forget(thread);
-        timer_disarm(&thread->timer);
         break;
     default:
         break;
     }
+    timer_disarm(&thread->timer);
+}
+
+status_t thread_wait(struct thread *thread, enum thread_state state, uint64_t deadline) {
+    if (deadline <= time_now()) {
+        return E_TIMEOUT;
+    }
+    TRY(thread_take_interrupt(thread));
+    if (deadline != TIMER_NEVER) {
+        timer_arm(&thread->timer, deadline);
+    }
+    sched_block(thread, state);
+    return OK;
+}
+
+void thread_release(struct thread *thread, status_t status) {
+    thread_detach(thread);
+    context_set_status(&thread->context, status);
+    sched_wake(thread);
 }
 
 void thread_abandon_call(struct thread *thread) {
@@ -117,9 +138,7 @@ void thread_interrupt(struct thread *thread) {
     case THREAD_WAITING:
     case THREAD_SLEEPING:
         thread->interrupted = false;
-        thread_detach(thread);
-        context_set_status(&thread->context, E_INTR);
-        sched_wake(thread);
+        thread_release(thread, E_INTR);
         break;
     case THREAD_READY:
     case THREAD_RUNNING:

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Handles, endpoints, sessions, notifications, timers, accounts.
  */
-#include <arch/timer.h>
-#include <sched.h>
 #include <syscall.h>
 
 int64_t sys_handle_close(struct thread *thread) {
@@ -65,7 +63,7 @@ int64_t sys_notification_signal(struct thread *thread, struct notification *noti
 }
 
 int64_t sys_notification_wait(struct thread *thread, struct notification *notification) {
-    uint64_t mask = ARG(1), deadline = ARG(2);
+    uint64_t mask = ARG(1);
     if (notification->actor != NULL || notification->waiter != NULL) {
         return E_BUSY;
     }
@@ -75,18 +73,11 @@ int64_t sys_notification_wait(struct thread *thread, struct notification *notifi
         thread->context.rdi = taken;
         return OK;
     }
-    if (deadline <= time_now()) {
-        return E_TIMEOUT;
-    }
-    TRY(take_interrupt(thread));
+    TRY(thread_wait(thread, THREAD_WAITING, ARG(2)));
     notification->waiter = thread;
     notification->waiter_mask = mask;
     thread->waiting = notification;
     object_get(&notification->object);
-    if (deadline != ~0ull) {
-        timer_arm(&thread->timer, deadline);
-    }
-    sched_block(thread, THREAD_WAITING);
     return SYSCALL_NO_RESULT;
 }
 

@@ -78,15 +78,9 @@ static status_t message_read(struct thread *thread, struct message *message, str
 
 /* ---- CALL ------------------------------------------------------------------------------------ */
 
-static void call_deadline(struct timer_node *node) {
-    struct call *call = LIST_ENTRY(node, struct call, timer);
-    call->timed_out = true;
-    call_cancel(call, E_TIMEOUT);
-}
-
 int64_t sys_call(struct thread *thread, struct session *session) {
     struct task *task = thread->task;
-    TRY(take_interrupt(thread));
+    TRY(thread_take_interrupt(thread));
     if (thread->call == NULL) {
         TRY(call_create(task->account, &thread->call));
     }
@@ -116,8 +110,7 @@ int64_t sys_call(struct thread *thread, struct session *session) {
     }
     staged_commit(task, mark);
     if ((ARG(1) & TAG_TIMEOUT) != 0 && call->thread != NULL) {
-        call->timer.expired = call_deadline;
-        timer_arm(&call->timer, deadline);
+        timer_arm(&thread->timer, deadline);
     }
     return SYSCALL_NO_RESULT;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Images, tasks and threads.
  */
-#include <arch/timer.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -155,13 +154,8 @@ int64_t sys_thread_yield(struct thread *thread) {
 }
 
 int64_t sys_thread_sleep(struct thread *thread) {
-    if (ARG(0) <= time_now()) {
-        return OK;
-    }
-    TRY(take_interrupt(thread));
-    timer_arm(&thread->timer, ARG(0));
-    sched_block(thread, THREAD_SLEEPING);
-    return SYSCALL_NO_RESULT;
+    status_t status = thread_wait(thread, THREAD_SLEEPING, ARG(0));
+    return status == OK ? SYSCALL_NO_RESULT : status == E_TIMEOUT ? OK : status;
 }
 
 int64_t sys_thread_schedule(struct thread *thread, struct object *object) {
@@ -211,29 +205,12 @@ int64_t sys_thread_set_foreign(struct thread *thread, struct object *object) {
     return OK;
 }
 
-int64_t sys_upcall_return(struct thread *thread) {
-    status_t status = foreign_return(thread);
-    return status == OK ? SYSCALL_NO_RESULT : status;
-}
-
 int64_t sys_thread_set_base(struct thread *thread) {
     struct arch_context *context = &thread->context;
-    switch (ARG(0)) {
-    case 0:
-        return context_set_bases(context, ARG(1), context->gs_base);
-    case 1:
-        return context_set_bases(context, context->fs_base, ARG(1));
-    default:
+    uint64_t base[2] = {context->fs_base, context->gs_base};
+    if (ARG(0) > 1) {
         return E_INVALID;
     }
-}
-
-int64_t sys_futex_wait(struct thread *thread) {
-    TRY(take_interrupt(thread));
-    status_t status = futex_wait(thread, ARG(0), (uint32_t)ARG(1), ARG(2));
-    return status == E_BUSY ? SYSCALL_NO_RESULT : status;
-}
-
-int64_t sys_futex_wake(struct thread *thread) {
-    return futex_wake(thread->task, ARG(0), (uint32_t)ARG(1));
+    base[ARG(0)] = ARG(1);
+    return context_set_bases(context, base[0], base[1]);
 }

@@ -19,6 +19,9 @@
 #define WRITE_ROOM TCP_SNDLOWAT /* the same for readiness */
 /* What one write may add to lwIP's queue of buffers. */
 #define QUEUE_RESERVE 8u
+/* The end of a connection, or the answer to its beginning, is sent again and again, each time after
+ * twice as long, until that would be more than a minute. */
+#define PATIENCE (60000 / TCP_SLOW_INTERVAL)
 
 static void detach(struct socket *socket) {
     struct tcp_pcb *pcb = socket->tcp;
@@ -175,6 +178,17 @@ bool tcp_socket_relieve(void) {
         oldest = next;
     }
     return count != 0;
+}
+
+/* lwIP forgets a connection, without a word to the peer, that has heard nothing for 2 MSL in
+ * LAST_ACK or for 20 s in SYN_RCVD, and with it what the program has sent before it closed. No
+ * driver, or a few packets lost in a row, take longer. */
+void tcp_socket_patience(void) {
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if ((pcb->state == LAST_ACK || pcb->state == SYN_RCVD) && pcb->rto <= PATIENCE) {
+            pcb->tmr = tcp_ticks;
+        }
+    }
 }
 
 static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {

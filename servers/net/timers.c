@@ -87,6 +87,9 @@ void timers_run(void) {
         if (*due <= now) {
             uint64_t next = *due + lwip_cyclic_timers[i].interval_ms;
             *due = next > now ? next : now + lwip_cyclic_timers[i].interval_ms;
+            if (lwip_cyclic_timers[i].handler == tcp_tmr) {
+                tcp_socket_patience();
+            }
             lwip_cyclic_timers[i].handler();
         }
     }

@@ -2,38 +2,20 @@
  * The client of `crasher`: asks for its bugs one after another and sees what becomes of itself, of
  * a bystander that goes on working, and of the state. Reports TAP on the kernel log.
  */
-#include <stdbool.h>
-
 #include <client/init.h>
-#include <common/string.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
 #include <ipc/startup.h>
-#include <ipc/status.h>
 #include <ipc/thread.h>
 #include <ipc/time.h>
 
 #include "crasher.h"
+#include "judge.h"
 
 #define PRIORITY 9u
 #define TESTS 7
 
 static handle_t server, init;
-static uint32_t failures;
-
-static bool expect(int64_t got, int64_t wanted, const char *what) {
-    if (got != wanted) {
-        failures++;
-        log_line("# %s: %ld, not %ld", what, got, wanted);
-    }
-    return got == wanted;
-}
-
-static void result(const char *text) {
-    static uint32_t number;
-    log_line("%s %u - %s", failures == 0 ? "ok" : "not ok", ++number, text);
-    failures = 0;
-}
 
 static status_t ask(handle_t session, uint32_t operation) {
     return call_words(session, operation, NULL, 0, NULL, 0);
@@ -46,13 +28,7 @@ static uint64_t add(handle_t session, uint64_t value) {
 }
 
 static struct init_info_reply service(void) {
-    struct init_info_reply information = {.restarts = 0};
-    for (uint64_t i = 0; init_info(init, i, &information) == OK; i++) {
-        if (strcmp(information.name, "crasher") == 0) {
-            break;
-        }
-    }
-    return information;
+    return service_info(init, "crasher");
 }
 
 /* Deaths so far are no reason for anything in the next part. */

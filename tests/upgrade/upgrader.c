@@ -7,33 +7,17 @@
 #include <client/init.h>
 #include <common/string.h>
 #include <ipc/handle.h>
-#include <ipc/log.h>
 #include <ipc/memory.h>
 #include <ipc/startup.h>
-#include <ipc/status.h>
 #include <ipc/thread.h>
 #include <ipc/time.h>
 
+#include "judge.h"
 #include "tally.h"
 
 #define PRIORITY 9u
 
 static handle_t server, init, session;
-static uint32_t failures;
-
-static bool expect(int64_t got, int64_t wanted, const char *what) {
-    if (got != wanted) {
-        failures++;
-        log_line("# %s: %ld, not %ld", what, got, wanted);
-    }
-    return got == wanted;
-}
-
-static void result(const char *text) {
-    static uint32_t number;
-    log_line("%s %u - %s", failures == 0 ? "ok" : "not ok", ++number, text);
-    failures = 0;
-}
 
 static status_t ask(handle_t to, uint32_t operation, uint64_t word, uint64_t *result_word) {
     uint64_t answer = 0;
@@ -51,13 +35,7 @@ static uint64_t word_of(handle_t to, uint32_t operation, uint64_t word) {
 }
 
 static struct init_info_reply service(void) {
-    struct init_info_reply information = {.restarts = 0};
-    for (uint64_t i = 0; init_info(init, i, &information) == OK; i++) {
-        if (strcmp(information.name, "tally") == 0) {
-            break;
-        }
-    }
-    return information;
+    return service_info(init, "tally");
 }
 
 /* ---- Those who must not notice --------------------------------------------------------------- */
@@ -73,9 +51,8 @@ static void worker(void *unused) {
     while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) == 0) {
         status_t status = ask(session, TALLY_ADD, 1, &sum);
         added += status == OK;
-        if (status != OK || sum != added) {
-            log_line("# worker: %s, count %lu, not %lu", status_name(status), sum, added);
-            failures++;
+        if (!expect(status, OK, "worker") ||
+            !expect((int64_t)sum, (int64_t)added, "the worker's count")) {
             break;
         }
         (void)thread_sleep(NS_PER_MS / 4);
@@ -140,10 +117,7 @@ static void refused(const char *module, const char *reason) {
     struct init_info_reply before = service();
     expect(upgrade(module, false, &answer), E_UNAVAILABLE, module);
     expect((int64_t)answer.version, (int64_t)version, "version in the answer");
-    if (strncmp(answer.reason, reason, strlen(reason)) != 0) {
-        log_line("# reason: %s", answer.reason);
-        failures++;
-    }
+    expect(strncmp(answer.reason, reason, strlen(reason)), 0, answer.reason);
     expect((int64_t)word_of(server, TALLY_VERSION, 0), (int64_t)version, "version that answers");
     expect((int64_t)word_of(server, TALLY_ADD, 1), (int64_t)shared + 1, "count");
     struct init_info_reply after = service();

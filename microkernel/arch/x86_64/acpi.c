@@ -102,17 +102,6 @@ static void madt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
     }
 }
 
-static void fadt_read(struct acpi_info *info, const uint8_t *table, uint32_t size) {
-    if (size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
-        info->pm_timer_port = (uint16_t)read32(table + 76);
-    }
-    bool supported = size >= 129 && (read32(table + 112) & 1u << 10) != 0; /* RESET_REG_SUP */
-    if (supported && table[116] == 1 && table[117] != 0) {                 /* I/O space, width */
-        info->reset_port = (uint16_t)read64(table + 120);
-        info->reset_value = table[128];
-    }
-}
-
 static void table_read(struct acpi_info *info, phys_t address) {
     uint32_t size;
     const uint8_t *table = table_at(address, &size);
@@ -121,8 +110,8 @@ static void table_read(struct acpi_info *info, phys_t address) {
     }
     if (memcmp(table, "APIC", 4) == 0) {
         madt_read(info, table, size);
-    } else if (memcmp(table, "FACP", 4) == 0) {
-        fadt_read(info, table, size);
+    } else if (memcmp(table, "FACP", 4) == 0 && size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
+        info->pm_timer_port = (uint16_t)read32(table + 76);
     } else if (memcmp(table, "HPET", 4) == 0 && size >= 52 && table[40] == 0) {
         info->hpet = read64(table + 44);
     } else if (memcmp(table, "MCFG", 4) == 0) {

@@ -25,8 +25,6 @@ struct acpi_info {
     phys_t ecam;            /* memory-mapped configuration space of PCI segment 0 from bus 0 on */
     uint64_t ecam_size;     /* 0: none */
     uint16_t pm_timer_port; /* 0: none */
-    uint16_t reset_port;    /* 0: none */
-    uint8_t reset_value;
 };
 extern struct acpi_info acpi;
 

@@ -98,6 +98,37 @@ TEST(tcp_orphan_delivers_what_was_sent) {
     peer_send(RST, NULL, 0);
 }
 
+#define SILENCE 40000u /* ms without a packet from the peer */
+
+TEST(tcp_answer_outlives_a_silence) {
+    char data[] = "the answer";
+    world_address();
+    struct socket *socket = connected();
+    REQUIRE(socket != NULL);
+    peer_send(FIN | ACK, NULL, 0);
+    (void)begin_io(socket, true, data, sizeof data, 0);
+    socket_closed(socket);
+    turn();
+    CHECK_EQ(tcp_active_pcbs->state, LAST_ACK);
+    pass(SILENCE);
+    wire_clear();
+    pass(SILENCE);
+    REQUIRE(wire_get_tcp(&frame, &segment));
+    CHECK_EQ(segment.length, sizeof data);
+    peer.acknowledged += sizeof data + 1;
+    peer_send(ACK, NULL, 0);
+    CHECK_EQ(net.socket_count, 0);
+
+    wire_clear();
+    socket = connected(); /* and one whose peer is gone */
+    REQUIRE(socket != NULL);
+    peer_send(FIN | ACK, NULL, 0);
+    (void)begin_io(socket, true, data, sizeof data, 0);
+    socket_closed(socket);
+    pass(4 * SILENCE);
+    CHECK_EQ(net.socket_count, 0);
+}
+
 TEST(tcp_unread_data_resets_at_close) {
     world_address();
     struct socket *socket = connected();
@@ -205,6 +236,34 @@ static struct socket *visited(struct socket *listener, uint32_t sequence) {
     call_result(call, socket_accept(listener, call->token, 0), NULL, 0);
     peer_send(ACK, NULL, 0);
     return call->answered && call->status == OK ? socket_find(call->session) : NULL;
+}
+
+TEST(tcp_handshake_outlives_a_silence) {
+    world_address();
+    struct socket *listener = listener_at(3001);
+    wire_clear();
+    peer.our_port = 3001;
+    peer.peer_port = 4001;
+    peer.next = 7000;
+    peer.acknowledged = 0;
+    peer_send(SYN, NULL, 0);
+    REQUIRE(wire_get_tcp(&frame, &segment));
+    CHECK_EQ(segment.flags, SYN | ACK);
+    peer.acknowledged = segment.sequence + 1;
+    pass(SILENCE);
+    peer_send(ACK, NULL, 0);
+    struct socket *socket = accept_from(listener);
+    REQUIRE(socket != NULL);
+    tcp_socket_abort(socket, E_CONN_ABORTED);
+    socket_closed(socket);
+    peer.our_port = 3001; /* and one that never comes */
+    peer.next = 9000;
+    peer_send(SYN, NULL, 0);
+    CHECK(tcp_active_pcbs != NULL);
+    pass(4 * SILENCE);
+    CHECK(tcp_active_pcbs == NULL);
+    socket_closed(listener);
+    CHECK_EQ(net.socket_count, 0);
 }
 
 TEST(tcp_peer_may_come_again_from_the_same_port) {

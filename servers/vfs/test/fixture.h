@@ -6,6 +6,7 @@
 #pragma once
 #include "../archive.h"
 #include "../operation.h"
+#include "../policy.h"
 #include "../record.h"
 #include <setjmp.h>
 
@@ -17,7 +18,6 @@ struct fixture {
 };
 
 extern struct fixture *fixture;
-extern const struct client fixture_client;
 extern struct proc_source fixture_source;
 
 /* A new file system whose store may grow to `chunks` chunks. */
@@ -39,8 +39,8 @@ extern uint32_t fixture_shrunk;
 extern uint32_t fixture_fuse;
 extern jmp_buf fixture_death;
 
-/* Walks everything and checks every invariant; names the broken one. */
-bool fixture_consistent(const char **problem);
+/* Walks everything and checks every invariant; prints the one that is broken. */
+bool fixture_consistent(void);
 
 /* Shorthands on the operations. Files are sessions. */
 status_t do_open(const char *path, uint64_t flags, uint32_t *session);
@@ -51,5 +51,10 @@ status_t do_unlink(const char *path);
 status_t do_rmdir(const char *path);
 status_t do_rename(const char *from, const char *to);
 status_t do_stat(const char *path, struct file_stat *stat);
+status_t do_statfs(const char *path, struct file_statfs *statfs);
 status_t do_truncate(uint32_t session, uint64_t size);
 void do_close(uint32_t session);
+
+/* A file with that text, open for all; 0: that failed. And the text of an open file; NULL. */
+uint32_t do_make(const char *path, const char *text);
+const char *do_text(uint32_t session);
