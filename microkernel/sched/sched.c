@@ -67,11 +67,11 @@ bool sched_mask_valid(uint32_t mask) {
 }
 
 /* Where a woken thread goes: a CPU that it may run on at once if there is one. */
-static struct cpu *place(const struct thread *thread, uint32_t preferred) {
+static struct cpu *place(const struct thread *thread) {
     if (cpu_count == 1) {
         return cpu_here();
     }
-    struct cpu *home = cpu_table[preferred];
+    struct cpu *home = cpu_table[thread->cpu];
     if (!sched_allowed(thread, home)) {
         home = NULL;
     }
@@ -115,24 +115,28 @@ static void notice(struct cpu *cpu, const struct thread *thread) {
     }
 }
 
-static void wake_on(struct thread *thread, uint32_t preferred) {
-    struct cpu *cpu = place(thread, preferred);
+void sched_wake(struct thread *thread) {
+    struct cpu *cpu = place(thread);
     enqueue(cpu, thread, false);
     notice(cpu, thread);
 }
 
-void sched_wake(struct thread *thread) {
-    wake_on(thread, thread->cpu);
-}
-
 void sched_wake_here(struct thread *thread) {
-    wake_on(thread, cpu_here()->arch.id);
+    thread->cpu = cpu_here()->arch.id;
+    sched_wake(thread);
 }
 
 void sched_block(struct thread *thread, enum thread_state state) {
     DEBUG_ASSERT(thread == cpu_current());
     thread->state = (uint8_t)state;
     cpu_here()->choose = true;
+}
+
+void sched_hold(struct cpu *cpu, struct thread *thread) {
+    if (cpu->held == NULL) {
+        object_get(&thread->object);
+        cpu->held = thread;
+    }
 }
 
 void sched_stop(struct thread *thread, enum thread_state state) {
@@ -144,10 +148,7 @@ void sched_stop(struct thread *thread, enum thread_state state) {
         if (cpu != cpu_here()) {
             arch_stop_cpu(thread->cpu);
             cpu->arch.resched_forced = 1;
-            if (cpu->taken == NULL) {
-                object_get(&thread->object);
-                cpu->taken = thread;
-            }
+            sched_hold(cpu, thread);
         }
     }
     thread->state = (uint8_t)state;
@@ -189,7 +190,7 @@ void sched_migrate(struct thread *thread) {
     if (!sched_allowed(thread, cpu_table[thread->cpu]) &&
         (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)) {
         sched_stop(thread, THREAD_NEW);
-        wake_on(thread, thread->cpu);
+        sched_wake(thread);
     }
 }
 
@@ -243,10 +244,10 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         arch_space_switch(&cpu->arch, &kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(&cpu->arch, next);
-    struct thread *ended = cpu->ended;
-    if (UNLIKELY(ended != NULL)) { /* while it was current here */
-        cpu->ended = NULL;
-        object_put(&ended->object);
+    struct thread *held = cpu->held;
+    if (UNLIKELY(held != NULL)) {
+        cpu->held = NULL;
+        object_put(&held->object);
     }
     if (cpu->slice_end != 0 || next == NULL || cpu->programmed < now) {
         sched_reprogram();
@@ -308,10 +309,7 @@ void reschedule_interrupt(void) {
 
 void schedule_forced(void) {
     struct cpu *cpu = cpu_here();
-    struct thread *taken = cpu->taken;
     cpu->arch.resched_forced = 0;
-    cpu->taken = NULL;
     choose(cpu, cpu->arch.current, false);
     sched_exit();
-    object_put(OBJECT_OF(taken));
 }

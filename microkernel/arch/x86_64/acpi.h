@@ -14,8 +14,8 @@ struct acpi_io_apic {
 };
 
 struct acpi_info {
-    phys_t root;       /* XSDT or RSDT; 0: none that is valid */
-    phys_t local_apic; /* 0: no MADT */
+    phys_t root; /* XSDT or RSDT; 0: none that is valid */
+    bool madt;   /* there is one */
     uint32_t cpu_count;
     uint32_t apic_ids[CPU_MAX]; /* enabled processors, in MADT order */
     uint32_t io_apic_count;
