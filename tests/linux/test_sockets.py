@@ -124,3 +124,11 @@ def test_nc_and_httpd(linux, web):
 def numbers(count):
     """What seq 1 COUNT prints."""
     return "".join(f"{i}\n" for i in range(1, count + 1)).encode()
+
+
+def test_socket_calls(linux, programs):
+    """System calls and their errors, on the loopback interface: as on the host."""
+    guest = linux(smp=2)
+    output, status = programs.on_host(["/boot/test/sockets"])
+    assert guest.cmd("run /boot/test/sockets") == output.rstrip("\n")
+    assert guest.cmd("echo $?") == str(status)
