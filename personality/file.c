@@ -278,8 +278,9 @@ int64_t call_fcntl(struct thread *thread, const uint64_t *a) {
         return 0;
     case 3: { /* F_GETFL */
         int64_t more = descriptor_waits(descriptor) ? stream_flags(descriptor, false, 0) : 0;
+        uint32_t large = descriptor_seeks(descriptor) ? 0100000 : 0;
         return more < 0 ? more
-                        : (int64_t)((descriptor->flags & ~O_NONBLOCK) | (uint32_t)more | 0100000);
+                        : (int64_t)((descriptor->flags & ~O_NONBLOCK) | (uint32_t)more | large);
     }
     case 4: /* F_SETFL */
         if (!descriptor_waits(descriptor)) {
