@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI tables for power off. Offsets: ACPI 6.4, sections 5.2.5 (RSDP), 5.2.6 (header), 5.2.9
- * (FADT). */
+/* ACPI tables for power off and reset. Offsets: ACPI 6.4, sections 5.2.5 (RSDP), 5.2.6
+ * (header), 5.2.9 (FADT). */
 #include "acpi.h"
 
 #include <common/string.h>
@@ -16,9 +16,12 @@ enum {
     FADT_PM1A_CONTROL = 64,
     FADT_PM1B_CONTROL = 68,
     FADT_FLAGS = 112,
+    FADT_RESET = 116, /* address space, bits, …; the address at 4 */
+    FADT_RESET_VALUE = 128,
     FADT_X_DSDT = 140,
     FADT_X_PM1A = 172,
     FADT_READ = 244,
+    RESET_SUPPORTED = 1 << 10,
     HARDWARE_REDUCED = 1 << 20,
     CHUNK = 1024,
     TABLES_MAX = 64,
@@ -172,6 +175,10 @@ static status_t read_fadt(const struct reader *reader, uint64_t physical,
     status = read_bytes(reader, physical, fadt, length < FADT_READ ? length : FADT_READ);
     if (status != OK) {
         return status;
+    }
+    if ((get32(fadt, FADT_FLAGS) & RESET_SUPPORTED) != 0 && fadt[FADT_RESET] == 1) { /* I/O */
+        power->reset_port = (uint16_t)get64(fadt, FADT_RESET + 4);
+        power->reset_value = fadt[FADT_RESET_VALUE];
     }
     power->smi_command = get32(fadt, FADT_SMI_COMMAND);
     power->enable = fadt[FADT_ENABLE];

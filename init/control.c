@@ -177,8 +177,8 @@ static status_t operation_power(struct event *event, const struct init_power_req
         power_off();
         return OK;
     case INIT_POWER_REBOOT:
-        log_line("rebooting");
-        return system_reboot(init.system);
+        power_reset();
+        return OK;
     default:
         return E_INVALID;
     }

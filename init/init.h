@@ -72,7 +72,7 @@ struct init {
     uint32_t next_start; /* index of the service to start next; service_count: boot is over */
     uint32_t service_count;
     uint64_t dying_incarnation; /* plus 1: this incarnation of init has been told to die */
-    uint64_t power_ns;          /* when the next way to switch off is tried; 0: not asked */
+    uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
     struct manifest manifest;
     struct service services[MANIFEST_SERVICES];
@@ -138,4 +138,5 @@ bool clock_step(void);
 
 /* ---- power.c ---- */
 void power_off(void);
+void power_reset(void);
 void power_step(void);

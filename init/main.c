@@ -71,7 +71,7 @@ static int64_t read_manifest(const char *name, char *text, size_t size) {
     const struct boot_module *module = boot_module_find("boot.tar");
     uint64_t offset, length;
     if (module == NULL || module->handle == HANDLE_NONE) {
-        return E_NOT_FOUND;
+        return E_UNAVAILABLE;
     }
     handle_t archive = module->handle;
     status_t status = ustar_find(read_archive, &archive, module->size, name, &offset, &length);
@@ -117,8 +117,11 @@ static void load_manifest(void) {
     }
     int64_t size = read_manifest(name, text, sizeof text);
     if (size < 0) {
-        log_line("%s: %s in boot.tar; starting console and shell only", name,
-                 status_text((status_t)size));
+        log_line("%s: %s; starting console and shell only", name,
+                 size == E_UNAVAILABLE ? "boot.tar is missing"
+                 : size == E_NOT_FOUND ? "not found in boot.tar"
+                 : size == E_RANGE     ? "too long"
+                                       : "malformed in boot.tar");
     } else {
         manifest_parse(text, (size_t)size, &init.manifest, report_error, name);
         if (init.manifest.service_count != 0) {

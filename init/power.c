@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Switching the machine off: ACPI's S5 state; where that does nothing, the ports of the emulators;
- * at last a message. Each step is a turn of its own, since port writes happen at its end.
+ * Switching the machine off: ACPI's S5 state; where that does nothing, the ports of the emulators.
+ * Resetting it: ACPI's reset register, then the keyboard controller, then the PCI chipset. At last
+ * a message. Each step is a turn of its own, since port writes happen at its end.
  */
 #include "init.h"
 
@@ -20,7 +21,21 @@
 #define TABLES_VA 0x500000000000ull /* the firmware's tables, while switching off */
 #define STEP_NS (100 * NS_PER_MS)
 
-enum { POWER_ENABLE = 1, POWER_SLEEP, POWER_EMULATOR, POWER_GIVE_UP };
+#define KEYBOARD_COMMAND 0x64u
+#define KEYBOARD_RESET 0xfeu /* pulses the processor's reset line */
+#define CHIPSET_RESET 0xcf9u
+#define CHIPSET_HARD 0x02u /* what kind of reset; the next bit starts it */
+#define CHIPSET_START 0x04u
+
+enum {
+    POWER_ENABLE = 1,
+    POWER_SLEEP,
+    POWER_EMULATOR,
+    POWER_RESET,
+    POWER_KEYBOARD,
+    POWER_CHIPSET,
+    POWER_GIVE_UP
+};
 
 /* Maps the page with this physical address at TABLES_VA plus that address, if it is not there yet.
  * Page by page: what lies beside a table may be RAM that init may not have. */
@@ -58,7 +73,7 @@ static void write_port(uint32_t port, uint32_t width, uint32_t value) {
         handle_close(ports);
     }
     if (status != OK) {
-        log_line("power off: port 0x%x: %s", port, status_text(status));
+        log_line("power: port 0x%x: %s", port, status_text(status));
     }
 }
 
@@ -104,6 +119,15 @@ static void emulator_ports(void) {
     init.power_step = POWER_GIVE_UP;
 }
 
+static void reset_by_acpi(void) {
+    struct acpi_power power = {0};
+    (void)find_power(&power); /* the reset port may be known even if S5 is not */
+    if (power.reset_port != 0) {
+        write_port(power.reset_port, 1, power.reset_value);
+    }
+    init.power_step = POWER_KEYBOARD;
+}
+
 void power_step(void) {
     init.power_ns = time_now_ns() + STEP_NS;
     switch (init.power_step) {
@@ -116,16 +140,37 @@ void power_step(void) {
     case POWER_EMULATOR:
         emulator_ports();
         break;
+    case POWER_RESET:
+        reset_by_acpi();
+        break;
+    case POWER_KEYBOARD:
+        write_port(KEYBOARD_COMMAND, 1, KEYBOARD_RESET);
+        init.power_step = POWER_CHIPSET;
+        break;
+    case POWER_CHIPSET:
+        write_port(CHIPSET_RESET, 1, CHIPSET_HARD);
+        write_port(CHIPSET_RESET, 1, CHIPSET_HARD | CHIPSET_START);
+        init.power_step = POWER_GIVE_UP;
+        break;
     default:
         init.power_ns = 0;
-        log_line("this machine can't be switched off by software; it is safe to do it now");
+        log_line("this machine obeys no software; it is safe to switch it off now");
         break;
     }
 }
 
-void power_off(void) {
-    log_line("power off");
-    init.power_step = POWER_ENABLE;
+static void begin(uint32_t step) {
+    init.power_step = step;
     power_step();
     timer_set(init.timer, init.power_ns);
+}
+
+void power_off(void) {
+    log_line("power off");
+    begin(POWER_ENABLE);
+}
+
+void power_reset(void) {
+    log_line("rebooting");
+    begin(POWER_RESET);
 }

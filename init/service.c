@@ -221,7 +221,8 @@ static status_t grant_boot(struct service *service, const struct grant *grant) {
 static status_t grant_module(struct service *service, const struct grant *grant) {
     const struct boot_module *module = boot_module_find(grant->target);
     if (module == NULL || module->handle == HANDLE_NONE) {
-        return E_NOT_FOUND;
+        log_line("service %s: module %s is missing", service->config->name, grant->target);
+        return OK;
     }
     return give(service, grant->name, module->handle, RIGHT_READ | RIGHT_COPY);
 }

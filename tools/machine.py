@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import math
 import os
 import shutil
 import signal
@@ -160,19 +161,48 @@ def make_variant(output: str, iso: str = ISO, append: str = "", without: tuple[s
     return output
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with an option; takes no shortened names."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> None:
+        """Ends the program."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help lists the options)\n")
+
+
+def number(least: float, most: float = math.inf, kind: type = int):
+    """A type for add_argument: a number from least to most."""
+    limits = f"{least:g} to {most:g}" if most < math.inf else f"at least {least:g}"
+
+    def parse(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is no number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not {limits}")
+        return value
+
+    return parse
+
+
 def port_pair(text: str) -> tuple[int, int]:
     """Parses HOST:GUEST."""
-    host, colon, guest = text.partition(":")
-    if not colon or not host.isdigit() or not guest.isdigit():
+    ports = [int(word) for word in text.split(":") if word.isascii() and word.isdigit()]
+    if text.count(":") != 1 or len(ports) != 2:
         raise argparse.ArgumentTypeError(f"'{text}' is not HOST:GUEST, for example 8080:80")
-    return int(host), int(guest)
+    if not all(0 < port < 65536 for port in ports):
+        raise argparse.ArgumentTypeError(f"'{text}': a port is 1 to 65535")
+    return ports[0], ports[1]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that ./run and tools/qemu share."""
     parser.add_argument("--uefi", action="store_true", help="boot by UEFI (OVMF) instead of BIOS")
-    parser.add_argument("--smp", type=int, default=1, metavar="N", help="processors, 1 to 8")
-    parser.add_argument("--mem", type=int, default=256, metavar="MB", help="memory in MB")
+    parser.add_argument("--smp", type=number(1, 8), default=1, metavar="N", help="processors, 1 to 8")
+    parser.add_argument("--mem", type=number(32), default=256, metavar="MB", help="memory in MB")
     parser.add_argument("--machine", choices=["pc", "q35"], default="q35")
     parser.add_argument("--nic", choices=["e1000", "e1000e", "virtio-net-pci", "none"], default="e1000")
     parser.add_argument("--display", action="store_true", help="open a window with the screen")

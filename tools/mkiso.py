@@ -7,6 +7,7 @@ variant   copies an ISO with another menu: other command line, modules left out 
 """
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ fi
 """
     offline = [name for name in modules if name not in NETWORK]
     rescue = [name for name in modules if name in RESCUE]
+    append = " ".join(shlex.quote(word) for word in append.split())  # GRUB's menu is a script
     entries = [
         ("Axolotl", "", modules),
         ("Axolotl without network", "", offline),

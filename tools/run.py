@@ -21,33 +21,39 @@ ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run", add_help=False)
+    parser = machine.Parser(prog="./run", add_help=False)
     machine.add_options(parser)
     parser.add_argument("--ai", default="echo", metavar="BACKEND")
-    parser.add_argument("--ai-option", action="append", default=[])
-    parser.add_argument("--timeout", type=float, default=120)
+    parser.add_argument("--ai-option", action="append", default=[], metavar="WORD")
+    parser.add_argument("--timeout", type=machine.number(1, kind=float), default=120)
     parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--check-options", action="store_true", help="do nothing else")
     args = parser.parse_args()
-    if not 1 <= args.smp <= 8:
-        parser.error("--smp must be 1 to 8")
-    least = 64 if args.uefi else 32
-    if args.mem < least:
-        parser.error(f"--mem must be at least {least}")
+    if args.uefi and args.mem < 64:
+        parser.error(f"argument --mem: {args.mem} is not at least 64, which UEFI needs")
+    if args.display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        parser.error("argument --display: there is no graphical session here")
+    if args.ai != "none":
+        check = subprocess.run([*bridge_command(args, "none"), "--check-options"], check=False,
+                               text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if check.returncode:
+            parser.error(check.stderr.strip().splitlines()[-1].replace("error: ", ""))
     return args
+
+
+def bridge_command(args: argparse.Namespace, path: str) -> list[str]:
+    """The AI bridge for a COM2 at a socket."""
+    return [sys.executable, BRIDGE, "--socket", path, "--backend", args.ai, *args.ai_option]
 
 
 def start_bridge(args: argparse.Namespace, path: str) -> subprocess.Popen | None:
     """The bridge connects to QEMU's socket as soon as it is there and after every loss."""
     if args.ai == "none":
         return None
-    if not os.path.exists(BRIDGE):
-        print("run: tools/aibridge is not there: no AI on COM2", file=sys.stderr)
-        return None
     with open(os.path.join(machine.BUILD, "aibridge.log"), "wb") as log:
         return subprocess.Popen(
-            [sys.executable, BRIDGE, "--socket", path, "--backend", args.ai] + args.ai_option,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=machine.end_with_parent)
+            bridge_command(args, path), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, preexec_fn=machine.end_with_parent)
 
 
 class Typist:
@@ -129,6 +135,8 @@ def run_script(config: machine.Config, work: str, timeout: float) -> int:
 
 def main() -> int:
     args = parse()
+    if args.check_options:
+        return 0
     if not os.path.exists(machine.ISO):
         print(f"run: {machine.ISO} was not built", file=sys.stderr)
         return 1
@@ -143,6 +151,9 @@ def main() -> int:
         bridge = start_bridge(args, ai)
         if args.ai != "none":
             config.com2 = f"unix:{ai},server=on,wait=off"
+        if args.debug:
+            print(f"run: waiting for: gdb {os.path.relpath(machine.KERNEL)} -ex 'target remote :1234'",
+                  file=sys.stderr)
         try:
             if sys.stdin.isatty():
                 print("run: Ctrl-A X leaves QEMU", file=sys.stderr)

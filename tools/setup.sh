@@ -74,6 +74,12 @@ setup_has() { # PACKAGE PROOF
     fi
 }
 
+# Ends with a message when an option is wrong, before anything is installed or built.
+setup_check() { # SCRIPT [OPTION...]
+    command -v "$AXOLOTL_PYTHON" >/dev/null || return 0
+    "$AXOLOTL_PYTHON" "$@" --check-options || exit
+}
+
 # Installs what is missing, or says what is missing and why it can't.
 setup_packages() { # LINE...
     local line package proof why as_root=() missing=()

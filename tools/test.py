@@ -208,11 +208,12 @@ def write_report(results: list[Result], seconds: float, words: list[str]) -> Non
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./test", add_help=False)
+    parser = machine.Parser(prog="./test", add_help=False)
     parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("-j", dest="jobs", type=int, default=2)
+    parser.add_argument("-j", type=machine.number(1), default=2, dest="jobs", metavar="N")
+    parser.add_argument("--check-options", action="store_true", help="do nothing else")
     parser.add_argument("tests", nargs="*")
     args = parser.parse_args()
     known = [suite.name for suite in suites()]
@@ -224,6 +225,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
+    if args.check_options:
+        return 0
     start = time.monotonic()
     results = []
     listed = 0

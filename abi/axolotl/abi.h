@@ -35,7 +35,6 @@ enum syscall {
  * Register rsi of every message. Register words 0-5 travel in rdx r10 r8 r9 r12 r13; words 6-63,
  * leases and handles lie in the thread's message buffer.
  */
-#define TAG_LABEL_MASK 0xffffffffull
 #define TAG_WORDS_SHIFT 32
 #define TAG_WORDS_MASK 0x7full
 #define TAG_LEASES_SHIFT 39

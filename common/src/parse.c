@@ -47,19 +47,6 @@ bool parse_u64(const char *text, size_t length, uint64_t *value) {
     return parse_base(text, length, 10, value);
 }
 
-bool parse_i64(const char *text, size_t length, int64_t *value) {
-    bool negative = length > 0 && text[0] == '-';
-    uint64_t magnitude;
-    if (!parse_u64(negative ? text + 1 : text, negative ? length - 1 : length, &magnitude)) {
-        return false;
-    }
-    if (magnitude > (uint64_t)INT64_MAX + negative) {
-        return false;
-    }
-    *value = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
-    return true;
-}
-
 static unsigned suffix_shift(char character) {
     switch (character) {
     case 'k':

@@ -228,7 +228,11 @@ static void build_tables(void) {
     put32(0x300 + 48, 0xb2);
     memory[0x300 + 52] = 0xf1;
     put32(0x300 + 64, 0x604);
-    finish_table(0x300, "FACP", 116);
+    put32(0x300 + 112, 1 << 10);
+    memory[0x300 + 116] = 1;
+    put32(0x300 + 120, 0xcf9);
+    memory[0x300 + 128] = 0xf;
+    finish_table(0x300, "FACP", 129);
     memcpy(memory + 0x1000 + 1530, s5, sizeof s5);
     finish_table(0x1000, "DSDT", 2000);
 }
@@ -243,12 +247,20 @@ TEST(acpi_power_off) {
     CHECK_EQ(power.pm1b_control, 0);
     CHECK_EQ(power.sleep_a, 5 << 10);
     CHECK_EQ(power.sleep_b, 7 << 10);
+    CHECK_EQ(power.reset_port, 0xcf9);
+    CHECK_EQ(power.reset_value, 0xf);
+    power.reset_port = 0;
     memory[0x1000 + 1000] ^= 1;
     CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_CHECKSUM);
+    CHECK_EQ(power.reset_port, 0xcf9); /* needs no DSDT */
+    power.reset_port = 0;
     build_tables();
     memory[0x1000 + 1530 + 5] = 0;
     finish_table(0x1000, "DSDT", 2000);
+    put32(0x300 + 112, 0); /* there is no reset register */
+    finish_table(0x300, "FACP", 129);
     CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_NOT_FOUND);
+    CHECK_EQ(power.reset_port, 0);
     build_tables();
     finish_table(0x300, "NONE", 116);
     CHECK_EQ(acpi_find_power(read_memory, NULL, memory + 0x100, 36, &power), E_NOT_FOUND);

@@ -24,10 +24,6 @@ uint64_t actor_incarnation(void) {
     return program.incarnation;
 }
 
-uint32_t actor_reset_flags(void) {
-    return program.reset_flags;
-}
-
 _Noreturn void actor_abort(const char *why) {
     log_line("abort: %s", why);
     __builtin_trap();

@@ -261,46 +261,6 @@ void heap_free(struct heap *heap, void *payload) {
     list_add(heap, block);
 }
 
-/* Extends a used block over a free one behind it, if that is enough. */
-static bool grow_in_place(struct heap *heap, struct block *block, size_t size) {
-    struct block *next = block_next(block);
-    if (!block_is_free(next) || block_size(block) + HEAD + block_size(next) < size) {
-        return false;
-    }
-    list_take(heap, next);
-    block->size_flags += HEAD + block_size(next);
-    block_next(block)->previous = block;
-    return true;
-}
-
-void *heap_resize(struct heap *heap, void *payload, size_t size) {
-    if (payload == NULL) {
-        return heap_allocate(heap, size);
-    }
-    struct block *block = block_of(payload);
-    check_block(heap, block);
-    size_t before = block_size(block);
-    size_t wanted = round_size(size);
-    if (wanted == 0) {
-        return NULL;
-    }
-    if (wanted <= before || grow_in_place(heap, block, wanted)) {
-        trim_block(heap, block, wanted);
-        count_used(heap, before, block_size(block));
-        return payload;
-    }
-    void *moved = heap_allocate(heap, size);
-    if (moved != NULL) {
-        memcpy(moved, payload, before);
-        heap_free(heap, payload);
-    }
-    return moved;
-}
-
-size_t heap_block_size(const void *payload) {
-    return block_size(block_of(payload));
-}
-
 void heap_usage(const struct heap *heap, struct heap_usage *usage) {
     *usage = heap->usage;
 }

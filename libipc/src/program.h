@@ -6,8 +6,7 @@
 
 struct program {
     uint64_t incarnation;
-    uint64_t turn; /* events received by this incarnation */
-    uint32_t reset_flags;
+    uint64_t turn;    /* events received by this incarnation */
     handle_t records; /* the word of the reset: memory with the records to start from */
 };
 extern struct program program;

@@ -6,6 +6,7 @@
 
 #include <axolotl/abi.h>
 #include <common/string.h>
+#include <ipc/cpu.h>
 
 static struct {
     bool keyed;
@@ -50,18 +51,12 @@ static void next_block(void) {
     generator.used = 0;
 }
 
-static uint64_t cycles(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
 /* A hardware random number where the CPU has them, else 0. */
 static uint64_t hardware_random(void) {
-    uint32_t eax = 1, ebx, ecx = 0, edx;
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    uint32_t registers[4];
     uint64_t value = 0;
-    if ((ecx & 1u << 30) != 0) {
+    cpu_id_read(1, registers);
+    if ((registers[2] & 1u << 30) != 0) {
         __asm__ volatile("rdrand %0" : "+r"(value) : : "cc");
     }
     return value;
@@ -70,7 +65,7 @@ static uint64_t hardware_random(void) {
 static void key(void) {
     const struct clock_page *page = (const struct clock_page *)CLOCK_PAGE_VA;
     uint64_t material[6] = {
-        page->tsc_base,    page->wall_base,   cycles(),
+        page->tsc_base,    page->wall_base,   cpu_cycles(),
         hardware_random(), hardware_random(), (uintptr_t)&material,
     };
     memcpy(generator.input, "expand 32-byte k", 16);

@@ -14,7 +14,6 @@ int main(void);
 
 _Noreturn void program_start(uint64_t incarnation, uint64_t reset_flags) {
     program.incarnation = incarnation;
-    program.reset_flags = (uint32_t)reset_flags;
     program.records = (handle_t)(reset_flags >> 32);
     task_exit(main());
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and texts of statuses, from abi/axolotl/status.def. */
+/* Texts of statuses, from abi/axolotl/status.def. */
 #include <ipc/status.h>
 
 const char *status_text(status_t status) {
@@ -11,17 +11,5 @@ const char *status_text(status_t status) {
 #undef STATUS
     default:
         return "unknown status";
-    }
-}
-
-const char *status_name(status_t status) {
-    switch (status) {
-#define STATUS(name, value, text)                                                                  \
-    case name:                                                                                     \
-        return #name;
-#include <axolotl/status.def>
-#undef STATUS
-    default:
-        return "E_UNKNOWN";
     }
 }

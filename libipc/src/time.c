@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time from the cycle counter and the kernel's clock page. */
+#include <ipc/cpu.h>
 #include <ipc/time.h>
 
 static const struct clock_page *clock_page(void) {
@@ -8,9 +9,7 @@ static const struct clock_page *clock_page(void) {
 
 uint64_t time_now_ns(void) {
     const struct clock_page *page = clock_page();
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    uint64_t ticks = ((uint64_t)high << 32 | low) - page->tsc_base;
+    uint64_t ticks = cpu_cycles() - page->tsc_base;
     return (uint64_t)((unsigned __int128)ticks * page->mult >> 32);
 }
 

@@ -15,7 +15,7 @@ bool arch_stack_readable(uint64_t address) {
 }
 
 void arch_stop_others(void) {
-    if (cpu_online > 1) {
+    if (cpu_count > 1) {
         apic_send(0, APIC_NMI_OTHERS);
     }
 }

@@ -56,6 +56,5 @@ uint32_t arena_commit(struct arena *arena);
 void arena_rollback(struct arena *arena);
 /* Forgets both images: all zero. */
 void arena_clear(struct arena *arena);
-/* Writes initial content into working and committed image alike. */
-MUST_CHECK status_t arena_load(struct arena *arena, uint64_t offset, const void *from,
-                               uint64_t length);
+/* Makes a page that is there committed as it is: initial content. */
+void arena_keep(struct arena *arena, uint64_t page);

@@ -52,17 +52,26 @@ static inline void object_handle_get(struct object *object) {
 }
 void object_handle_put(struct object *object);
 
-/* Type hooks, in the object's own file. */
-void session_no_handles(struct object *object);
-void endpoint_no_handles(struct object *object);
-void device_no_handles(struct object *object);
-void task_no_handles(struct object *object);
-void account_destroy(struct object *object);
-void call_destroy(struct object *object);
-void session_destroy(struct object *object);
-void timer_destroy(struct object *object);
-void irq_destroy(struct object *object);
-void device_destroy(struct object *object);
-void thread_destroy(struct object *object);
-void memory_destroy(struct object *object);
-void image_destroy(struct object *object);
+/* Every type: TYPE(NAME, structure, hook for the last handle's end, hook for the object's end). A
+ * hook stands in the object's own file; the second releases what the object holds. */
+#define OBJECT_TYPES(TYPE)                                                                         \
+    TYPE(NONE, object, object_no_hook, object_no_hook)                                             \
+    TYPE(TASK, task, task_no_handles, object_no_hook)                                              \
+    TYPE(THREAD, object /* see thread_of */, object_no_hook, thread_destroy)                       \
+    TYPE(ENDPOINT, endpoint, endpoint_no_handles, object_no_hook)                                  \
+    TYPE(SESSION, session, session_no_handles, session_destroy)                                    \
+    TYPE(MEMORY, memory, object_no_hook, memory_destroy)                                           \
+    TYPE(IMAGE, image, object_no_hook, image_destroy)                                              \
+    TYPE(NOTIFICATION, notification, object_no_hook, object_no_hook)                               \
+    TYPE(TIMER, timer, object_no_hook, timer_destroy)                                              \
+    TYPE(IRQ, irq, object_no_hook, irq_destroy)                                                    \
+    TYPE(IOPORT, ioport, object_no_hook, object_no_hook)                                           \
+    TYPE(DEVICE, device, device_no_handles, device_destroy)                                        \
+    TYPE(ACCOUNT, account, object_no_hook, account_destroy)                                        \
+    TYPE(SYSTEM, object, object_no_hook, object_no_hook)                                           \
+    TYPE(CALL, call, object_no_hook, call_destroy)
+
+#define DECLARE_HOOKS(NAME, structure, no_handles, destroy)                                        \
+    void no_handles(struct object *object);                                                        \
+    void destroy(struct object *object);
+OBJECT_TYPES(DECLARE_HOOKS)

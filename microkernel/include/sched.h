@@ -16,14 +16,13 @@ struct cpu {
     uint32_t affinity;     /* its bit in a thread's affinity; all for a CPU that has none */
     uint64_t slice_end;    /* of the current thread; 0: it has no rival, no slice runs */
     uint64_t programmed;   /* deadline that the timer was set to */
-    struct thread *ended;  /* killed while current here; kept until another is chosen */
-    struct thread *taken;  /* was current when another CPU took it away; holds a reference */
+    struct thread *held;   /* see sched_hold */
     uint64_t switch_ticks; /* when the current thread or idling began, TSC */
     uint64_t idle_ticks, switches;
     struct list queues[PRIORITIES];
 };
 
-/* Before anything is queued on that CPU, which may be as soon as it counts in cpu_count(). */
+/* Before anything is queued on that CPU, which may be as soon as it counts in cpu_count. */
 void sched_init(struct cpu *cpu);
 /* Blocked or stopped -> READY. May make a CPU reschedule. */
 void sched_wake(struct thread *thread);
@@ -33,6 +32,8 @@ void sched_wake_here(struct thread *thread);
 void sched_block(struct thread *thread, enum thread_state state);
 /* READY or RUNNING -> `state`, wherever it is; on return it executes nowhere. */
 void sched_stop(struct thread *thread, enum thread_state state);
+/* The CPU's current thread was ended or taken away: keeps it in being until another is chosen. */
+void sched_hold(struct cpu *cpu, struct thread *thread);
 void sched_set_priority(struct thread *thread, uint32_t effective);
 void sched_rotate(struct thread *thread);
 /* Whether a CPU of the mask is there: a thread without one could never be placed. */

@@ -15,19 +15,8 @@
 
 /* The handlers: sys_NAME(thread, the objects of its handle arguments that <axolotl/syscall.def>
  * names, NULL for an optional one that is absent); what it CREATES needs none. */
-#define TYPE_NONE struct object
-#define TYPE_TASK struct task
-#define TYPE_THREAD struct object /* see thread_of */
-#define TYPE_ENDPOINT struct endpoint
-#define TYPE_SESSION struct session
-#define TYPE_MEMORY struct memory
-#define TYPE_IMAGE struct image
-#define TYPE_NOTIFICATION struct notification
-#define TYPE_TIMER struct timer
-#define TYPE_IRQ struct irq
-#define TYPE_IOPORT struct ioport
-#define TYPE_DEVICE struct device
-#define TYPE_ACCOUNT struct account
+#define TYPE(NAME, structure, no_handles, destroy) typedef struct structure TYPE_##NAME;
+OBJECT_TYPES(TYPE)
 #define HANDLE(argument, type, right) , TYPE_##type *
 #define OPTIONAL HANDLE
 #define OWN HANDLE

@@ -9,10 +9,9 @@
 #define AXOLOTL_VERSION "Axolotl 0.1.0" /* for people */
 
 extern struct object *system_object;
+extern const struct boot_info *system_boot;
 
 void system_init(const struct boot_info *info);
-/* "verbose" is on the kernel's command line. */
-bool system_verbose(void);
 /* Ports and physical memory for ring 3. E_RIGHTS: the kernel's own; E_RANGE, E_INVALID, E_QUOTA. */
 MUST_CHECK status_t system_ioport(struct account *account, uint64_t base, uint64_t count,
                                   struct ioport **out);

@@ -137,6 +137,8 @@ void thread_interrupt(struct thread *thread);
 /* ---- actors: object/actor.c ---- */
 /* Chooses the next event within the thread's mask and delivers it. False: none. */
 bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask);
+/* What the server knows the turn's event by: a badge, a cookie, or bits. */
+uint64_t turn_badge(const struct turn *turn);
 /* Something came in: if the receiver waits for such a thing, it gets it and becomes ready. */
 void actor_wake(struct task *task);
 /* Whether the commit of the current turn has more to do than the arena and one answer, or an event

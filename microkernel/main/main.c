@@ -34,7 +34,7 @@ static void make_clock_page(void) {
         .tsc_base = clock.tsc_base,
         .mult = clock.mult,
         .tsc_hz = clock.tsc_hz,
-        .cpu_count = cpu_count(),
+        .cpu_count = cpu_count,
     };
     clock_memory = make_page(&page, sizeof(page));
 }
@@ -161,14 +161,13 @@ void kernel_main(const struct boot_info *info) {
     account_init((frame_init(info) - RESERVED_FRAMES) * PAGE_SIZE);
     arch_init_late();
     /* They wait for the lock and may get it late, while threads are already placed on them. */
-    for (uint32_t id = 1; id < cpu_count(); id++) {
-        sched_init(cpu_by_id(id));
+    for (uint32_t id = 1; id < cpu_count; id++) {
+        sched_init(cpu_table[id]);
     }
     system_init(info);
     make_clock_page();
     kernel_log("%s: %lu KiB of memory, %u CPU%s", AXOLOTL_VERSION,
-               (unsigned long)(info->memory_total / 1024), cpu_count(),
-               cpu_count() == 1 ? "" : "s");
+               (unsigned long)(info->memory_total / 1024), cpu_count, cpu_count == 1 ? "" : "s");
     start_init(info);
     sched_exit();
 }

@@ -60,7 +60,7 @@ static uint64_t address_of(uint64_t page) {
     return ARENA_VA + page * PAGE_SIZE;
 }
 
-static void copy_committed(struct arena *arena, uint64_t page) {
+void arena_keep(struct arena *arena, uint64_t page) {
     phys_t committed = memory_page_peek(arena->committed, page);
     if (committed == 0) {
         committed = frame_alloc();
@@ -113,7 +113,7 @@ uint32_t arena_commit(struct arena *arena) {
         if (arena_hot_dirty(hot)) {
             arch_entry_clean(hot->entry);
             arch_shootdown(space, address_of(hot->page), 1);
-            copy_committed(arena, hot->page);
+            arena_keep(arena, hot->page);
             hot->idle = 0;
             dirty++;
         } else if (++hot->idle >= ARENA_IDLE_TURNS) {
@@ -137,15 +137,4 @@ void arena_rollback(struct arena *arena) {
 void arena_clear(struct arena *arena) {
     memory_clear(arena->memory);
     memory_clear(arena->committed);
-}
-
-status_t arena_load(struct arena *arena, uint64_t offset, const void *from, uint64_t length) {
-    status_t status = memory_copy_in(arena->memory, offset, from, length);
-    if (status != OK || length == 0) {
-        return status;
-    }
-    for (uint64_t page = offset / PAGE_SIZE; page <= (offset + length - 1) / PAGE_SIZE; page++) {
-        copy_committed(arena, page);
-    }
-    return OK;
 }

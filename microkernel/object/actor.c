@@ -18,18 +18,23 @@ void message_deliver(struct thread *thread, const struct message *message,
     }
 }
 
+uint64_t turn_badge(const struct turn *turn) {
+    return turn->kind == EVENT_NOTIFY   ? turn->bits
+           : turn->kind == EVENT_CLOSED ? turn->session->badge
+           : turn->kind == EVENT_REPLY  ? turn->call->cookie
+           : turn->call != NULL         ? turn->call->session->badge
+                                        : 0;
+}
+
 static void deliver_call(struct task *task, struct thread *thread) {
     struct endpoint *endpoint = task->endpoint;
     struct list *first = endpoint->queues[endpoint_top(endpoint)].next;
     struct call *call = LIST_ENTRY(first, struct call, link);
-    struct arch_context *context = &thread->context;
     call_unqueue(call);
     call->state = CALL_TAKEN;
     call->server = task;
     task->turn = (struct turn){.kind = EVENT_CALL, .call = call};
-    context->rdi = call->session->badge;
-    context->r14 = call_token(call);
-    context->r15 = (call->attempt & 0xffff) | call->caller_word;
+    thread->context.r15 = (call->attempt & 0xffff) | call->caller_word;
     message_deliver(thread, &call->request, RESUME_EVENT);
 }
 
@@ -42,30 +47,28 @@ bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
         struct list *first = list_pop_front(&endpoint->cancels);
         struct call *call = LIST_ENTRY(first, struct call, cancel_link);
         *turn = (struct turn){.kind = EVENT_CANCEL, .call = call};
-        context->rdi = call->session->badge;
-        context->r14 = call_token(call);
     } else if (endpoint != NULL && !list_empty(&endpoint->closed)) {
         struct list *first = list_pop_front(&endpoint->closed);
         struct session *session = LIST_ENTRY(first, struct session, closed_link);
         *turn = (struct turn){.kind = EVENT_CLOSED, .session = session};
-        context->rdi = session->badge;
     } else if ((mask & RECEIVE_REPLY) != 0 && !list_empty(&task->replies)) {
         struct call *call = LIST_ENTRY(list_pop_front(&task->replies), struct call, link);
         *turn = (struct turn){.kind = EVENT_REPLY, .call = call};
-        context->rdi = call->cookie;
-        context->r14 = call_token(call);
         message_deliver(thread, &call->reply, RESUME_EVENT);
     } else if ((mask & RECEIVE_NOTIFY) != 0 && task->notification != NULL &&
                task->notification->bits != 0) {
         *turn = (struct turn){.kind = EVENT_NOTIFY, .bits = task->notification->bits};
         task->notification->bits = 0;
-        context->rdi = turn->bits;
     } else if ((mask & RECEIVE_CALL) != 0 && endpoint != NULL && endpoint->ready != 0) {
         deliver_call(task, thread);
     } else {
         return false;
     }
     context->rax = turn->kind;
+    context->rdi = turn_badge(turn);
+    if (turn->call != NULL) {
+        context->r14 = call_token(turn->call);
+    }
     task->turn_start_ticks = task->cpu_ticks;
     actor_update_priority(task);
     return true;

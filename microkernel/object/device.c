@@ -19,6 +19,7 @@ enum {
     CAPABILITY_MSI = 0x05,
     CAPABILITY_MSIX = 0x11,
     MSI_ENABLE = 1,
+    MSI_VECTORS = 0x70, /* how many are in use: 2 to this power */
     MSI_64BIT = 0x80,
     MSIX_ENABLE = 0x8000,
     MSIX_MASK_ALL = 0x4000,
@@ -34,8 +35,13 @@ static void write(const struct device *device, uint32_t offset, unsigned width, 
     pci_config_write(device->address, offset, width, value);
 }
 
+/* Changes bits of the 16-bit register at `offset`. */
+static void change(const struct device *device, uint32_t offset, uint32_t clear, uint32_t set) {
+    write(device, offset, 2, (read(device, offset, 2) & ~clear) | set);
+}
+
 static void command_change(const struct device *device, uint32_t clear, uint32_t set) {
-    write(device, PCI_COMMAND, 2, (read(device, PCI_COMMAND, 2) & ~clear) | set);
+    change(device, PCI_COMMAND, clear, set);
 }
 
 static void find_capabilities(struct device *device) {
@@ -172,15 +178,14 @@ int64_t sys_device_bar(struct thread *thread, struct device *device, struct acco
 
 static status_t program_msi(const struct device *device, uint64_t address, uint32_t data) {
     uint32_t at = device->msi_offset;
-    uint32_t control = read(device, at + 2, 2);
     write(device, at + 4, 4, (uint32_t)address);
-    if ((control & MSI_64BIT) != 0) {
+    if ((read(device, at + 2, 2) & MSI_64BIT) != 0) {
         write(device, at + 8, 4, (uint32_t)(address >> 32));
         write(device, at + 12, 2, data);
     } else {
         write(device, at + 8, 2, data);
     }
-    write(device, at + 2, 2, (control & ~0x70u) | MSI_ENABLE);
+    change(device, at + 2, MSI_VECTORS, MSI_ENABLE);
     return OK;
 }
 
@@ -209,7 +214,7 @@ static status_t program_msix(struct device *device, uint32_t index, uint64_t add
     entry[1] = (uint32_t)(address >> 32);
     entry[2] = data;
     entry[3] = 0; /* unmasked */
-    write(device, at + 2, 2, (control & ~(uint32_t)MSIX_MASK_ALL) | MSIX_ENABLE);
+    change(device, at + 2, MSIX_MASK_ALL, MSIX_ENABLE);
     return OK;
 }
 
@@ -277,13 +282,11 @@ int64_t sys_device_enable(struct thread *thread, struct device *device) {
 void device_quiesce(struct device *device) {
     enable(device, false);
     if (device->msi_offset != 0) {
-        uint32_t control = read(device, device->msi_offset + 2u, 2);
-        write(device, device->msi_offset + 2u, 2, control & ~(uint32_t)MSI_ENABLE);
+        change(device, device->msi_offset + 2u, MSI_ENABLE, 0);
     }
     if (device->msix_offset != 0) {
-        uint32_t control = read(device, device->msix_offset + 2u, 2);
         /* Masked, not disabled: QEMU's e1000e can't bear that while its throttle timer runs. */
-        write(device, device->msix_offset + 2u, 2, control | MSIX_MASK_ALL);
+        change(device, device->msix_offset + 2u, 0, MSIX_MASK_ALL);
     }
 }
 

@@ -25,17 +25,11 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
         .error = error,
         .address = address,
         .event = turn->kind,
+        .badge = turn_badge(turn),
         .incarnation = task->incarnation,
     };
     memcpy(&out->rax, &thread->context, REGISTERS);
-    if (turn->kind == EVENT_NOTIFY) {
-        out->badge = turn->bits;
-    } else if (turn->kind == EVENT_CLOSED) {
-        out->badge = turn->session->badge;
-    } else if (turn->kind == EVENT_REPLY) {
-        out->badge = turn->call->cookie;
-    } else if (turn->call != NULL) {
-        out->badge = turn->call->session->badge;
+    if (turn->call != NULL && turn->kind != EVENT_REPLY) {
         out->token = call_token(turn->call);
         out->attempt = turn->call->attempt;
         out->label = TAG_LABEL(turn->call->request.tag);

@@ -39,6 +39,11 @@ static bool in_file(const struct file *file, uint64_t offset, uint64_t length) {
     return offset <= file->size && length <= file->size - offset;
 }
 
+static status_t read_file(const struct file *file, uint64_t offset, void *to, uint64_t length) {
+    return in_file(file, offset, length) ? memory_copy_out(file->memory, offset, to, length)
+                                         : E_FORMAT;
+}
+
 /* FNV-1a over 64-bit words: detects damage, not malice. */
 static uint64_t checksum(struct memory *content) {
     uint64_t hash = 0xcbf29ce484222325ull;
@@ -117,24 +122,20 @@ static status_t read_note(struct image *image, const struct file *file,
     return OK;
 }
 
-static status_t read_file(struct image *image, const struct file *file) {
+static status_t read_elf(struct image *image, const struct file *file) {
     static const uint8_t ident[7] = {0x7f, 'E', 'L', 'F', 2 /* 64 bit */, 1 /* little */, 1};
     struct elf_header header;
     struct elf_program_header ph;
-    if (!in_file(file, 0, sizeof(header))) {
-        return E_FORMAT;
-    }
-    TRY(memory_copy_out(file->memory, 0, &header, sizeof(header)));
+    TRY(read_file(file, 0, &header, sizeof(header)));
     if (memcmp(header.ident, ident, sizeof(ident)) != 0 || header.type != ET_EXEC ||
-        header.machine != EM_X86_64 || header.phentsize != sizeof(ph) || header.phnum > 32 ||
-        !in_file(file, header.phoff, header.phnum * sizeof(ph))) {
+        header.machine != EM_X86_64 || header.phentsize != sizeof(ph) || header.phnum > 32) {
         return E_FORMAT;
     }
     image->info.entry = header.entry;
     image->info.memory = STACK_SIZE;
     bool entry_good = false;
     for (uint32_t i = 0; i < header.phnum; i++) {
-        TRY(memory_copy_out(file->memory, header.phoff + i * sizeof(ph), &ph, sizeof(ph)));
+        TRY(read_file(file, header.phoff + i * sizeof(ph), &ph, sizeof(ph)));
         if (ph.type == PT_DYNAMIC || ph.type == PT_INTERP) {
             return E_FORMAT;
         }
@@ -156,7 +157,7 @@ status_t image_create(struct account *account, struct memory *memory, uint64_t l
         return E_RANGE;
     }
     TRY(object_create(OBJECT_IMAGE, sizeof(*image), account, &image));
-    status_t status = read_file(image, &file);
+    status_t status = read_elf(image, &file);
     if (status != OK) {
         object_put(&image->object);
         return status;
@@ -180,8 +181,10 @@ static status_t copy_out(const struct segment *segment, struct memory *to, uint6
     }
     for (uint64_t at = 0; content != NULL && at < content->size; at += PAGE_SIZE) {
         const void *page = phys_to_virt(memory_page_peek(content, at / PAGE_SIZE));
-        TRY(to->arena != NULL ? arena_load(to->arena, offset + at, page, PAGE_SIZE)
-                              : memory_copy_in(to, offset + at, page, PAGE_SIZE));
+        TRY(memory_copy_in(to, offset + at, page, PAGE_SIZE));
+        if (to->arena != NULL) {
+            arena_keep(to->arena, (offset + at) / PAGE_SIZE);
+        }
     }
     return OK;
 }

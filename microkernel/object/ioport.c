@@ -26,7 +26,7 @@ status_t ioport_create(struct account *account, uint32_t base, uint32_t count,
 void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32_t value) {
     if (UNLIKELY(ioport->log)) {
         ioport->log = false;
-        log_console(system_verbose());
+        log_console(system_boot->verbose);
     }
     port_write((uint16_t)(ioport->base + offset), width, value);
 }

@@ -10,19 +10,12 @@ struct type_hooks {
     void (*destroy)(struct object *object);    /* releases what the object holds */
 };
 
-static const struct type_hooks hooks[OBJECT_TYPE_COUNT] = {
-    [OBJECT_TASK] = {task_no_handles, NULL},
-    [OBJECT_THREAD] = {NULL, thread_destroy},
-    [OBJECT_ENDPOINT] = {endpoint_no_handles, NULL},
-    [OBJECT_SESSION] = {session_no_handles, session_destroy},
-    [OBJECT_MEMORY] = {NULL, memory_destroy},
-    [OBJECT_IMAGE] = {NULL, image_destroy},
-    [OBJECT_TIMER] = {NULL, timer_destroy},
-    [OBJECT_IRQ] = {NULL, irq_destroy},
-    [OBJECT_DEVICE] = {device_no_handles, device_destroy},
-    [OBJECT_ACCOUNT] = {NULL, account_destroy},
-    [OBJECT_CALL] = {NULL, call_destroy},
-};
+#define HOOKS(NAME, structure, no_handles, destroy) [OBJECT_##NAME] = {no_handles, destroy},
+static const struct type_hooks hooks[OBJECT_TYPE_COUNT] = {OBJECT_TYPES(HOOKS)};
+
+void object_no_hook(struct object *object) {
+    (void)object;
+}
 
 void object_init(struct object *object, enum object_type type, size_t size,
                  struct account *account) {
@@ -52,9 +45,7 @@ void object_put(struct object *object) {
     }
     /* The hook may take and drop references of its own. */
     object->references = 1;
-    if (hooks[object->type].destroy != NULL) {
-        hooks[object->type].destroy(object);
-    }
+    hooks[object->type].destroy(object);
     DEBUG_ASSERT(object->references == 1 && object->handles == 0);
     struct account *account = object->account;
     /* A thread begins with its context, for the entry code; every other object with `object`. */
@@ -68,7 +59,7 @@ void object_handle_put(struct object *object) {
         return;
     }
     DEBUG_ASSERT(object->handles > 0);
-    if (--object->handles == 0 && hooks[object->type].no_handles != NULL) {
+    if (--object->handles == 0) {
         hooks[object->type].no_handles(object);
     }
     object_put(object);

@@ -124,14 +124,9 @@ void staged_apply(struct task *task, const struct staged *s) {
         task_supervise(target, (struct session *)s->other, (struct notification *)s->third,
                        s->value);
         break;
-    case STAGED_INTERRUPT: {
-        struct thread *thread =
-            s->object->type == OBJECT_TASK ? target->main : thread_of(s->object);
-        if (thread != NULL) {
-            thread_interrupt(thread);
-        }
+    case STAGED_INTERRUPT:
+        thread_interrupt(thread_of(s->object));
         break;
-    }
     case STAGED_SUPPLY:
         call = call_find(s->value, task);
         if (call != NULL) {

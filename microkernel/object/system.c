@@ -14,26 +14,22 @@
 static struct object the_object = {.type = OBJECT_SYSTEM, .references = 1};
 struct object *system_object = &the_object;
 
-static const struct boot_info *boot;
+const struct boot_info *system_boot;
 static uint64_t started_ns;
 
 void system_init(const struct boot_info *info) {
-    boot = info;
+    system_boot = info;
     the_object.account = account_root;
     started_ns = time_now();
-}
-
-bool system_verbose(void) {
-    return boot->verbose;
 }
 
 static void describe_system(struct system_info *out) {
     *out = (struct system_info){
         .version = AXOLOTL_VERSION,
         .build = "x86-64",
-        .memory_total = boot->memory_total,
+        .memory_total = system_boot->memory_total,
         .memory_free = frame_free_count() * PAGE_SIZE,
-        .memory_kernel = boot->memory_kernel,
+        .memory_kernel = system_boot->memory_kernel,
         .boot_ns = started_ns,
         .calls = counters.calls,
         .commits = counters.commits,
@@ -42,12 +38,12 @@ static void describe_system(struct system_info *out) {
         .faults = counters.faults,
         .resets = counters.resets,
         .unknown_calls = counters.unknown_calls,
-        .cpus = cpu_count(),
+        .cpus = cpu_count,
         .tsc_at_entry = clock.tsc_base,
         .log_head = log_head(),
     };
-    for (uint32_t id = 0; id < cpu_count(); id++) {
-        out->switches += cpu_by_id(id)->switches;
+    for (uint32_t id = 0; id < cpu_count; id++) {
+        out->switches += cpu_table[id]->switches;
     }
     out->tasks = (uint32_t)list_length(&task_all);
 }
@@ -63,10 +59,10 @@ static status_t describe_task(uint32_t index, struct task_info *out) {
 }
 
 static status_t describe_cpu(uint32_t index, struct cpu_info *out) {
-    if (index >= cpu_count()) {
+    if (index >= cpu_count) {
         return E_NOT_FOUND;
     }
-    const struct cpu *cpu = cpu_by_id(index);
+    const struct cpu *cpu = cpu_table[index];
     uint64_t idle = cpu->arch.current == NULL ? rdtsc() - cpu->switch_ticks : 0;
     *out = (struct cpu_info){
         .id = index,
@@ -117,7 +113,7 @@ int64_t sys_system_info(struct thread *thread) {
 /* Ports that the kernel drives itself. */
 static const struct {
     uint16_t first, last;
-} own_ports[] = {{0x20, 0x21}, {0xa0, 0xa1}, {0x40, 0x43}, {0xcf8, 0xcff}};
+} own_ports[] = {{0x20, 0x21}, {0xa0, 0xa1}, {0x40, 0x43}, {0xcf8, 0xcf8}, {0xcfc, 0xcff}};
 
 status_t system_ioport(struct account *account, uint64_t base, uint64_t count,
                        struct ioport **out) {
@@ -139,15 +135,10 @@ status_t system_memory(struct account *account, uint64_t base, uint64_t size, st
     if (base >= 1ull << 52 || size > (1ull << 52) - base) {
         return E_RANGE;
     }
-    if (boot_memory_reserved(boot, base, size)) {
+    if (boot_memory_reserved(system_boot, base, size)) {
         return E_RIGHTS;
     }
     return memory_create_physical(account, base, size, MEMORY_DEVICE, out);
-}
-
-int64_t sys_system_reboot(struct thread *thread) {
-    (void)thread;
-    arch_reboot();
 }
 
 int64_t sys_log_write(struct thread *thread) {

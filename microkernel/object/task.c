@@ -282,7 +282,7 @@ void task_describe(const struct task *task, struct task_info *out) {
     const struct call *call = task->turn.kind == EVENT_CALL ? task->turn.call : NULL;
     uint64_t cpu_ticks = task->cpu_ticks;
     if (main != NULL && main->state == THREAD_RUNNING) { /* since it was switched to */
-        uint64_t now = rdtsc(), since = cpu_by_id(main->cpu)->switch_ticks;
+        uint64_t now = rdtsc(), since = cpu_table[main->cpu]->switch_ticks;
         cpu_ticks += now > since ? now - since : 0;
     }
     *out = (struct task_info){

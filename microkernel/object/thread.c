@@ -109,9 +109,8 @@ void thread_kill(struct thread *thread) {
         return;
     }
     struct task *task = thread->task;
-    if (thread == cpu_current() && cpu_here()->ended == NULL) {
-        object_get(&thread->object); /* the way out of the kernel still looks at it */
-        cpu_here()->ended = thread;
+    if (thread == cpu_current()) {
+        sched_hold(cpu_here(), thread); /* the way out of the kernel still looks at it */
     }
     thread_detach(thread);
     thread_abandon_call(thread);

@@ -4,7 +4,6 @@
  * a CPU's current may be the wrong one.
  */
 #include <arch/hooks.h>
-#include <arch/smp.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
 #include <counters.h>
@@ -42,7 +41,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool front) {
 }
 
 static void dequeue(struct thread *thread) {
-    struct cpu *cpu = cpu_by_id(thread->cpu);
+    struct cpu *cpu = cpu_table[thread->cpu];
     list_remove(&thread->run_link);
     if (list_empty(&cpu->queues[thread->effective])) {
         cpu->ready &= ~(1u << thread->effective);
@@ -64,16 +63,15 @@ static int busy_priority(const struct cpu *cpu) {
 }
 
 bool sched_mask_valid(uint32_t mask) {
-    uint32_t count = cpu_count();
-    return count >= 32 ? mask != 0 : (mask & ((1u << count) - 1)) != 0;
+    return cpu_count >= 32 ? mask != 0 : (mask & ((1u << cpu_count) - 1)) != 0;
 }
 
 /* Where a woken thread goes: a CPU that it may run on at once if there is one. */
-static struct cpu *place(const struct thread *thread, uint32_t preferred) {
-    if (cpu_count() == 1) {
+static struct cpu *place(const struct thread *thread) {
+    if (cpu_count == 1) {
         return cpu_here();
     }
-    struct cpu *home = cpu_by_id(preferred);
+    struct cpu *home = cpu_table[thread->cpu];
     if (!sched_allowed(thread, home)) {
         home = NULL;
     }
@@ -81,8 +79,8 @@ static struct cpu *place(const struct thread *thread, uint32_t preferred) {
         return home;
     }
     struct cpu *best = home;
-    for (uint32_t id = 0; id < cpu_count(); id++) {
-        struct cpu *cpu = cpu_by_id(id);
+    for (uint32_t id = 0; id < cpu_count; id++) {
+        struct cpu *cpu = cpu_table[id];
         if (sched_allowed(thread, cpu) &&
             (best == NULL || busy_priority(cpu) < busy_priority(best))) {
             best = cpu;
@@ -117,18 +115,15 @@ static void notice(struct cpu *cpu, const struct thread *thread) {
     }
 }
 
-static void wake_on(struct thread *thread, uint32_t preferred) {
-    struct cpu *cpu = place(thread, preferred);
+void sched_wake(struct thread *thread) {
+    struct cpu *cpu = place(thread);
     enqueue(cpu, thread, false);
     notice(cpu, thread);
 }
 
-void sched_wake(struct thread *thread) {
-    wake_on(thread, thread->cpu);
-}
-
 void sched_wake_here(struct thread *thread) {
-    wake_on(thread, cpu_here()->arch.id);
+    thread->cpu = cpu_here()->arch.id;
+    sched_wake(thread);
 }
 
 void sched_block(struct thread *thread, enum thread_state state) {
@@ -137,26 +132,30 @@ void sched_block(struct thread *thread, enum thread_state state) {
     cpu_here()->choose = true;
 }
 
+void sched_hold(struct cpu *cpu, struct thread *thread) {
+    if (cpu->held == NULL) {
+        object_get(&thread->object);
+        cpu->held = thread;
+    }
+}
+
 void sched_stop(struct thread *thread, enum thread_state state) {
     if (thread->state == THREAD_READY) {
         dequeue(thread);
     } else if (thread->state == THREAD_RUNNING) {
-        struct cpu *cpu = cpu_by_id(thread->cpu);
+        struct cpu *cpu = cpu_table[thread->cpu];
         cpu->choose = true;
         if (cpu != cpu_here()) {
             arch_stop_cpu(thread->cpu);
             cpu->arch.resched_forced = 1;
-            if (cpu->taken == NULL) {
-                object_get(&thread->object);
-                cpu->taken = thread;
-            }
+            sched_hold(cpu, thread);
         }
     }
     thread->state = (uint8_t)state;
 }
 
 void sched_set_priority(struct thread *thread, uint32_t effective) {
-    struct cpu *cpu = cpu_by_id(thread->cpu);
+    struct cpu *cpu = cpu_table[thread->cpu];
     if (thread->effective == effective) {
         return;
     }
@@ -183,23 +182,23 @@ void sched_rotate(struct thread *thread) {
 
 void sched_look(const struct thread *thread) {
     if (thread->state == THREAD_RUNNING) {
-        look(cpu_by_id(thread->cpu));
+        look(cpu_table[thread->cpu]);
     }
 }
 
 void sched_migrate(struct thread *thread) {
-    if (!sched_allowed(thread, cpu_by_id(thread->cpu)) &&
+    if (!sched_allowed(thread, cpu_table[thread->cpu]) &&
         (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)) {
         sched_stop(thread, THREAD_NEW);
-        wake_on(thread, thread->cpu);
+        sched_wake(thread);
     }
 }
 
 /* Highest-priority thread queued elsewhere that may run here. */
 static struct thread *steal(const struct cpu *thief) {
     struct thread *best = NULL;
-    for (uint32_t id = 0; id < cpu_count(); id++) {
-        struct cpu *cpu = cpu_by_id(id);
+    for (uint32_t id = 0; id < cpu_count; id++) {
+        struct cpu *cpu = cpu_table[id];
         for (int priority = top_of(cpu); priority > (best == NULL ? -1 : best->effective);
              priority--) {
             LIST_FOR_EACH(link, &cpu->queues[priority]) {
@@ -225,7 +224,7 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
     }
     if (top >= 0) {
         next = entry_thread(cpu->queues[top].next);
-    } else if (cpu_count() > 1) {
+    } else if (cpu_count > 1) {
         next = steal(cpu);
     }
     uint64_t now = time_now();
@@ -241,14 +240,14 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
             cpu->slice_end = now + SLICE_NS;
         }
         arch_space_switch(&cpu->arch, &next->task->space);
-    } else if (cpu_count() > 1) {
+    } else if (cpu_count > 1) {
         arch_space_switch(&cpu->arch, &kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(&cpu->arch, next);
-    struct thread *ended = cpu->ended;
-    if (UNLIKELY(ended != NULL)) { /* while it was current here */
-        cpu->ended = NULL;
-        object_put(&ended->object);
+    struct thread *held = cpu->held;
+    if (UNLIKELY(held != NULL)) {
+        cpu->held = NULL;
+        object_put(&held->object);
     }
     if (cpu->slice_end != 0 || next == NULL || cpu->programmed < now) {
         sched_reprogram();
@@ -310,10 +309,7 @@ void reschedule_interrupt(void) {
 
 void schedule_forced(void) {
     struct cpu *cpu = cpu_here();
-    struct thread *taken = cpu->taken;
     cpu->arch.resched_forced = 0;
-    cpu->taken = NULL;
     choose(cpu, cpu->arch.current, false);
     sched_exit();
-    object_put(OBJECT_OF(taken));
 }

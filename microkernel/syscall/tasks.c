@@ -158,15 +158,20 @@ int64_t sys_thread_sleep(struct thread *thread) {
     return status == OK ? SYSCALL_NO_RESULT : status == E_TIMEOUT ? OK : status;
 }
 
+/* The thread that a handle names, or the main thread of the task, which may be NULL. */
+static status_t thread_meant(struct object *object, struct thread **out) {
+    if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
+        return E_TYPE;
+    }
+    *out = object->type == OBJECT_TASK ? ((struct task *)object)->main : thread_of(object);
+    return OK;
+}
+
 int64_t sys_thread_schedule(struct thread *thread, struct object *object) {
     struct thread *target = thread;
     uint64_t priority = ARG(1);
-    if (object != NULL && object->type == OBJECT_TASK) {
-        target = ((struct task *)object)->main;
-    } else if (object != NULL && object->type == OBJECT_THREAD) {
-        target = thread_of(object);
-    } else if (object != NULL) {
-        return E_TYPE;
+    if (object != NULL) {
+        TRY(thread_meant(object, &target));
     }
     if (target == NULL || target->state == THREAD_DEAD || priority > target->task->priority_limit ||
         ((uint32_t)ARG(2) != 0 && !sched_mask_valid((uint32_t)ARG(2)))) {
@@ -186,10 +191,11 @@ int64_t sys_thread_schedule(struct thread *thread, struct object *object) {
 }
 
 int64_t sys_thread_interrupt(struct thread *thread, struct object *object) {
-    if (object->type != OBJECT_THREAD && object->type != OBJECT_TASK) {
-        return E_TYPE;
-    }
-    return effect(thread, &(struct staged){.kind = STAGED_INTERRUPT, .object = object});
+    struct thread *target;
+    TRY(thread_meant(object, &target));
+    return target == NULL ? OK
+                          : effect(thread, &(struct staged){.kind = STAGED_INTERRUPT,
+                                                            .object = &target->object});
 }
 
 int64_t sys_thread_set_foreign(struct thread *thread, struct object *object) {

@@ -72,11 +72,6 @@ static void build(void) {
     table(MCFG, "MCFG", 60);
     put32(FADT + 76, 0x608);
     memory[FADT + 91] = 4;
-    put32(FADT + 112, 1u << 10);
-    memory[FADT + 116] = 1;
-    memory[FADT + 117] = 8;
-    put64(FADT + 120, 0xcf9);
-    memory[FADT + 128] = 6;
     table(FADT, "FACP", 244);
     const uint64_t entries[5] = {MEMORY_BASE + MADT, MEMORY_BASE + HPET, MEMORY_BASE + MCFG,
                                  MEMORY_BASE + FADT, 0xdead00000000};
@@ -95,7 +90,7 @@ TEST(good_tables) {
     build();
     acpi_parse(&info, rsdp);
     CHECK_EQ(info.root, MEMORY_BASE);
-    CHECK_EQ(info.local_apic, 0xfee00000);
+    CHECK(info.madt);
     REQUIRE(info.cpu_count == 3);
     CHECK_EQ(info.apic_ids[0], 0);
     CHECK_EQ(info.apic_ids[1], 3);
@@ -109,8 +104,6 @@ TEST(good_tables) {
     CHECK_EQ(info.ecam, 0xb0000000);
     CHECK_EQ(info.ecam_size, 256u << 20);
     CHECK_EQ(info.pm_timer_port, 0x608);
-    CHECK_EQ(info.reset_port, 0xcf9);
-    CHECK_EQ(info.reset_value, 6);
 }
 
 TEST(old_rsdp_uses_the_rsdt) {

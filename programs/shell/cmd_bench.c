@@ -4,6 +4,7 @@
 #include <client/file.h>
 #include <client/tty.h>
 #include <common/string.h>
+#include <ipc/cpu.h>
 #include <ipc/handle.h>
 #include <ipc/memory.h>
 #include <ipc/message.h>
@@ -16,10 +17,8 @@
 #define BENCH_MAX 10000000
 
 static uint64_t cycles(void) {
-    uint32_t low;
-    uint32_t high;
-    __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
+    __asm__ volatile("lfence" : : : "memory");
+    return cpu_cycles();
 }
 
 static status_t bench_null(struct shell *shell) {

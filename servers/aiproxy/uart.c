@@ -7,33 +7,8 @@
 #include <ipc/log.h>
 #include <ipc/machine.h>
 #include <ipc/startup.h>
+#include <ipc/uart.h>
 
-/* Registers, PC16550D section 8.0; with LCR bit 7 the first two are the divisor. */
-enum {
-    UART_DATA = 0,
-    UART_INTERRUPT_ENABLE = 1,
-    UART_FIFO_CONTROL = 2,
-    UART_INTERRUPT_ID = 2,
-    UART_LINE_CONTROL = 3,
-    UART_MODEM_CONTROL = 4,
-    UART_LINE_STATUS = 5,
-    UART_MODEM_STATUS = 6,
-    UART_SCRATCH = 7,
-};
-
-#define IER_RECEIVED 0x01u
-#define IER_TRANSMITTER_EMPTY 0x02u
-#define FCR_ENABLE_CLEAR_LEVEL_8 0x87u
-#define IIR_NONE 0x01u
-#define IIR_FIFO 0xc0u
-#define LCR_8N1 0x03u
-#define LCR_DIVISOR 0x80u
-#define MCR_DTR_RTS_OUT2 0x0bu /* OUT2 lets the interrupt through */
-#define LSR_READY 0x01u
-#define LSR_OVERRUN 0x02u
-#define LSR_TRANSMITTER_EMPTY 0x20u
-
-#define UART_DEPTH 16
 #define SCRATCH_PATTERN 0x5au
 #define SETTLE_READS 8
 
@@ -49,13 +24,13 @@ static void uart_write(uint32_t offset, uint32_t value) {
 
 static void uart_configure(void) {
     uart_write(UART_INTERRUPT_ENABLE, 0);
-    uart_write(UART_LINE_CONTROL, LCR_DIVISOR);
+    uart_write(UART_LINE_CONTROL, UART_LINE_DIVISOR);
     uart_write(UART_DATA, 1); /* 115200 */
     uart_write(UART_INTERRUPT_ENABLE, 0);
-    uart_write(UART_LINE_CONTROL, LCR_8N1);
-    uart_write(UART_FIFO_CONTROL, FCR_ENABLE_CLEAR_LEVEL_8);
-    uart_write(UART_MODEM_CONTROL, MCR_DTR_RTS_OUT2);
-    uart_write(UART_INTERRUPT_ENABLE, IER_RECEIVED | IER_TRANSMITTER_EMPTY);
+    uart_write(UART_LINE_CONTROL, UART_LINE_8N1);
+    uart_write(UART_FIFO_CONTROL, UART_FIFO_ON | UART_FIFO_CLEAR | UART_FIFO_LEVEL_8);
+    uart_write(UART_MODEM_CONTROL, UART_MODEM_DTR_RTS_OUT2);
+    uart_write(UART_INTERRUPT_ENABLE, UART_ENABLE_RECEIVED | UART_ENABLE_TRANSMIT);
 }
 
 static bool uart_absent(struct uart *uart) {
@@ -88,7 +63,8 @@ bool uart_detect(struct uart *uart) {
         uart->state = UART_SETTLING;
         return true;
     case UART_SETTLING:
-        uart->depth = (uart_read(UART_INTERRUPT_ID) & IIR_FIFO) == IIR_FIFO ? UART_DEPTH : 1;
+        uart->depth =
+            (uart_read(UART_INTERRUPT_ID) & UART_ID_FIFO) == UART_ID_FIFO ? UART_FIFO_SIZE : 1;
         uart->state = UART_READY;
         return false;
     default:
@@ -108,19 +84,19 @@ void uart_connect(uint64_t bits) {
 }
 
 size_t uart_receive(uint8_t *bytes, size_t size) {
-    int64_t count =
-        port_drain(startup_handle("com2"), UART_LINE_STATUS, LSR_READY, UART_DATA, bytes, size);
+    int64_t count = port_drain(startup_handle("com2"), UART_LINE_STATUS, UART_STATUS_RECEIVED,
+                               UART_DATA, bytes, size);
     return count > 0 ? (size_t)count : 0;
 }
 
 bool uart_settle(struct uart *uart) {
     for (int i = 0; i < SETTLE_READS; i++) {
         uint32_t status = uart_read(UART_LINE_STATUS);
-        uart->overruns += (status & LSR_OVERRUN) != 0;
-        if ((status & LSR_READY) != 0) {
+        uart->overruns += (status & UART_STATUS_OVERRUN) != 0;
+        if ((status & UART_STATUS_RECEIVED) != 0) {
             return false;
         }
-        if ((uart_read(UART_INTERRUPT_ID) & IIR_NONE) != 0) {
+        if ((uart_read(UART_INTERRUPT_ID) & UART_ID_NONE) != 0) {
             (void)irq_ack(startup_handle("com2-irq"));
             return true;
         }
@@ -130,7 +106,7 @@ bool uart_settle(struct uart *uart) {
 }
 
 size_t uart_room(const struct uart *uart) {
-    return (uart_read(UART_LINE_STATUS) & LSR_TRANSMITTER_EMPTY) != 0 ? uart->depth : 0;
+    return (uart_read(UART_LINE_STATUS) & UART_STATUS_TRANSMIT_EMPTY) != 0 ? uart->depth : 0;
 }
 
 void uart_send(const uint8_t *bytes, size_t count) {

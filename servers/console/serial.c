@@ -10,34 +10,11 @@
 #include <ipc/machine.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
-#include <ipc/time.h>
+#include <ipc/uart.h>
 
 #include "console.h"
 
-enum {
-    UART_DATA = 0,
-    UART_INTERRUPT_ENABLE = 1,
-    UART_IDENTIFICATION = 2, /* read */
-    UART_FIFO_CONTROL = 2,   /* write */
-    UART_LINE_CONTROL = 3,
-    UART_MODEM_CONTROL = 4,
-    UART_LINE_STATUS = 5,
-    UART_MODEM_STATUS = 6,
-};
-
-#define ENABLE_RECEIVED 1u
-#define ENABLE_TRANSMIT 2u
-#define IDENTIFICATION_NONE 1u
-#define IDENTIFICATION_MASK 0x0fu
-#define IDENTIFICATION_MODEM 0x00u
-#define STATUS_RECEIVED 0x01u
-#define STATUS_TRANSMIT_EMPTY 0x20u
 #define STATUS_ABSENT 0xffu
-#define FIFO_ON_TRIGGER_8 0x81u
-#define LINE_8N1 0x03u
-#define LINE_DIVISOR 0x80u
-#define MODEM_DTR_RTS_OUT2 0x0bu
-#define TRANSMIT_FIFO 16
 #define RECEIVE_PIECE 64
 #define SERVICE_ROUNDS 8
 
@@ -57,13 +34,13 @@ void serial_create(void) {
         return;
     }
     console.serial_present = true;
-    serial_write(UART_LINE_CONTROL, LINE_DIVISOR);
+    serial_write(UART_LINE_CONTROL, UART_LINE_DIVISOR);
     serial_write(UART_DATA, 1); /* 115200 baud */
     serial_write(UART_INTERRUPT_ENABLE, 0);
-    serial_write(UART_LINE_CONTROL, LINE_8N1);
-    serial_write(UART_FIFO_CONTROL, FIFO_ON_TRIGGER_8);
-    serial_write(UART_MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
-    serial_write(UART_INTERRUPT_ENABLE, ENABLE_RECEIVED | ENABLE_TRANSMIT);
+    serial_write(UART_LINE_CONTROL, UART_LINE_8N1);
+    serial_write(UART_FIFO_CONTROL, UART_FIFO_ON | UART_FIFO_LEVEL_8);
+    serial_write(UART_MODEM_CONTROL, UART_MODEM_DTR_RTS_OUT2);
+    serial_write(UART_INTERRUPT_ENABLE, UART_ENABLE_RECEIVED | UART_ENABLE_TRANSMIT);
 }
 
 void serial_start(void) {
@@ -85,13 +62,13 @@ static void serial_receive(void) {
         if (byte_queue_room(&terminal->input) < RECEIVE_PIECE) {
             if (!console.serial_stalled) {
                 console.serial_stalled = true;
-                serial_write(UART_INTERRUPT_ENABLE, ENABLE_TRANSMIT);
+                serial_write(UART_INTERRUPT_ENABLE, UART_ENABLE_TRANSMIT);
             }
             return;
         }
         uint8_t bytes[RECEIVE_PIECE];
-        int64_t count =
-            port_drain(ports, UART_LINE_STATUS, STATUS_RECEIVED, UART_DATA, bytes, sizeof(bytes));
+        int64_t count = port_drain(ports, UART_LINE_STATUS, UART_STATUS_RECEIVED, UART_DATA, bytes,
+                                   sizeof(bytes));
         for (int64_t i = 0; i < count; i++) {
             dispatch_typed(terminal, bytes[i]);
         }
@@ -105,7 +82,7 @@ static void serial_receive(void) {
 static void serial_continue(void) {
     uint32_t status = 0;
     if (!console.serial_stalled && port_read(ports, UART_LINE_STATUS, 1, &status) == OK &&
-        (status & STATUS_RECEIVED) != 0) {
+        (status & UART_STATUS_RECEIVED) != 0) {
         notification_signal(startup_handle("notification"), CONSOLE_BIT_SERIAL);
     }
 }
@@ -115,16 +92,16 @@ void serial_service(void) {
         return;
     }
     for (uint32_t round = 0; round < SERVICE_ROUNDS; round++) {
-        uint32_t cause = IDENTIFICATION_NONE;
+        uint32_t cause = UART_ID_NONE;
         uint32_t ignored;
-        port_read(ports, UART_IDENTIFICATION, 1, &cause);
+        port_read(ports, UART_INTERRUPT_ID, 1, &cause);
         if (!console.serial_stalled) {
             serial_receive();
         }
-        if ((cause & IDENTIFICATION_NONE) != 0) {
+        if ((cause & UART_ID_NONE) != 0) {
             break;
         }
-        if ((cause & IDENTIFICATION_MASK) == IDENTIFICATION_MODEM) {
+        if ((cause & UART_ID_MASK) == UART_ID_MODEM) {
             port_read(ports, UART_MODEM_STATUS, 1, &ignored);
         }
     }
@@ -139,17 +116,17 @@ void serial_flush(void) {
     if (console.serial_stalled &&
         byte_queue_room(&console.terminals[0].input) >= TERMINAL_INPUT / 2) {
         console.serial_stalled = false;
-        serial_write(UART_INTERRUPT_ENABLE, ENABLE_RECEIVED | ENABLE_TRANSMIT);
+        serial_write(UART_INTERRUPT_ENABLE, UART_ENABLE_RECEIVED | UART_ENABLE_TRANSMIT);
     }
     uint32_t status = 0;
     if (byte_queue_length(&console.serial_queue) == 0 ||
         port_read(ports, UART_LINE_STATUS, 1, &status) != OK ||
-        (status & STATUS_TRANSMIT_EMPTY) == 0) {
+        (status & UART_STATUS_TRANSMIT_EMPTY) == 0) {
         return; /* the interrupt tells when there is room */
     }
-    uint8_t bytes[TRANSMIT_FIFO];
+    uint8_t bytes[UART_FIFO_SIZE];
     uint32_t count = 0;
-    while (count < TRANSMIT_FIFO && byte_queue_pop(&console.serial_queue, &bytes[count])) {
+    while (count < UART_FIFO_SIZE && byte_queue_pop(&console.serial_queue, &bytes[count])) {
         count++;
     }
     port_fill(ports, UART_DATA, bytes, count);

@@ -3,21 +3,11 @@
  */
 #include "operation.h"
 #include "archive.h"
-#include "policy.h"
 #include <common/string.h>
 
 #define OPEN_FLAGS                                                                                 \
     (FILE_OPEN_READ | FILE_OPEN_WRITE | FILE_OPEN_CREATE | FILE_OPEN_EXCLUSIVE |                   \
      FILE_OPEN_TRUNCATE | FILE_OPEN_APPEND | FILE_OPEN_DIRECTORY)
-
-status_t client_path(const struct client *client, const char *text, size_t size, uint32_t access,
-                     struct path *path) {
-    status_t status = path_normalise(text, size, path);
-    if (status != OK) {
-        return status;
-    }
-    return policy_allows(client->number, path->text, access) ? OK : E_RIGHTS;
-}
 
 static status_t open_flags_check(uint64_t flags) {
     bool write = (flags & FILE_OPEN_WRITE) != 0;
@@ -50,20 +40,12 @@ static status_t open_existing_check(const struct vfs *vfs, uint32_t id, uint64_t
     return create || (flags & FILE_OPEN_WRITE) != 0 ? E_IS_DIRECTORY : OK;
 }
 
-status_t operation_open(struct vfs *vfs, const struct client *client,
-                        const struct file_open_request *request, struct opening *opening) {
-    uint64_t flags = request->flags;
-    bool create = (flags & FILE_OPEN_CREATE) != 0;
-    uint32_t access = (flags & FILE_OPEN_READ) != 0 ? POLICY_READ : 0;
-    access |= create || (flags & FILE_OPEN_WRITE) != 0 ? POLICY_WRITE : 0;
-    struct path path;
+status_t operation_open(struct vfs *vfs, const struct path *path, uint64_t flags,
+                        struct opening *opening) {
     struct place place;
     status_t status = open_flags_check(flags);
     if (status == OK) {
-        status = client_path(client, request->path, sizeof request->path, access, &path);
-    }
-    if (status == OK) {
-        status = tree_resolve(vfs, &path, &place);
+        status = tree_resolve(vfs, path, &place);
     }
     if (status != OK) {
         return status;
@@ -72,10 +54,10 @@ status_t operation_open(struct vfs *vfs, const struct client *client,
     if (place.node != 0) {
         return open_existing_check(vfs, place.node, flags);
     }
-    if (!create) {
+    if ((flags & FILE_OPEN_CREATE) == 0) {
         return E_NOT_FOUND;
     }
-    return path.directory ? E_IS_DIRECTORY : tree_create(vfs, &place, NODE_FILE, &opening->node);
+    return path->directory ? E_IS_DIRECTORY : tree_create(vfs, &place, NODE_FILE, &opening->node);
 }
 
 static uint64_t node_type(const struct node *node) {
@@ -89,11 +71,10 @@ static uint64_t node_type(const struct node *node) {
     }
 }
 
-status_t operation_open_finish(struct vfs *vfs, const struct client *client,
-                               const struct opening *opening, uint32_t *session,
-                               struct file_open_reply *answer) {
+status_t operation_open_finish(struct vfs *vfs, const struct opening *opening, uint32_t account,
+                               uint32_t *session, struct file_open_reply *answer) {
     struct node *node = node_get(vfs, opening->node);
-    status_t status = session_open(vfs, opening->node, opening->flags, client->account, session);
+    status_t status = session_open(vfs, opening->node, opening->flags, account, session);
     if (status != OK) {
         return status;
     }
@@ -109,13 +90,27 @@ status_t operation_open_finish(struct vfs *vfs, const struct client *client,
     return OK;
 }
 
+static uint64_t io_offset(const struct session *session, const struct file_io_request *request) {
+    return request->offset == FILE_OFFSET_CURRENT ? session->offset : request->offset;
+}
+
+static size_t io_length(const struct file_io_request *request) {
+    return request->length < FILE_IO_MAX ? (size_t)request->length : FILE_IO_MAX;
+}
+
+static void io_finish(struct session *session, const struct file_io_request *request,
+                      uint64_t end) {
+    if (request->offset == FILE_OFFSET_CURRENT) {
+        session->offset = end;
+    }
+}
+
 status_t operation_read(struct vfs *vfs, struct session *session,
                         const struct file_io_request *request, const struct transfer *transfer,
                         struct file_io_reply *answer) {
     struct node *node = node_get(vfs, session->node);
-    bool current = request->offset == FILE_OFFSET_CURRENT;
-    uint64_t offset = current ? session->offset : request->offset;
-    size_t length = request->length < FILE_IO_MAX ? (size_t)request->length : FILE_IO_MAX;
+    uint64_t offset = io_offset(session, request);
+    size_t length = io_length(request);
     if ((session->flags & FILE_OPEN_READ) == 0) {
         return E_RIGHTS;
     }
@@ -137,23 +132,19 @@ status_t operation_read(struct vfs *vfs, struct session *session,
     default:
         break;
     }
-    if (status != OK) {
-        return status;
+    if (status == OK) {
+        io_finish(session, request, offset + length);
+        answer->length = length;
     }
-    if (current) {
-        session->offset = offset + length;
-    }
-    answer->length = length;
-    return OK;
+    return status;
 }
 
 status_t operation_write(struct vfs *vfs, struct session *session,
                          const struct file_io_request *request, const struct transfer *transfer,
                          struct file_io_reply *answer) {
     struct node *node = node_get(vfs, session->node);
-    bool current = request->offset == FILE_OFFSET_CURRENT;
-    uint64_t offset = current ? session->offset : request->offset;
-    size_t length = request->length < FILE_IO_MAX ? (size_t)request->length : FILE_IO_MAX;
+    uint64_t offset = io_offset(session, request);
+    size_t length = io_length(request);
     if ((session->flags & FILE_OPEN_WRITE) == 0) {
         return E_RIGHTS;
     }
@@ -166,14 +157,11 @@ status_t operation_write(struct vfs *vfs, struct session *session,
     } else if (node->kind == NODE_DEVICE && node->object != DEVICE_CONSOLE) {
         status = device_write(node->object, &length);
     }
-    if (status != OK) {
-        return status;
+    if (status == OK) {
+        io_finish(session, request, offset + length);
+        answer->length = length;
     }
-    if (current) {
-        session->offset = offset + length;
-    }
-    answer->length = length;
-    return OK;
+    return status;
 }
 
 status_t operation_seek(struct vfs *vfs, struct session *session,
@@ -214,14 +202,9 @@ static void node_stat(const struct vfs *vfs, uint32_t id, struct file_stat *answ
 }
 
 /* The existing thing that a path names. */
-static status_t client_node(const struct vfs *vfs, const struct client *client,
-                            const struct file_path_request *request, uint32_t *node) {
-    struct path path;
+static status_t path_node(const struct vfs *vfs, const struct path *path, uint32_t *node) {
     struct place place;
-    status_t status = client_path(client, request->path, sizeof request->path, POLICY_READ, &path);
-    if (status == OK) {
-        status = tree_resolve(vfs, &path, &place);
-    }
+    status_t status = tree_resolve(vfs, path, &place);
     if (status != OK) {
         return status;
     }
@@ -229,10 +212,9 @@ static status_t client_node(const struct vfs *vfs, const struct client *client,
     return place.node == 0 ? E_NOT_FOUND : OK;
 }
 
-status_t operation_stat(struct vfs *vfs, const struct client *client,
-                        const struct file_path_request *request, struct file_stat *answer) {
+status_t operation_stat(const struct vfs *vfs, const struct path *path, struct file_stat *answer) {
     uint32_t node;
-    status_t status = client_node(vfs, client, request, &node);
+    status_t status = path_node(vfs, path, &node);
     if (status == OK) {
         node_stat(vfs, node, answer);
     }
@@ -273,47 +255,6 @@ status_t operation_readdir(struct vfs *vfs, uint32_t session_id,
     return OK;
 }
 
-typedef status_t (*path_change)(struct vfs *vfs, const struct path *path);
-
-static status_t change_path(struct vfs *vfs, const struct client *client,
-                            const struct file_path_request *request, path_change change) {
-    struct path path;
-    status_t status = client_path(client, request->path, sizeof request->path, POLICY_WRITE, &path);
-    return status == OK ? change(vfs, &path) : status;
-}
-
-/* A missing name: the changes below find place.node == 0. */
-status_t operation_mkdir(struct vfs *vfs, const struct client *client,
-                         const struct file_path_request *request) {
-    return change_path(vfs, client, request, tree_mkdir);
-}
-
-status_t operation_unlink(struct vfs *vfs, const struct client *client,
-                          const struct file_path_request *request) {
-    return change_path(vfs, client, request, tree_unlink);
-}
-
-status_t operation_rmdir(struct vfs *vfs, const struct client *client,
-                         const struct file_path_request *request) {
-    return change_path(vfs, client, request, tree_rmdir);
-}
-
-status_t operation_rename(struct vfs *vfs, const struct client *client,
-                          const struct file_rename_request *request) {
-    struct path from;
-    struct path to;
-    uint64_t split = request->split;
-    if (split == 0 || split >= sizeof request->paths) {
-        return E_INVALID;
-    }
-    status_t status = client_path(client, request->paths, split, POLICY_WRITE, &from);
-    if (status == OK) {
-        status = client_path(client, request->paths + split, sizeof request->paths - split,
-                             POLICY_WRITE, &to);
-    }
-    return status == OK ? tree_rename(vfs, &from, &to) : status;
-}
-
 status_t operation_truncate(struct vfs *vfs, struct session *session,
                             const struct file_truncate_request *request) {
     struct node *node = node_get(vfs, session->node);
@@ -326,11 +267,10 @@ status_t operation_truncate(struct vfs *vfs, struct session *session,
     return node->kind == NODE_FILE ? file_contents_resize(vfs, node, request->size) : E_INVALID;
 }
 
-status_t operation_statfs(struct vfs *vfs, const struct client *client,
-                          const struct file_path_request *request, uint64_t growth,
+status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64_t growth,
                           struct file_statfs *answer) {
     uint32_t id;
-    status_t status = client_node(vfs, client, request, &id);
+    status_t status = path_node(vfs, path, &id);
     if (status != OK) {
         return status;
     }

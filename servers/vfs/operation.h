@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The operations of the file protocol on the state, without messages. dispatch.c decodes calls for
- * them, the unit tests call them directly.
+ * The operations of the file protocol on the state, without messages; those that only change names
+ * are in tree.h. serve.c finds out who asks and for what, the unit tests call them directly.
  */
 #pragma once
 #include "device.h"
 #include "proc.h"
 #include "session.h"
-
-/* Who asks: the number in its root badge, the account that its sessions count against. */
-struct client {
-    uint64_t number;
-    uint32_t account;
-};
-
-/* The normal form of a path that the client may use for `access` (POLICY_*). E_RIGHTS, and the
- * errors of path_normalise. */
-MUST_CHECK status_t client_path(const struct client *client, const char *text, size_t size,
-                                uint32_t access, struct path *path);
 
 /* What OPEN found; the session is made by operation_open_finish. */
 struct opening {
@@ -24,14 +13,14 @@ struct opening {
     uint32_t flags;
 };
 
-/* Checks flags, path and rights; makes the file with FILE_OPEN_CREATE. */
-MUST_CHECK status_t operation_open(struct vfs *vfs, const struct client *client,
-                                   const struct file_open_request *request,
+/* Checks flags and path; makes the file with FILE_OPEN_CREATE. */
+MUST_CHECK status_t operation_open(struct vfs *vfs, const struct path *path, uint64_t flags,
                                    struct opening *opening);
 
-/* Makes the session, truncates with FILE_OPEN_TRUNCATE, fills the answer. */
-MUST_CHECK status_t operation_open_finish(struct vfs *vfs, const struct client *client,
-                                          const struct opening *opening, uint32_t *session,
+/* Makes the session, which counts against the account, truncates with FILE_OPEN_TRUNCATE, fills the
+ * answer. */
+MUST_CHECK status_t operation_open_finish(struct vfs *vfs, const struct opening *opening,
+                                          uint32_t account, uint32_t *session,
                                           struct file_open_reply *answer);
 
 /* The console device is the caller's business: E_UNSUPPORTED. */
@@ -44,27 +33,17 @@ MUST_CHECK status_t operation_write(struct vfs *vfs, struct session *session,
 MUST_CHECK status_t operation_seek(struct vfs *vfs, struct session *session,
                                    const struct file_seek_request *request,
                                    struct file_seek_reply *answer);
-MUST_CHECK status_t operation_stat(struct vfs *vfs, const struct client *client,
-                                   const struct file_path_request *request,
+MUST_CHECK status_t operation_stat(const struct vfs *vfs, const struct path *path,
                                    struct file_stat *answer);
 void operation_fstat(struct vfs *vfs, const struct session *session, struct file_stat *answer);
 MUST_CHECK status_t operation_readdir(struct vfs *vfs, uint32_t session,
                                       const struct file_readdir_request *request,
                                       struct file_readdir_reply *answer);
-MUST_CHECK status_t operation_mkdir(struct vfs *vfs, const struct client *client,
-                                    const struct file_path_request *request);
-MUST_CHECK status_t operation_unlink(struct vfs *vfs, const struct client *client,
-                                     const struct file_path_request *request);
-MUST_CHECK status_t operation_rmdir(struct vfs *vfs, const struct client *client,
-                                    const struct file_path_request *request);
-MUST_CHECK status_t operation_rename(struct vfs *vfs, const struct client *client,
-                                     const struct file_rename_request *request);
 MUST_CHECK status_t operation_truncate(struct vfs *vfs, struct session *session,
                                        const struct file_truncate_request *request);
 /* `growth`: bytes that the store could still get. */
-MUST_CHECK status_t operation_statfs(struct vfs *vfs, const struct client *client,
-                                     const struct file_path_request *request, uint64_t growth,
-                                     struct file_statfs *answer);
+MUST_CHECK status_t operation_statfs(const struct vfs *vfs, const struct path *path,
+                                     uint64_t growth, struct file_statfs *answer);
 
 /* Makes the standard directories and mounts: /boot, /dev, /proc. The archive is attached already;
  * `damaged` and `skipped` as archive_index, whose status comes in *archive. */

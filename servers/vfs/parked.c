@@ -29,7 +29,7 @@ static status_t services_ask(uint32_t id) {
 /* Ends the work: the file is opened for the caller, or goes away. */
 static void services_finish(uint32_t id, status_t status) {
     const struct pending *pending = pending_get(&vfs, id);
-    struct client client = {.account = pending->account};
+    uint32_t account = pending->account;
     struct opening opening = {pending->node, (uint32_t)pending->flags};
     struct file_open_reply answer;
     struct handle_slot slot = {.rights = HANDLE_MOVE | RIGHT_CALL | RIGHT_COPY};
@@ -37,7 +37,7 @@ static void services_finish(uint32_t id, status_t status) {
     uint32_t session = 0;
     pending_free(&vfs, id);
     if (status == OK) {
-        status = operation_open_finish(&vfs, &client, &opening, &session, &answer);
+        status = operation_open_finish(&vfs, &opening, account, &session, &answer);
     }
     if (status == OK) {
         status = serve_session(session, &slot.handle);
@@ -56,8 +56,7 @@ static void services_finish(uint32_t id, status_t status) {
     reply_status(token, status);
 }
 
-status_t parked_services(struct event *event, const struct client *client,
-                         const struct opening *opening) {
+status_t parked_services(struct event *event, const struct opening *opening) {
     uint32_t id;
     status_t status = pending_create(&vfs, PENDING_SERVICES, event->token, &id);
     if (status != OK) {
@@ -65,7 +64,7 @@ status_t parked_services(struct event *event, const struct client *client,
     }
     struct pending *pending = pending_get(&vfs, id);
     pending->flags = opening->flags;
-    pending->account = client->account;
+    pending->account = event->account;
     uint32_t mount = node_get(&vfs, opening->node)->mount;
     status = proc_services_begin(&vfs, mount, &pending->node);
     if (status == OK) {

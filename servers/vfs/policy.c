@@ -2,7 +2,6 @@
  * Grants of paths to clients.
  */
 #include "policy.h"
-#include "path.h"
 #include <common/parse.h>
 #include <common/string.h>
 
@@ -55,4 +54,25 @@ bool policy_allows(uint64_t client, const char *path, uint32_t access) {
         }
     }
     return !known;
+}
+
+status_t policy_path(uint64_t client, const char *text, size_t size, uint32_t access,
+                     struct path *path) {
+    status_t status = path_normalise(text, size, path);
+    if (status != OK) {
+        return status;
+    }
+    return policy_allows(client, path->text, access) ? OK : E_RIGHTS;
+}
+
+status_t policy_paths(uint64_t client, const struct file_rename_request *request, struct path *from,
+                      struct path *to) {
+    uint64_t split = request->split;
+    if (split == 0 || split >= sizeof request->paths) {
+        return E_INVALID;
+    }
+    status_t status = policy_path(client, request->paths, split, POLICY_WRITE, from);
+    return status == OK ? policy_path(client, request->paths + split, sizeof request->paths - split,
+                                      POLICY_WRITE, to)
+                        : status;
 }

@@ -20,12 +20,10 @@ static int64_t source_log(uint64_t *position, void *to, size_t size) {
     return system_log_read(startup_handle("system"), position, to, size);
 }
 
-static status_t event_client(const struct event *event, struct client *client) {
-    if ((event->badge & BADGE_ROOT) == 0) {
-        return E_UNSUPPORTED;
-    }
-    *client = (struct client){event->badge & ~BADGE_ROOT, event->account};
-    return OK;
+/* The number that the supervisor has given to the client. */
+static status_t event_client(const struct event *event, uint64_t *client) {
+    *client = event->badge & ~BADGE_ROOT;
+    return (event->badge & BADGE_ROOT) != 0 ? OK : E_UNSUPPORTED;
 }
 
 /* An unknown badge is a file that was open when the server lost its state. */
@@ -59,82 +57,58 @@ static bool is_console(const struct session *session) {
     return node->kind == NODE_DEVICE && node->object == DEVICE_CONSOLE;
 }
 
-/* A copy of a request whose path may have to be another one for another server. */
-struct routed {
-    void *request;
-    size_t size;
-    char *text; /* the path in it */
-    uint32_t access;
-};
+_Static_assert(offsetof(struct file_open_request, path) + FILE_PATH_MAX ==
+                   sizeof(struct file_open_request),
+               "the path is what a request ends with");
 
-/* Passes an operation on if another file server has to do it; *status is then the handler's result.
- * Errors are left to our own code, which finds them again. */
-static bool elsewhere(struct event *event, const struct routed *routed, status_t *status) {
-    struct client client;
-    struct path path;
-    if (event_client(event, &client) != OK ||
-        client_path(&client, routed->text, FILE_PATH_MAX, routed->access, &path) != OK) {
-        return false;
+/* The path of a request of `size` bytes, which ends with it. OK: it is one of ours. If another file
+ * server has it, that one is asked; the result is then, as with errors, the handler's. */
+static status_t own_path(struct event *event, const void *request, size_t size, uint32_t access,
+                         struct path *path) {
+    struct file_open_request copy; /* the longest */
+    size_t place = size - FILE_PATH_MAX;
+    uint64_t client;
+    status_t status = event_client(event, &client);
+    if (status == OK) {
+        status = policy_path(client, (const char *)request + place, FILE_PATH_MAX, access, path);
     }
-    const struct remote *remote = remote_find(&vfs, path.text);
+    const struct remote *remote = status == OK ? remote_find(&vfs, path->text) : NULL;
     if (remote == NULL) {
-        return false;
+        return status;
     }
-    remote_path(remote, &path, routed->text);
-    *status = parked_forward(event, remote->server, routed->request, routed->size);
-    return true;
+    memcpy(&copy, request, size);
+    remote_path(remote, path, (char *)&copy + place);
+    return parked_forward(event, remote->server, &copy, size);
 }
 
-static bool path_elsewhere(struct event *event, const struct file_path_request *request,
-                           uint32_t access, status_t *status) {
-    struct file_path_request copy = *request;
-    struct routed routed = {&copy, sizeof copy, copy.path, access};
-    return elsewhere(event, &routed, status);
-}
-
-static bool open_elsewhere(struct event *event, const struct file_open_request *request,
-                           status_t *status) {
-    struct file_open_request copy = *request;
-    bool changes = (copy.flags & (FILE_OPEN_WRITE | FILE_OPEN_CREATE)) != 0;
-    struct routed routed = {&copy, sizeof copy, copy.path,
-                            changes ? POLICY_READ | POLICY_WRITE : POLICY_READ};
-    return elsewhere(event, &routed, status);
-}
-
-/* Both names must be with the same server. */
-static bool rename_elsewhere(struct event *event, const struct client *client,
-                             const struct file_rename_request *request, status_t *status) {
-    struct path from;
-    struct path to;
-    uint64_t split = request->split;
-    if (split == 0 || split >= sizeof request->paths ||
-        client_path(client, request->paths, split, POLICY_WRITE, &from) != OK ||
-        client_path(client, request->paths + split, sizeof request->paths - split, POLICY_WRITE,
-                    &to) != OK) {
-        return false;
+/* The same for both paths of a RENAME, which must be with the same server. */
+static status_t own_paths(struct event *event, const struct file_rename_request *request,
+                          struct path *from, struct path *to) {
+    uint64_t client;
+    status_t status = event_client(event, &client);
+    if (status == OK) {
+        status = policy_paths(client, request, from, to);
     }
-    const struct remote *remote = remote_find(&vfs, from.text);
-    if (remote != remote_find(&vfs, to.text)) {
-        *status = E_UNSUPPORTED;
-        return true;
+    if (status != OK) {
+        return status;
+    }
+    const struct remote *remote = remote_find(&vfs, from->text);
+    if (remote != remote_find(&vfs, to->text)) {
+        return E_UNSUPPORTED;
     }
     if (remote == NULL) {
-        bool below = remote_below(&vfs, from.text);
-        *status = below ? E_BUSY : OK;
-        return below;
+        return remote_below(&vfs, from->text) ? E_BUSY : OK;
     }
     char text[FILE_PATH_MAX];
     struct file_rename_request copy = {0};
-    remote_path(remote, &from, text);
+    remote_path(remote, from, text);
     copy.split = strlcpy(copy.paths, text, sizeof copy.paths) + 1;
-    remote_path(remote, &to, text);
-    if (strlcpy(copy.paths + copy.split, text, sizeof copy.paths - copy.split) >=
-        sizeof copy.paths - copy.split) {
-        *status = E_NAME_TOO_LONG;
-        return true;
+    remote_path(remote, to, text);
+    size_t room = sizeof copy.paths - copy.split;
+    if (strlcpy(copy.paths + copy.split, text, room) >= room) {
+        return E_NAME_TOO_LONG;
     }
-    *status = parked_forward(event, remote->server, &copy, sizeof copy);
-    return true;
+    return parked_forward(event, remote->server, &copy, sizeof copy);
 }
 
 status_t serve_session(uint32_t session, handle_t *handle) {
@@ -144,17 +118,15 @@ status_t serve_session(uint32_t session, handle_t *handle) {
 status_t handle_open(struct event *event, const struct file_open_request *request,
                      struct file_open_reply *answer) {
     static const struct proc_source source = {source_info, source_log};
-    struct client client;
+    struct path path;
     struct opening opening;
     uint32_t session;
     handle_t handle;
-    status_t status;
-    if (open_elsewhere(event, request, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
+    bool changes = (request->flags & (FILE_OPEN_WRITE | FILE_OPEN_CREATE)) != 0;
+    uint32_t access = changes ? POLICY_READ | POLICY_WRITE : POLICY_READ;
+    status_t status = own_path(event, request, sizeof *request, access, &path);
     if (status == OK) {
-        status = operation_open(&vfs, &client, request, &opening);
+        status = operation_open(&vfs, &path, request->flags, &opening);
     }
     if (status != OK) {
         return status;
@@ -162,14 +134,14 @@ status_t handle_open(struct event *event, const struct file_open_request *reques
     const struct node *node = node_get(&vfs, opening.node);
     if (node->kind == NODE_PROC) {
         if (node->object == PROC_SERVICES) {
-            return parked_services(event, &client, &opening);
+            return parked_services(event, &opening);
         }
         status = proc_make(&vfs, node->mount, node->object, &source, &opening.node);
         if (status != OK) {
             return status;
         }
     }
-    status = operation_open_finish(&vfs, &client, &opening, &session, answer);
+    status = operation_open_finish(&vfs, &opening, event->account, &session, answer);
     if (status != OK) {
         node_release(&vfs, opening.node);
         return status;
@@ -229,13 +201,9 @@ status_t handle_seek(struct event *event, const struct file_seek_request *reques
 
 status_t handle_stat(struct event *event, const struct file_path_request *request,
                      struct file_stat *answer) {
-    struct client client;
-    status_t status;
-    if (path_elsewhere(event, request, POLICY_READ, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
-    return status == OK ? operation_stat(&vfs, &client, request, answer) : status;
+    struct path path;
+    status_t status = own_path(event, request, sizeof *request, POLICY_READ, &path);
+    return status == OK ? operation_stat(&vfs, &path, answer) : status;
 }
 
 status_t handle_fstat(struct event *event, const struct file_empty *request,
@@ -258,51 +226,38 @@ status_t handle_readdir(struct event *event, const struct file_readdir_request *
     return status == OK ? operation_readdir(&vfs, id, request, answer) : status;
 }
 
+static status_t change_path(struct event *event, const struct file_path_request *request,
+                            status_t (*change)(struct vfs *vfs, const struct path *path)) {
+    struct path path;
+    status_t status = own_path(event, request, sizeof *request, POLICY_WRITE, &path);
+    return status == OK ? change(&vfs, &path) : status;
+}
+
 status_t handle_mkdir(struct event *event, const struct file_path_request *request,
                       struct file_empty *answer) {
-    struct client client;
     (void)answer;
-    status_t status;
-    if (path_elsewhere(event, request, POLICY_WRITE, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
-    return status == OK ? operation_mkdir(&vfs, &client, request) : status;
+    return change_path(event, request, tree_mkdir);
 }
 
 status_t handle_unlink(struct event *event, const struct file_path_request *request,
                        struct file_empty *answer) {
-    struct client client;
     (void)answer;
-    status_t status;
-    if (path_elsewhere(event, request, POLICY_WRITE, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
-    return status == OK ? operation_unlink(&vfs, &client, request) : status;
+    return change_path(event, request, tree_unlink);
 }
 
 status_t handle_rmdir(struct event *event, const struct file_path_request *request,
                       struct file_empty *answer) {
-    struct client client;
     (void)answer;
-    status_t status;
-    if (path_elsewhere(event, request, POLICY_WRITE, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
-    return status == OK ? operation_rmdir(&vfs, &client, request) : status;
+    return change_path(event, request, tree_rmdir);
 }
 
 status_t handle_rename(struct event *event, const struct file_rename_request *request,
                        struct file_empty *answer) {
-    struct client client;
+    struct path from;
+    struct path to;
     (void)answer;
-    status_t status = event_client(event, &client);
-    if (status == OK && rename_elsewhere(event, &client, request, &status)) {
-        return status;
-    }
-    return status == OK ? operation_rename(&vfs, &client, request) : status;
+    status_t status = own_paths(event, request, &from, &to);
+    return status == OK ? tree_rename(&vfs, &from, &to) : status;
 }
 
 status_t handle_truncate(struct event *event, const struct file_truncate_request *request,
@@ -316,13 +271,9 @@ status_t handle_truncate(struct event *event, const struct file_truncate_request
 
 status_t handle_statfs(struct event *event, const struct file_path_request *request,
                        struct file_statfs *answer) {
-    struct client client;
     struct account_information account = {0};
-    status_t status;
-    if (path_elsewhere(event, request, POLICY_READ, &status)) {
-        return status;
-    }
-    status = event_client(event, &client);
+    struct path path;
+    status_t status = own_path(event, request, sizeof *request, POLICY_READ, &path);
     if (status == OK) {
         status = account_info(startup_handle("account"), &account);
     }
@@ -330,7 +281,7 @@ status_t handle_statfs(struct event *event, const struct file_path_request *requ
         return status;
     }
     uint64_t growth = account.limit > account.used ? account.limit - account.used : 0;
-    return operation_statfs(&vfs, &client, request, growth, answer);
+    return operation_statfs(&vfs, &path, growth, answer);
 }
 
 /* Everything answered is already as lasting as it gets. */
@@ -345,14 +296,12 @@ status_t handle_sync(struct event *event, const struct file_empty *request,
 /* Whether the client may change everything, which mounting does. */
 static status_t mount_path(const struct event *event, const struct file_path_request *request,
                            struct path *path) {
-    struct client client;
+    uint64_t client;
     status_t status = event_client(event, &client);
-    if (status == OK && !policy_allows(client.number, "/", POLICY_READ | POLICY_WRITE)) {
+    if (status == OK && !policy_allows(client, "/", POLICY_READ | POLICY_WRITE)) {
         status = E_RIGHTS;
     }
-    return status == OK
-               ? client_path(&client, request->path, sizeof request->path, POLICY_WRITE, path)
-               : status;
+    return status == OK ? path_normalise(request->path, sizeof request->path, path) : status;
 }
 
 status_t handle_mount(struct event *event, const struct file_path_request *request,

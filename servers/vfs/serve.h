@@ -14,8 +14,7 @@ void dispatch(struct event *event);
 
 /* parked.c: calls that wait for init or the console: DISPATCH_PARKED, an error, or OK with the
  * answer filled. */
-status_t parked_services(struct event *event, const struct client *client,
-                         const struct opening *opening);
+status_t parked_services(struct event *event, const struct opening *opening);
 status_t parked_console_read(struct event *event, uint64_t length, struct file_io_reply *answer);
 status_t parked_console_write(struct event *event, uint64_t length);
 /* Asks another file server the same with `data`, and answers what it answers. */

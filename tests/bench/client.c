@@ -2,6 +2,7 @@
  * Measures system calls and calls in TSC ticks, which are instructions under QEMU's -icount. Each
  * line of the log: name, least, median, with the cost of reading the clock taken off.
  */
+#include <ipc/cpu.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
 #include <ipc/memory.h>
@@ -15,12 +16,6 @@
 
 static uint64_t samples[ROUNDS];
 static handle_t server, account;
-
-static inline uint64_t ticks(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
-}
 
 static void measure_nothing(uint64_t argument) {
     (void)argument;
@@ -64,9 +59,9 @@ static uint64_t overhead;
 
 static void run(const char *name, void (*measure)(uint64_t), uint64_t argument) {
     for (unsigned i = 0; i < ROUNDS; i++) {
-        uint64_t before = ticks();
+        uint64_t before = cpu_cycles();
         measure(argument);
-        samples[i] = ticks() - before;
+        samples[i] = cpu_cycles() - before;
     }
     sort();
     log_line("bench: %s %lu %lu", name, (unsigned long)(samples[0] - overhead),
@@ -81,9 +76,9 @@ static void run_fault(void) {
             memory_map(TASK_SELF, memory, 0, BLOCKS_VA, PAGE_SIZE, PROT_READ | PROT_WRITE) != OK) {
             return;
         }
-        uint64_t before = ticks();
+        uint64_t before = cpu_cycles();
         measure_fault(0);
-        samples[i] = ticks() - before;
+        samples[i] = cpu_cycles() - before;
         (void)memory_unmap(TASK_SELF, BLOCKS_VA, PAGE_SIZE);
         (void)handle_close(memory);
     }
@@ -96,9 +91,9 @@ int main(void) {
     server = startup_handle("benchserver");
     account = startup_handle("account");
     for (unsigned i = 0; i < ROUNDS; i++) {
-        uint64_t before = ticks();
+        uint64_t before = cpu_cycles();
         measure_nothing(0);
-        samples[i] = ticks() - before;
+        samples[i] = cpu_cycles() - before;
     }
     sort();
     overhead = samples[0];

@@ -86,11 +86,16 @@ def test_uptime_keeps_pace(machine):
     assert asked_again - answered - 0.1 < second - first < answered_again - asked + 0.1
 
 
-def test_poweroff_and_reboot(machine):
-    guest = machine()
+@pytest.mark.parametrize("uefi", [False, True], ids=["bios", "uefi"])
+@pytest.mark.parametrize("model", ["pc", "q35"])
+def test_reboot(machine, model, uefi):
+    guest = machine(machine=model, uefi=uefi)
     guest.boot()
     guest.send("reboot\r")
     assert guest.wait_end() == 0
+
+
+def test_poweroff_and_reboot(machine):
     again = machine(reboot=True)
     again.boot()
     again.cmd("echo gone > /tmp/file")

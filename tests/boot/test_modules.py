@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Modules that are missing or damaged, and a manifest with an error: said, and the rest boots."""
 import re
+import tarfile
+import urllib.request
 
 import pytest
 
-from harness.archive import archive_with, program
+from harness.archive import ARCHIVE, archive_with, program
 from harness.expected import SERVICES, assert_files, assert_running, services
 
 
@@ -62,20 +64,79 @@ def test_damaged(machine, tmp_path, kind):
 
 
 def test_manifest_error_names_its_line(machine, tmp_path):
-    line = []
+    """A wrong line is left out, a wrong `service` line with its section; the rest counts."""
+    wrong = {"this is nonsense": "unknown", "priority 99": "priority", "memory much": "memory"}
 
     def spoil(text):
-        line.append(len(text.splitlines()) + 1)
-        return text.rstrip("\n") + "\nthis line is nonsense\n"
+        assert text.count("service httpd\n") == 1
+        return text.replace("service httpd\n", "service httpd a b c\n") + "\n".join(
+            ["service late", "program aiproxy", *wrong]) + "\n"
 
     guest = machine(replace={"boot.tar": archive_with(tmp_path, spoil)})
+    with tarfile.open(tmp_path / "boot.tar") as archive:
+        lines = archive.extractfile("manifest").read().decode().splitlines()
     messages = guest.boot() + guest.cmd("log")
-    mentions(messages, "manifest", rf"\b{line[0]}\b")
+    for text in wrong:
+        mentions(messages, rf"manifest:{lines.index(text) + 1}: ")
+    mentions(messages, rf"manifest:{lines.index('service httpd a b c') + 1}: ")
+    others(guest, "httpd")
+    assert "running" in next(row for row in guest.table("services") if row[0] == "late")
+
+
+@pytest.mark.parametrize("kind,why", [("absent", "boot.tar is missing"),
+                                      ("empty", "not found in boot.tar"),
+                                      ("truncated", "malformed in boot.tar")])
+def test_no_manifest_is_said(machine, tmp_path, kind, why):
+    """Without a manifest there are a console and a shell, and a line that says why."""
+    options = {"without": ["boot.tar"]}
+    if kind != "absent":
+        with open(ARCHIVE, "rb") as file:
+            data = file.read(200_000) if kind == "truncated" else bytes(1024)
+        (tmp_path / "other.tar").write_bytes(data)
+        options = {"replace": {"boot.tar": str(tmp_path / "other.tar")}}
+    guest = machine(**options)
+    mentions(guest.boot(), "manifest", why, "console and shell only")
+    assert_running(guest, ["console", "shell"])
+    assert guest.cmd("echo works") == "works"
+
+
+def test_no_console_or_shell(machine):
+    """The others run: httpd answers, and the log goes on on COM1."""
+    for name in ("console", "shell"):
+        guest = machine(without=[name], forward=(80,))
+        guest.expect(rf"service {name}: module {name} is missing")
+        with urllib.request.urlopen(f"http://127.0.0.1:{guest.port[80]}/boot/manifest",
+                                    timeout=120) as answer:
+            assert b"\nservice vfs\n" in answer.read()
+        guest.stop()
+
+
+def test_init_that_is_no_program(machine, tmp_path):
+    (tmp_path / "init").write_bytes(b"this is no program\n")
+    guest = machine(replace={"init": str(tmp_path / "init")})
+    guest.expect(r"the boot module init is no program")
+    guest.expect(r"END OF PANIC")
+
+
+def test_a_handle_to_a_missing_module_is_named(machine):
+    guest = machine(without=["personality"])
+    guest.boot()
     assert_running(guest, SERVICES)
+    mentions(guest.cmd("log"), "service proc", "module personality is missing")
+    assert "unavailable" in guest.cmd("run /boot/bin/busybox")
 
 
-def test_no_archive_is_said(machine, tmp_path):
-    """Without a manifest there is nothing to start: the screen must say why."""
-    (tmp_path / "empty.tar").write_bytes(bytes(1024))
-    guest = machine(replace={"boot.tar": str(tmp_path / "empty.tar")})
-    guest.expect(r"(?i)manifest")
+def test_words_of_the_command_line(machine, tmp_path):
+    """manifest= takes another file of the archive, without= leaves services out of it."""
+    other = tmp_path / "other"
+    with tarfile.open(ARCHIVE) as archive:
+        other.write_bytes(archive.extractfile("manifest").read().replace(
+            b"service aiproxy\n", b"service helper\nprogram aiproxy\n"))
+    guest = machine(append="manifest=etc/other without=httpd,net", replace={
+        "boot.tar": archive_with(tmp_path, files={"etc/other": str(other)})})
+    guest.boot()
+    names = {row[0]: row for row in guest.table("services")}
+    assert "running" in names["helper"] and "running" in names["vfs"]
+    assert "aiproxy" not in names
+    for name in ("httpd", "net"):
+        assert name not in names or "running" not in names[name]

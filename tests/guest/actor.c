@@ -367,7 +367,6 @@ static bool call_allowed(uint32_t op) {
     case SYS_THREAD_SLEEP:
     case SYS_FUTEX_WAIT:
     case SYS_LOG_WRITE:
-    case SYS_SYSTEM_REBOOT:
     case SYS_UPCALL_RETURN:
     case SYS_THREAD_CREATE:
     case SYS_THREAD_SET_FOREIGN:

@@ -58,11 +58,11 @@ def test_build_has_four_entries_and_all_modules(tmp_path):
 
 def test_variant_rewrites_the_menu_only(tmp_path):
     iso = build(tmp_path, ["init", "boot.tar", "vfs", "net"])
-    copy = machine.make_variant(str(tmp_path / "v.iso"), iso, append="loglevel=9", without=("net",),
+    copy = machine.make_variant(str(tmp_path / "v.iso"), iso, append="level=9 {it's} $x", without=("net",),
                                 default=2, video="text")
     assert os.path.getsize(copy) == os.path.getsize(iso)
     menu = content(copy, "/boot/grub/grub.cfg", str(tmp_path / "menu"))
-    assert "multiboot2 /boot/axolotl.elf loglevel=9\n" in menu
+    assert "multiboot2 /boot/axolotl.elf level=9 '{it'\"'\"'s}' '$x'\n" in menu  # quoted for GRUB
     assert "set default=2\n" in menu and "set axolotl_video=text\n" in menu
     assert "net.elf" not in menu and "vfs.elf" in menu
 

@@ -2,6 +2,7 @@
 """./run as a user sees it: from a terminal, from a script, with its options."""
 import os
 import re
+import socket
 import subprocess
 import urllib.request
 
@@ -49,7 +50,7 @@ def test_reboot_goes_on():
 
 def test_append_reaches_the_kernel():
     """The word "verbose" sends the log to COM1 also while the console runs."""
-    assert "init: power off" in script("", "--append", "verbose").stdout
+    assert "init: power off" in script("", "--append", "{ it's \"odd\" } verbose").stdout
     assert "init: power off" not in script("").stdout
 
 
@@ -83,7 +84,32 @@ def test_terminal_session(terminal):
     terminal.expect(PROMPT)
     with urllib.request.urlopen(f"http://127.0.0.1:{terminal.port}/", timeout=60) as answer:
         assert answer.status == 200
-    terminal.send("\x01x")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 0
+    leave(terminal)
+
+
+def leave(child):
+    """Ctrl-A X."""
+    child.send("\x01x")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("target", ["qemu", "qemu-uefi"])
+def test_meson_targets(target):
+    """`meson compile` gives its targets no input; keys come from the terminal all the same."""
+    child = pexpect.spawn("meson", ["compile", "-C", machine.BUILD, target], timeout=180,
+                          encoding="utf-8", dimensions=(40, 100))
+    child.expect(PROMPT)
+    child.send("version\r")
+    child.expect(r"\nAxolotl \d\S* x86-64\r+\n")
+    child.expect(PROMPT)
+    leave(child)
+
+
+def test_port_in_use_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = script("", "--port", f"{taken.getsockname()[1]}:80")
+    assert done.returncode == 1
+    assert "Could not set up host forwarding rule" in done.stderr
+    assert "QEMU did not start" in done.stderr and "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The set-up of ./run and ./test with stand-ins for dpkg and apt: what it says and does."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -102,15 +103,31 @@ def test_help_needs_nothing(program):
 
 
 @pytest.mark.parametrize("words,message", [
-    (["--smp", "9"], "--smp must be 1 to 8"),
-    (["--mem", "16"], "--mem must be at least 32"),
-    (["--uefi", "--mem", "32"], "--mem must be at least 64"),
-    (["--port", "8080"], "'8080' is not HOST:GUEST"),
-    (["--machine", "vax"], "invalid choice: 'vax'"),
-    (["--nonsense"], "unrecognized arguments: --nonsense"),
-])
+    (["run", "--smp", "9"], "--smp: 9 is not 1 to 8"),
+    (["run", "--smp", "0"], "--smp: 0 is not 1 to 8"),
+    (["run", "--smp", "two"], "--smp: 'two' is no number"),
+    (["run", "--smp"], "--smp: expected one argument"),
+    (["run", "--sm", "2"], "unrecognized arguments: --sm 2"),
+    (["run", "--mem", "16"], "--mem: 16 is not at least 32"),
+    (["run", "--uefi", "--mem", "32"], "--mem: 32 is not at least 64, which UEFI needs"),
+    (["run", "--port", "8080"], "'8080' is not HOST:GUEST"),
+    (["run", "--port", "8080:80000"], "'8080:80000': a port is 1 to 65535"),
+    (["run", "--machine", "vax"], "invalid choice: 'vax'"),
+    (["run", "--nic", "foo"], "invalid choice: 'foo'"),
+    (["run", "--ai", "nobody"], "invalid choice: 'nobody'"),
+    (["run", "--ai", "command"], "command backend requires --command"),
+    (["run", "--ai-option=--nonsense"], "aibridge: unrecognized arguments: --nonsense"),
+    (["run", "--timeout", "-1"], "--timeout: -1 is not at least 1"),
+    (["run", "--display"], "--display: there is no graphical session here"),
+    (["run", "--nonsense"], "unrecognized arguments: --nonsense"),
+    (["run", "stray"], "unrecognized arguments: stray"),
+    (["test", "--suite", "none"], "no suite 'none'; there are lint, unit, "),
+    (["test", "-j", "0"], "-j: 0 is not at least 1"),
+    (["test", "--nonsense"], "unrecognized arguments: --nonsense"),
+], ids=" ".join)
 def test_wrong_options_are_named(words, message):
-    done = subprocess.run(["/usr/bin/python3", os.path.join(machine.ROOT, "tools/run.py"), *words],
-                          check=False, text=True, capture_output=True)
-    assert done.returncode == 2
-    assert message in done.stderr
+    """In one line, before anything is installed or built."""
+    done = subprocess.run([os.path.join(machine.ROOT, words[0]), *words[1:]], check=False, text=True,
+                          capture_output=True, env={"PATH": "/usr/bin:/bin"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"\./{words[0]}: .*{re.escape(message)}.*\n", done.stderr), done.stderr

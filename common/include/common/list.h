@@ -60,13 +60,9 @@ static inline void list_remove(struct list *link) {
     list_init(link);
 }
 
-/* First or last link, NULL when the list is empty. */
+/* NULL when the list is empty. */
 static inline struct list *list_first(const struct list *head) {
     return list_empty(head) ? NULL : head->next;
-}
-
-static inline struct list *list_last(const struct list *head) {
-    return list_empty(head) ? NULL : head->prev;
 }
 
 static inline struct list *list_pop_front(struct list *head) {

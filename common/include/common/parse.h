@@ -12,9 +12,6 @@
 /* Decimal, or hexadecimal after 0x. The whole text must be the number; no sign, no blanks. */
 bool parse_u64(const char *text, size_t length, uint64_t *value);
 
-/* As parse_u64 with an optional leading minus. */
-bool parse_i64(const char *text, size_t length, int64_t *value);
-
 /* A number with an optional binary suffix K, M or G (either case): "64K" is 65536. */
 bool parse_size(const char *text, size_t length, uint64_t *value);
 

@@ -84,8 +84,5 @@ void actor_set_mask(uint32_t mask);
 /* How often the task was reset since it was made; 0 at the first start. */
 uint64_t actor_incarnation(void);
 
-/* RESET_* flags of the last reset. */
-uint32_t actor_reset_flags(void);
-
 /* Stops the task with a fault and a log line: the state is inconsistent. */
 _Noreturn void actor_abort(const char *why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processor says of itself: CPUID. */
+/* What the processor says of itself: CPUID, and its cycle counter. */
 #pragma once
 
 #include <stdint.h>
@@ -12,6 +12,13 @@ static inline void cpu_id_read(uint32_t leaf, uint32_t registers[4]) {
                      : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]),
                        "=d"(registers[3])
                      : "a"(leaf), "c"(0));
+}
+
+/* The cycle counter; the clock page has its rate. */
+static inline uint64_t cpu_cycles(void) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
 }
 
 /* Name of the processor, NUL-terminated; "unknown" if it has none. */

@@ -27,15 +27,8 @@ struct heap *heap_create(void *start, size_t size);
 void *heap_allocate(struct heap *heap, size_t size);
 void *heap_allocate_zeroed(struct heap *heap, size_t size);
 
-/* As realloc: grows in place where the next block is free, else moves; NULL leaves the block as it
- * was. block NULL allocates. */
-void *heap_resize(struct heap *heap, void *block, size_t size);
-
 /* NULL is allowed. */
 void heap_free(struct heap *heap, void *block);
-
-/* Bytes that may be used in the block. */
-size_t heap_block_size(const void *block);
 
 void heap_usage(const struct heap *heap, struct heap_usage *usage);
 

@@ -19,12 +19,7 @@ static inline status_t irq_ack(handle_t irq) {
  * port_drain. */
 static inline status_t port_read(handle_t ioport, uint32_t offset, uint32_t width,
                                  uint32_t *value) {
-    int64_t result = syscall_4(SYS_PORT_READ, ioport, offset, width, 0);
-    if (result < 0) {
-        return syscall_failure(result);
-    }
-    *value = (uint32_t)result;
-    return OK;
+    return syscall_value(syscall_4(SYS_PORT_READ, ioport, offset, width, 0), value);
 }
 
 /* Writes a port; staged in an actor. */
@@ -51,12 +46,7 @@ static inline status_t port_fill(handle_t ioport, uint32_t data_offset, const vo
 /* PCI configuration space of a device. width 1, 2 or 4. The kernel's own fields are read-only. */
 static inline status_t device_config_read(handle_t device, uint32_t offset, uint32_t width,
                                           uint32_t *value) {
-    int64_t result = syscall_6(SYS_DEVICE_CONFIG, device, offset, width, 0, 0, 0);
-    if (result < 0) {
-        return syscall_failure(result);
-    }
-    *value = (uint32_t)result;
-    return OK;
+    return syscall_value(syscall_6(SYS_DEVICE_CONFIG, device, offset, width, 0, 0, 0), value);
 }
 
 static inline status_t device_config_write(handle_t device, uint32_t offset, uint32_t width,
@@ -116,12 +106,7 @@ static inline status_t system_info_read(handle_t system, uint32_t kind, uint64_t
 /* Configuration space of any function; address from PCI_ADDRESS(). */
 static inline status_t system_pci_read(handle_t system, uint32_t address, uint32_t width,
                                        uint32_t *value) {
-    int64_t result = syscall_4(SYS_SYSTEM_PCI_READ, system, address, width, 0);
-    if (result < 0) {
-        return syscall_failure(result);
-    }
-    *value = (uint32_t)result;
-    return OK;
+    return syscall_value(syscall_4(SYS_SYSTEM_PCI_READ, system, address, width, 0), value);
 }
 
 /* A range of I/O ports. E_RANGE; E_RIGHTS for ports that the kernel keeps. */
@@ -149,11 +134,6 @@ static inline MUST_CHECK status_t system_device(handle_t system, uint32_t addres
 static inline MUST_CHECK status_t system_memory(handle_t system, uint64_t physical, uint64_t size,
                                                 handle_t account, handle_t *memory) {
     return syscall_handle(syscall_4(SYS_SYSTEM_MEMORY, system, physical, size, account), memory);
-}
-
-/* Resets the machine. Returns only on an error. */
-static inline status_t system_reboot(handle_t system) {
-    return (status_t)syscall_2(SYS_SYSTEM_REBOOT, system, 0);
 }
 
 /* Reads the kernel log from byte *position on (positions count all bytes ever written). Returns the

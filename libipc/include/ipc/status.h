@@ -7,6 +7,3 @@
 /* A phrase for the user, such as "not found"; "unknown status" for a number that is none. Static.
  */
 const char *status_text(status_t status);
-
-/* The symbol, such as "E_NOT_FOUND". Static. */
-const char *status_name(status_t status);

@@ -103,11 +103,16 @@ static inline status_t syscall_failure(int64_t result) {
     return status;
 }
 
-/* Splits the result of a call that gives a handle: stores it when there is one. */
-static inline status_t syscall_handle(int64_t result, handle_t *handle) {
+/* Splits the result of a call that gives 32 bits: stores them when there are any. */
+static inline status_t syscall_value(int64_t result, uint32_t *value) {
     if (result < 0) {
         return syscall_failure(result);
     }
-    *handle = (handle_t)result;
+    *value = (uint32_t)result;
     return OK;
+}
+
+/* The same for a handle. */
+static inline status_t syscall_handle(int64_t result, handle_t *handle) {
+    return syscall_value(result, handle);
 }

@@ -9,7 +9,7 @@
 #define HEADER_SIZE 36u
 #define TABLE_LIMIT (16u << 20)
 
-enum { MADT_LOCAL = 0, MADT_IO = 1, MADT_OVERRIDE = 2, MADT_ADDRESS = 5, MADT_X2APIC = 9 };
+enum { MADT_LOCAL = 0, MADT_IO = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9 };
 
 static uint32_t read32(const uint8_t *at) {
     uint32_t value;
@@ -52,11 +52,8 @@ static void processor_add(struct acpi_info *info, uint32_t apic_id, uint32_t fla
 }
 
 static void madt_entry(struct acpi_info *info, const uint8_t *entry, uint8_t size) {
-    static const uint8_t least[] = {[MADT_LOCAL] = 8,
-                                    [MADT_IO] = 12,
-                                    [MADT_OVERRIDE] = 10,
-                                    [MADT_ADDRESS] = 12,
-                                    [MADT_X2APIC] = 16};
+    static const uint8_t least[] = {
+        [MADT_LOCAL] = 8, [MADT_IO] = 12, [MADT_OVERRIDE] = 10, [MADT_X2APIC] = 16};
     if (entry[0] >= sizeof(least) || size < least[entry[0]]) {
         return;
     }
@@ -79,9 +76,6 @@ static void madt_entry(struct acpi_info *info, const uint8_t *entry, uint8_t siz
                 (struct irq_line){read32(entry + 4), (entry[8] >> 2 & 3) == 3, (entry[8] & 3) == 3};
         }
         break;
-    case MADT_ADDRESS:
-        info->local_apic = read64(entry + 4);
-        break;
     default:
         break;
     }
@@ -91,7 +85,7 @@ static void madt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
     if (size < 44) {
         return;
     }
-    info->local_apic = read32(table + 36);
+    info->madt = true;
     for (uint32_t at = 44; at + 2 <= size;) {
         uint8_t length = table[at + 1];
         if (length < 2 || length > size - at) {
@@ -99,17 +93,6 @@ static void madt_read(struct acpi_info *info, const uint8_t *table, uint32_t siz
         }
         madt_entry(info, table + at, length);
         at += length;
-    }
-}
-
-static void fadt_read(struct acpi_info *info, const uint8_t *table, uint32_t size) {
-    if (size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
-        info->pm_timer_port = (uint16_t)read32(table + 76);
-    }
-    bool supported = size >= 129 && (read32(table + 112) & 1u << 10) != 0; /* RESET_REG_SUP */
-    if (supported && table[116] == 1 && table[117] != 0) {                 /* I/O space, width */
-        info->reset_port = (uint16_t)read64(table + 120);
-        info->reset_value = table[128];
     }
 }
 
@@ -121,8 +104,8 @@ static void table_read(struct acpi_info *info, phys_t address) {
     }
     if (memcmp(table, "APIC", 4) == 0) {
         madt_read(info, table, size);
-    } else if (memcmp(table, "FACP", 4) == 0) {
-        fadt_read(info, table, size);
+    } else if (memcmp(table, "FACP", 4) == 0 && size >= 92 && table[91] == 4) { /* PM_TMR_LEN */
+        info->pm_timer_port = (uint16_t)read32(table + 76);
     } else if (memcmp(table, "HPET", 4) == 0 && size >= 52 && table[40] == 0) {
         info->hpet = read64(table + 44);
     } else if (memcmp(table, "MCFG", 4) == 0) {

@@ -14,8 +14,8 @@ struct acpi_io_apic {
 };
 
 struct acpi_info {
-    phys_t root;       /* XSDT or RSDT; 0: none that is valid */
-    phys_t local_apic; /* 0: no MADT */
+    phys_t root; /* XSDT or RSDT; 0: none that is valid */
+    bool madt;   /* there is one */
     uint32_t cpu_count;
     uint32_t apic_ids[CPU_MAX]; /* enabled processors, in MADT order */
     uint32_t io_apic_count;
@@ -25,8 +25,6 @@ struct acpi_info {
     phys_t ecam;            /* memory-mapped configuration space of PCI segment 0 from bus 0 on */
     uint64_t ecam_size;     /* 0: none */
     uint16_t pm_timer_port; /* 0: none */
-    uint16_t reset_port;    /* 0: none */
-    uint8_t reset_value;
 };
 extern struct acpi_info acpi;
 

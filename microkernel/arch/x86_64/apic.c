@@ -149,7 +149,7 @@ void apic_init(void) {
     for (uint32_t i = 0; i < acpi.io_apic_count; i++) {
         io_apic_add(acpi.io_apics[i].address, acpi.io_apics[i].gsi_base);
     }
-    if (acpi.local_apic == 0) { /* no MADT: the place where chipsets have it, if it is there */
+    if (!acpi.madt) { /* the place where chipsets have it, if it is there */
         io_apic_add(0xfec00000, 0);
     }
     pic_init(io_apic_count == 0 ? (uint8_t)IRQ_VECTOR_FIRST : (uint8_t)VECTOR_LEGACY);

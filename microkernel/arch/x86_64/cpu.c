@@ -5,9 +5,6 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
-#include <arch/port.h>
-
-#include "acpi.h"
 
 #define SELECTOR_TSS 0x30u
 #define STACK_PAGES 4u
@@ -57,7 +54,7 @@ extern const struct smap_site smap_sites[], smap_sites_end[];
 
 struct cpu_features cpu_features;
 struct cpu *cpu_table[CPU_MAX];
-uint32_t cpu_online = 1;
+uint32_t cpu_count = 1;
 
 /* User 64-bit code follows user data: sysret adds 8 and 16 to STAR's base (0x1b). */
 static uint64_t gdt[6 + 2 * CPU_MAX] = {
@@ -65,14 +62,6 @@ static uint64_t gdt[6 + 2 * CPU_MAX] = {
 };
 static struct tss tss_table[CPU_MAX];
 static struct gate idt[256];
-
-struct cpu *cpu_by_id(uint32_t id) {
-    return cpu_table[id];
-}
-
-uint32_t cpu_count(void) {
-    return cpu_online;
-}
 
 void cpu_halt(void) {
     for (;;) {
@@ -239,17 +228,4 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
         bases_load(cpu, context);
     }
     return OK;
-}
-
-void arch_reboot(void) {
-    const struct table_register none = {0, 0};
-    if (acpi.reset_port != 0) {
-        port_out8(acpi.reset_port, acpi.reset_value);
-    }
-    port_out8(0x64, 0xfe); /* i8042: pulse the reset line */
-    for (int i = 0; i < 100000; i++) {
-        cpu_relax();
-    }
-    __asm__ volatile("lidt %0; int3" ::"m"(none));
-    cpu_halt();
 }

@@ -145,7 +145,8 @@ section .text progbits alloc exec nowrite align=64
 %%tried:
     test rax, rax
     jz %%general
-    FAST_EXIT %1
+    mov rbx, [gs:CPU_CURRENT]
+    SYSRET_EXIT rax, %1
 %%no_call:
     cmp eax, SYSCALL_COMMIT_RECEIVE
     jne %%general
@@ -158,20 +159,18 @@ section .text progbits alloc exec nowrite align=64
     call syscall_dispatch
 %endmacro
 
-; Leaves by sysret for the current thread, which gets the message from the context at rax. The
-; lock protects that context, so the message is loaded before it is released.
-%macro FAST_EXIT 1
-    mov rbx, [gs:CPU_CURRENT]
-    mov rsi, [rax + CONTEXT_RSI]
-    LOAD rax + CONTEXT_RSI, rdx, r10, r8, r9, r12, r13
-%if %1
+; Leaves by sysret for the thread whose context is at rbx; %1: the context (rax or rbx) with the
+; message that it gets. The lock protects that one, so the message is loaded before it is released.
+%macro SYSRET_EXIT 2                    ; %2: release it
+    mov rsi, [%1 + CONTEXT_RSI]
+    LOAD %1 + CONTEXT_RSI, rdx, r10, r8, r9, r12, r13
+%if %2
     UNLOCK_KERNEL
 %endif
     mov rcx, [rbx + CONTEXT_RIP]
     mov r11, [rbx + CONTEXT_RFLAGS]
     mov rdi, [rbx + CONTEXT_RDI]
-    mov r14, [rbx + CONTEXT_R14]
-    mov r15, [rbx + CONTEXT_R15]
+    LOAD rbx + CONTEXT_R14 - 8, r14, r15
     mov rbp, [rbx + CONTEXT_RBP]
     mov rsp, [rbx + CONTEXT_RSP]
     mov rax, [rbx]
@@ -180,27 +179,16 @@ section .text progbits alloc exec nowrite align=64
     o64 sysret
 %endmacro
 
-; Leaves for the context at rax by sysret.
-%macro SYSRET_EXIT 0
-    mov rcx, [rax + CONTEXT_RIP]
-    mov r11, [rax + CONTEXT_RFLAGS]
-    LOAD rax, CONTEXT_REGISTERS
-    mov rsp, [rax + CONTEXT_RSP]
-    mov rax, [rax]
-    swapgs
-    o64 sysret
-%endmacro
-
 align 64
 global syscall_entry_single
 syscall_entry_single:
     SYSCALL_ENTRY 0
-    mov rax, [gs:CPU_CURRENT]
-    test rax, rax
+    mov rbx, [gs:CPU_CURRENT]
+    test rbx, rbx
     jz idle
-    cmp byte [rax + CONTEXT_BY_SYSCALL], 0
+    cmp byte [rbx + CONTEXT_BY_SYSCALL], 0
     je exit_by_iret
-    SYSRET_EXIT
+    SYSRET_EXIT rbx, 0
 
 align 64
 global syscall_entry_smp
@@ -211,29 +199,30 @@ syscall_entry_smp:
 ; Unlocks and continues the current thread, or idles.
 global exit_to_user
 exit_to_user:
-    mov rax, [gs:CPU_CURRENT]
+    mov rbx, [gs:CPU_CURRENT]
     cmp byte [smp_active], 0
     je .unlocked
     UNLOCK_KERNEL
 .unlocked:
-    test rax, rax
+    test rbx, rbx
     jz idle
-    cmp byte [rax + CONTEXT_BY_SYSCALL], 0
+    cmp byte [rbx + CONTEXT_BY_SYSCALL], 0
     je exit_by_iret
-    SYSRET_EXIT
+    SYSRET_EXIT rbx, 0
 
-; in: rax context; unlocked.
+; in: rbx context; unlocked.
 exit_by_iret:
     mov rsp, [gs:CPU_KERNEL_STACK]
     push USER_SS
-    push qword [rax + CONTEXT_RSP]
-    push qword [rax + CONTEXT_RFLAGS]
+    push qword [rbx + CONTEXT_RSP]
+    push qword [rbx + CONTEXT_RFLAGS]
     push USER_CS
-    push qword [rax + CONTEXT_RIP]
-    LOAD rax, CONTEXT_REGISTERS
-    mov rcx, [rax + CONTEXT_RCX]
-    mov r11, [rax + CONTEXT_R11]
-    mov rax, [rax]
+    push qword [rbx + CONTEXT_RIP]
+    mov rcx, [rbx + CONTEXT_RCX]
+    mov r11, [rbx + CONTEXT_R11]
+    mov rbp, [rbx + CONTEXT_RBP]
+    mov rax, [rbx]
+    LOAD rbx, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx
     swapgs
     iretq
 

@@ -99,7 +99,7 @@ bool fpu_first_use(struct thread *thread) {
 /* No CPU's registers belong to the context any more. A CPU that was stopped with them live stays
  * fpu_live without an owner, and saves nothing when it switches. */
 static void state_drop(struct arch_context *context) {
-    for (uint32_t i = 0; i < cpu_online; i++) {
+    for (uint32_t i = 0; i < cpu_count; i++) {
         struct arch_cpu *cpu = (struct arch_cpu *)cpu_table[i];
         if ((struct arch_context *)cpu->fpu_owner == context) {
             cpu->fpu_owner = NULL;

@@ -139,8 +139,6 @@ struct cpu_features {
     uint64_t fpu_mask; /* XCR0 */
 };
 extern struct cpu_features cpu_features;
-extern struct cpu *cpu_table[CPU_MAX];
-extern uint32_t cpu_online;
 
 void cpu_features_detect(void);
 
@@ -194,7 +192,6 @@ void arch_space_unload(struct arch_space *space);
 bool fpu_first_use(struct thread *thread);
 
 void timer_init(void);
-void timer_expired(void);
 void kernel_lock_wait(void);
 void ap_start(struct cpu *self);
 void timer_cpu_init(void);

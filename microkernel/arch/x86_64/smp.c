@@ -6,7 +6,6 @@
  * is in user mode, idle, or on its way out of the kernel.
  */
 #include <arch/hooks.h>
-#include <arch/smp.h>
 #include <arch/timer.h>
 #include <common/string.h>
 #include <debug.h>
@@ -153,7 +152,7 @@ static bool ap_wait(uint32_t id, uint64_t microseconds) {
 /* INIT, start-up, and a second start-up for hardware that needs it (SDM 3A 9.4.4). */
 static bool ap_launch(uint32_t apic_id) {
     uint32_t startup = APIC_STARTUP | (uint32_t)(trampoline_page >> 12);
-    ap_starting = (struct arch_cpu *)cpu_table[cpu_online];
+    ap_starting = (struct arch_cpu *)cpu_table[cpu_count];
     apic_send(apic_id, APIC_INIT);
     (void)ap_wait(ap_starting->id, 200); /* it cannot come yet, and needs the time */
     for (uint64_t patience = 10000; patience <= 1000000; patience *= 100) {
@@ -180,11 +179,11 @@ void smp_start(void) {
     memcpy(phys_to_virt(trampoline_page), trampoline_start,
            (size_t)(trampoline_end - trampoline_start));
     layout_identity(true);
-    for (uint32_t i = 0; i < acpi.cpu_count && cpu_online < CPU_MAX; i++) {
+    for (uint32_t i = 0; i < acpi.cpu_count && cpu_count < CPU_MAX; i++) {
         if (acpi.apic_ids[i] != boot_id && ap_launch(acpi.apic_ids[i])) {
-            cpu_online++;
+            cpu_count++;
         }
     }
     layout_identity(false);
-    kernel_log("cpu: %u of %u processors run", cpu_online, acpi.cpu_count);
+    kernel_log("cpu: %u of %u processors run", cpu_count, acpi.cpu_count);
 }

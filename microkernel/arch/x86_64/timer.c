@@ -28,7 +28,6 @@ static volatile uint32_t *hpet;
 static uint64_t apic_hz;
 static uint64_t apic_mult;  /* APIC timer ticks per ns, 32.32 */
 static uint64_t tsc_per_ns; /* TSC ticks per ns, 32.32 */
-static uint64_t deadlines[CPU_MAX];
 
 static uint64_t hpet_read(void) {
     return hpet[0xf0 / 4];
@@ -127,47 +126,23 @@ void timer_init(void) {
 }
 
 void timer_cpu_init(void) {
-    deadlines[cpu_id()] = TIMER_NEVER;
     if (cpu_features.tsc_deadline) {
         lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
         __asm__ volatile("mfence"); /* SDM 3A 11.5.4.1: before the first write of the MSR */
     }
 }
 
-static uint64_t scale(uint64_t value, uint64_t mult) {
-    return (uint64_t)(((unsigned __int128)value * mult) >> 32);
-}
-
-static void deadline_arm(uint64_t deadline) {
+void timer_program(uint64_t deadline) {
     if (cpu_features.tsc_deadline) {
         msr_write(MSR_TSC_DEADLINE,
                   deadline == TIMER_NEVER ? 0 : clock.tsc_base + scale(deadline, tsc_per_ns) + 1);
         return;
     }
-    uint64_t count = 0;
+    uint64_t count = 0; /* narrower than a deadline, and not exactly as fast as the TSC */
     if (deadline != TIMER_NEVER) {
         uint64_t now = time_now();
         count = deadline > now ? scale(deadline - now, apic_mult) + 1 : 1;
         count = count > 0xffffffff ? 0xffffffff : count;
     }
     lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)count);
-}
-
-void timer_program(uint64_t deadline) {
-    uint64_t *current = &deadlines[cpu_id()];
-    if (*current != deadline) {
-        *current = deadline;
-        deadline_arm(deadline);
-    }
-}
-
-/* The APIC timer is narrower than a deadline and not exactly as fast as the TSC. */
-void timer_expired(void) {
-    uint64_t *deadline = &deadlines[cpu_id()];
-    if (time_now() < *deadline) {
-        deadline_arm(*deadline);
-        return;
-    }
-    *deadline = TIMER_NEVER;
-    timer_interrupt();
 }

@@ -28,7 +28,7 @@ void trap_user(uint32_t vector, uint64_t error, uint64_t address) {
     switch (vector) {
     case VECTOR_TIMER:
         apic_eoi();
-        timer_expired();
+        timer_interrupt();
         break;
     case VECTOR_ENTER: /* what else it is for happened on the way here */
         cpu->count_ipi++;

@@ -46,7 +46,7 @@ struct arch_cpu {
     volatile uint8_t in_kernel;      /* user registers are saved; set before the lock is taken */
     volatile uint8_t resched_forced; /* set under the lock by whoever took `current` away */
     volatile uint8_t idle;           /* in or near hlt */
-    uint32_t id;                     /* 0..cpu_count()-1; 0 is the boot CPU */
+    uint32_t id;                     /* 0..cpu_count-1; 0 is the boot CPU */
     uint32_t apic_id;
     uint64_t bit; /* 1 << id, for sets of CPUs */
     /* Told in struct cpu_info. */
@@ -65,11 +65,26 @@ static inline uint32_t cpu_id(void) {
     return arch_cpu_self()->id;
 }
 
-/* struct cpu of CPU `id`; valid for id < cpu_count(). */
-struct cpu *cpu_by_id(uint32_t id);
+extern struct cpu *cpu_table[CPU_MAX]; /* by id, below cpu_count */
+extern uint32_t cpu_count;             /* that run the kernel now: 1 until smp_start */
 
-/* CPUs that run the kernel now: 1 until smp_start. */
-uint32_t cpu_count(void);
+/* ---- Several CPUs ------------------------------------------------------------------------
+ *
+ * The entry code takes the kernel lock and the exit code releases it; C code runs with it held and
+ * never touches it. A CPU that waits for the lock answers TLB shootdowns. With one CPU there is no
+ * lock.
+ */
+
+/* Makes another CPU enter the kernel and call reschedule_interrupt() there. */
+void arch_send_reschedule(uint32_t cpu);
+
+/*
+ * Takes the thread that runs on another CPU out of user mode: on return its registers are saved in
+ * its context and that CPU is in the kernel, waiting for the lock. The caller then sets
+ * cpu->arch.resched_forced, so that the other CPU drops whatever made it enter (but not a device
+ * interrupt) and calls schedule_forced().
+ */
+void arch_stop_cpu(uint32_t cpu);
 
 /* ---- Instructions ------------------------------------------------------------------------ */
 
@@ -79,9 +94,6 @@ static inline void cpu_relax(void) {
 
 /* Interrupts off, for ever. */
 __attribute__((noreturn)) void cpu_halt(void);
-
-/* Resets the machine: FADT reset register, keyboard controller, triple fault, in this order. */
-__attribute__((noreturn)) void arch_reboot(void);
 
 /* ---- Registers of a thread --------------------------------------------------------------- */
 

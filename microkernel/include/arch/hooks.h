@@ -37,7 +37,7 @@ void exception_handle(struct thread *thread, uint32_t vector, uint64_t error);
 /* ---- Interrupts (from user mode or idle) --------------------------------------------------- */
 
 void irq_handle(uint32_t vector); /* device interrupt, see irq.h */
-void timer_interrupt(void);       /* timer_program's deadline has come */
+void timer_interrupt(void);       /* timer_program's deadline may have come */
 void reschedule_interrupt(void);  /* arch_send_reschedule; a processor has started */
 
 /* This CPU's thread was taken away (resched_forced). Clears the flag and chooses another. */

@@ -13,16 +13,22 @@ struct clock {
 };
 extern struct clock clock;
 
-static inline uint64_t time_now(void) {
-    return (uint64_t)(((unsigned __int128)(rdtsc() - clock.tsc_base) * clock.mult) >> 32);
+/* value * mult, which is a 32.32 fixed-point number. */
+static inline uint64_t scale(uint64_t value, uint64_t mult) {
+    return (uint64_t)(((unsigned __int128)value * mult) >> 32);
 }
 
 static inline uint64_t ticks_to_ns(uint64_t ticks) {
-    return (uint64_t)(((unsigned __int128)ticks * clock.mult) >> 32);
+    return scale(ticks, clock.mult);
+}
+
+static inline uint64_t time_now(void) {
+    return ticks_to_ns(rdtsc() - clock.tsc_base);
 }
 
 #define TIMER_NEVER (~0ull)
 
 /* Calls timer_interrupt() on this CPU at `deadline` (ns) or soon after; at once if it has passed.
- * One deadline per CPU, the last call counts; TIMER_NEVER disarms. */
+ * It may also come too early: then it has to be programmed again. One deadline per CPU, the last
+ * call counts; TIMER_NEVER disarms. */
 void timer_program(uint64_t deadline);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLIENT 1u
+#define ACCOUNT 7u
+
 struct fixture *fixture;
 static struct fixture *committed;
 static uint8_t *blocks;
@@ -15,7 +18,6 @@ uint32_t fixture_shrunk;
 static uint64_t now;
 uint32_t fixture_fuse;
 jmp_buf fixture_death;
-const struct client fixture_client = {1, 7};
 
 void vfs_abort(const char *condition) {
     fprintf(stderr, "assertion failed: %s\n", condition);
@@ -332,20 +334,22 @@ static status_t move_in(void *context, uint64_t offset, void *bytes, size_t leng
 }
 
 /* Not terminated when the path fills its array, as a careless client would send it. */
-static void set_path(char *to, size_t size, const char *path) {
-    size_t length = strlen(path);
-    memset(to, 0, size);
-    for (size_t i = 0; i < length && i < size; i++) {
-        to[i] = path[i];
+static status_t normal(const char *text, struct path *path) {
+    char sent[FILE_PATH_MAX] = {0};
+    for (size_t i = 0; i < sizeof sent && text[i] != '\0'; i++) {
+        sent[i] = text[i];
     }
+    return policy_path(CLIENT, sent, sizeof sent, POLICY_READ, path);
 }
 
-status_t do_open(const char *path, uint64_t flags, uint32_t *session) {
-    struct file_open_request request = {.flags = flags};
+status_t do_open(const char *text, uint64_t flags, uint32_t *session) {
     struct file_open_reply answer;
     struct opening opening;
-    set_path(request.path, sizeof request.path, path);
-    status_t status = operation_open(&fixture->vfs, &fixture_client, &request, &opening);
+    struct path path;
+    status_t status = normal(text, &path);
+    if (status == OK) {
+        status = operation_open(&fixture->vfs, &path, flags, &opening);
+    }
     if (status != OK) {
         return status;
     }
@@ -354,9 +358,8 @@ status_t do_open(const char *path, uint64_t flags, uint32_t *session) {
         status =
             proc_make(&fixture->vfs, node->mount, node->object, &fixture_source, &opening.node);
     }
-    return status != OK
-               ? status
-               : operation_open_finish(&fixture->vfs, &fixture_client, &opening, session, &answer);
+    return status != OK ? status
+                        : operation_open_finish(&fixture->vfs, &opening, ACCOUNT, session, &answer);
 }
 
 status_t do_read(uint32_t session, uint64_t offset, void *to, size_t length, size_t *done) {
@@ -380,29 +383,45 @@ status_t do_write(uint32_t session, uint64_t offset, const void *from, size_t le
     return status;
 }
 
-#define PATH_OPERATION(name)                                                                       \
-    status_t do_##name(const char *path) {                                                         \
-        struct file_path_request request;                                                          \
-        set_path(request.path, sizeof request.path, path);                                         \
-        return operation_##name(&fixture->vfs, &fixture_client, &request);                         \
-    }
-PATH_OPERATION(mkdir)
-PATH_OPERATION(unlink)
-PATH_OPERATION(rmdir)
-
-status_t do_rename(const char *from, const char *to) {
-    struct file_rename_request request;
-    memset(&request, 0, sizeof request);
-    request.split = strlen(from) + 1;
-    strcpy(request.paths, from);
-    strcpy(request.paths + request.split, to);
-    return operation_rename(&fixture->vfs, &fixture_client, &request);
+static status_t change(const char *text,
+                       status_t (*operation)(struct vfs *vfs, const struct path *path)) {
+    struct path path;
+    status_t status = normal(text, &path);
+    return status == OK ? operation(&fixture->vfs, &path) : status;
 }
 
-status_t do_stat(const char *path, struct file_stat *stat) {
-    struct file_path_request request;
-    set_path(request.path, sizeof request.path, path);
-    return operation_stat(&fixture->vfs, &fixture_client, &request, stat);
+status_t do_mkdir(const char *path) {
+    return change(path, tree_mkdir);
+}
+
+status_t do_unlink(const char *path) {
+    return change(path, tree_unlink);
+}
+
+status_t do_rmdir(const char *path) {
+    return change(path, tree_rmdir);
+}
+
+status_t do_rename(const char *from_text, const char *to_text) {
+    struct file_rename_request request = {.split = strlen(from_text) + 1};
+    struct path from;
+    struct path to;
+    strcpy(request.paths, from_text);
+    strcpy(request.paths + request.split, to_text);
+    status_t status = policy_paths(CLIENT, &request, &from, &to);
+    return status == OK ? tree_rename(&fixture->vfs, &from, &to) : status;
+}
+
+status_t do_stat(const char *text, struct file_stat *stat) {
+    struct path path;
+    status_t status = normal(text, &path);
+    return status == OK ? operation_stat(&fixture->vfs, &path, stat) : status;
+}
+
+status_t do_statfs(const char *text, struct file_statfs *statfs) {
+    struct path path;
+    status_t status = normal(text, &path);
+    return status == OK ? operation_statfs(&fixture->vfs, &path, 0, statfs) : status;
 }
 
 status_t do_truncate(uint32_t session, uint64_t size) {

@@ -6,6 +6,7 @@
 #pragma once
 #include "../archive.h"
 #include "../operation.h"
+#include "../policy.h"
 #include "../record.h"
 #include <setjmp.h>
 
@@ -17,7 +18,6 @@ struct fixture {
 };
 
 extern struct fixture *fixture;
-extern const struct client fixture_client;
 extern struct proc_source fixture_source;
 
 /* A new file system whose store may grow to `chunks` chunks. */
@@ -51,6 +51,7 @@ status_t do_unlink(const char *path);
 status_t do_rmdir(const char *path);
 status_t do_rename(const char *from, const char *to);
 status_t do_stat(const char *path, struct file_stat *stat);
+status_t do_statfs(const char *path, struct file_statfs *statfs);
 status_t do_truncate(uint32_t session, uint64_t size);
 void do_close(uint32_t session);
 

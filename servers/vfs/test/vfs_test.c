@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Paths, names, contents and open files, one rule a test.
  */
-#include "../policy.h"
 #include "check.h"
 #include "fixture.h"
 
@@ -83,6 +82,21 @@ TEST(grants_limit_clients) {
     CHECK(!policy_allows(9, "/tmpx", POLICY_READ));
     CHECK(!policy_allows(9, "/", POLICY_READ));
     CHECK(policy_allows(8, "/", POLICY_WRITE));
+    struct path path;
+    struct path to;
+    CHECK_EQ(policy_path(9, "/tmp/../etc/", 13, POLICY_READ, &path), OK);
+    CHECK_STR(path.text, "/etc");
+    CHECK_EQ(policy_path(9, "/tmp/../bin", 12, POLICY_READ, &path), E_RIGHTS);
+    CHECK_EQ(policy_path(9, "tmp", 4, POLICY_READ, &path), E_INVALID);
+    struct file_rename_request request = {.split = 7, .paths = "/tmp/a\0/tmp/b"};
+    CHECK_EQ(policy_paths(9, &request, &path, &to), OK);
+    CHECK(strcmp(path.text, "/tmp/a") == 0 && strcmp(to.text, "/tmp/b") == 0);
+    request = (struct file_rename_request){.split = 7, .paths = "/tmp/a\0/etc/b"};
+    CHECK_EQ(policy_paths(9, &request, &path, &to), E_RIGHTS);
+    request.split = 6;
+    CHECK_EQ(policy_paths(9, &request, &path, &to), E_INVALID);
+    request.split = sizeof request.paths;
+    CHECK_EQ(policy_paths(9, &request, &path, &to), E_INVALID);
 }
 
 TEST(open_flags) {
@@ -309,7 +323,6 @@ TEST(full_store) {
     size_t done;
     uint64_t size = 0;
     struct file_statfs statfs = {0};
-    struct file_path_request path = {"/a"};
     fixture_start(4);
     uint32_t a = do_make("/a", "");
     while (do_write(a, size, data, sizeof data, &done) == OK && done > 0) {
@@ -318,7 +331,7 @@ TEST(full_store) {
     }
     CHECK_EQ(do_write(a, size, data, 1, &done), E_NO_SPACE);
     CHECK(size > (4 * CHUNK_BLOCKS - STORE_RESERVE - 4) * BLOCK_SIZE);
-    CHECK_EQ(operation_statfs(&fixture->vfs, &fixture_client, &path, 0, &statfs), OK);
+    CHECK_EQ(do_statfs("/a", &statfs), OK);
     CHECK_STR(statfs.kind, "ramfs");
     CHECK_EQ(statfs.free, 0);
     CHECK_EQ(statfs.total, 4 * CHUNK_SIZE);

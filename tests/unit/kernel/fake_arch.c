@@ -7,7 +7,6 @@
 #include <arch/paging.h>
 #include <arch/pci.h>
 #include <arch/port.h>
-#include <arch/smp.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
 #include <arch/user_copy.h>
@@ -33,13 +32,8 @@ struct thread *cpu_current(void) {
     return the_cpu.arch.current;
 }
 
-struct cpu *cpu_by_id(uint32_t id) {
-    return id == 0 ? &the_cpu : NULL;
-}
-
-uint32_t cpu_count(void) {
-    return 1;
-}
+struct cpu *cpu_table[CPU_MAX] = {&the_cpu};
+uint32_t cpu_count = 1;
 
 /* ---- page tables ------------------------------------------------------------------------------
  */
@@ -312,10 +306,6 @@ void pci_config_write(uint32_t address, uint32_t offset, unsigned width, uint32_
 bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t size) {
     (void)info;
     return start < HOST_RAM && start + size > 0;
-}
-
-void arch_reboot(void) {
-    abort();
 }
 
 /* ---- log and panic

@@ -115,9 +115,6 @@ static void one_call(struct player *player) {
     uint32_t op = check_random_below(3) != 0 ? frequent[check_random_below(sizeof(frequent))]
                                              : (uint32_t)check_random_below(SYS_COUNT + 2);
     uint64_t arguments[10];
-    if (op == SYS_SYSTEM_REBOOT) {
-        return;
-    }
     for (unsigned i = 0; i < 10; i++) {
         arguments[i] = argument(player);
     }
