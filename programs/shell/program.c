@@ -11,6 +11,7 @@
 #include "shell.h"
 
 #define SIGNAL_INTERRUPT 2
+#define STATUS_NO_PROGRAM 126 /* what is no static Linux program ends so at its start */
 
 bool program_is(struct shell *shell, const char *path) {
     char head[4] = "";
@@ -110,5 +111,13 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv) {
     if (status != OK) {
         return fail_status(shell, path, status);
     }
-    return (result & 0x7f) != 0 ? 128 + (int)(result & 0x7f) : (int)(result >> 8 & 0xff);
+    int signal = (int)(result & 0x7f);
+    if (signal != 0 && signal != SIGNAL_INTERRUPT) {
+        fail(shell, "%s: ended by signal %d", path, signal);
+    }
+    int code = (int)(result >> 8 & 0xff);
+    if (signal == 0 && code == STATUS_NO_PROGRAM) {
+        fail(shell, "%s: can't be executed", path);
+    }
+    return signal != 0 ? 128 + signal : code;
 }

@@ -267,6 +267,14 @@ status_t operation_truncate(struct vfs *vfs, struct session *session,
     return node->kind == NODE_FILE ? file_contents_resize(vfs, node, request->size) : E_INVALID;
 }
 
+static uint64_t mount_files(const struct vfs *vfs, uint32_t mount) {
+    uint64_t files = 0;
+    for (uint32_t id = 0; pool_next(&vfs->pool, POOL_NODE, &id);) {
+        files += node_get(vfs, id)->mount == mount;
+    }
+    return files;
+}
+
 status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64_t growth,
                           struct file_statfs *answer) {
     uint32_t id;
@@ -284,9 +292,14 @@ status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64
         uint64_t reserve = (uint64_t)STORE_RESERVE * BLOCK_SIZE;
         answer->total = (uint64_t)store->chunks * CHUNK_SIZE + more;
         answer->free = free > reserve ? free - reserve : 0;
+    } else if (strcmp(mount->kind, "archive") == 0) {
+        answer->total = vfs->archive_size;
     }
-    answer->files = vfs->pool.used[POOL_NODE];
-    answer->files_max = answer->files + pool_room(&vfs->pool, POOL_NODE);
+    answer->files = mount_files(vfs, node_get(vfs, id)->mount);
+    answer->files_max = answer->files;
+    if ((mount->flags & MOUNT_FIXED) == 0) {
+        answer->files_max += pool_room(&vfs->pool, POOL_NODE);
+    }
     return OK;
 }
 
