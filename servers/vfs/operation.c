@@ -201,22 +201,11 @@ static void node_stat(const struct vfs *vfs, uint32_t id, struct file_stat *answ
     };
 }
 
-/* The existing thing that a path names. */
-static status_t path_node(const struct vfs *vfs, const struct path *path, uint32_t *node) {
-    struct place place;
-    status_t status = tree_resolve(vfs, path, &place);
-    if (status != OK) {
-        return status;
-    }
-    *node = place.node;
-    return place.node == 0 ? E_NOT_FOUND : OK;
-}
-
 status_t operation_stat(const struct vfs *vfs, const struct path *path, struct file_stat *answer) {
-    uint32_t node;
-    status_t status = path_node(vfs, path, &node);
+    struct place place;
+    status_t status = tree_find(vfs, path, &place);
     if (status == OK) {
-        node_stat(vfs, node, answer);
+        node_stat(vfs, place.node, answer);
     }
     return status;
 }
@@ -277,14 +266,14 @@ static uint64_t mount_files(const struct vfs *vfs, uint32_t mount) {
 
 status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64_t growth,
                           struct file_statfs *answer) {
-    uint32_t id;
-    status_t status = path_node(vfs, path, &id);
+    struct place place;
+    status_t status = tree_find(vfs, path, &place);
     if (status != OK) {
         return status;
     }
-    const struct mount *mount = &vfs->mounts[node_get(vfs, id)->mount];
+    const struct mount *mount = &vfs->mounts[node_get(vfs, place.node)->mount];
     strlcpy(answer->kind, mount->kind, sizeof answer->kind);
-    if (id == vfs->root || (mount->flags & MOUNT_FIXED) == 0) {
+    if (place.node == vfs->root || (mount->flags & MOUNT_FIXED) == 0) {
         const struct store *store = &vfs->store;
         uint64_t limit = (uint64_t)(STORE_CHUNKS - store->chunks) * CHUNK_SIZE;
         uint64_t more = growth < limit ? growth / CHUNK_SIZE * CHUNK_SIZE : limit;
@@ -295,7 +284,7 @@ status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64
     } else if (strcmp(mount->kind, "archive") == 0) {
         answer->total = vfs->archive_size;
     }
-    answer->files = mount_files(vfs, node_get(vfs, id)->mount);
+    answer->files = mount_files(vfs, node_get(vfs, place.node)->mount);
     answer->files_max = answer->files;
     if ((mount->flags & MOUNT_FIXED) == 0) {
         answer->files_max += pool_room(&vfs->pool, POOL_NODE);
@@ -319,13 +308,52 @@ static status_t layout_directories(struct vfs *vfs) {
     return OK;
 }
 
+static status_t copy_text(void *context, uint64_t offset, void *bytes, size_t length) {
+    memcpy(bytes, (const char *)context + offset, length);
+    return OK;
+}
+
+/* What C libraries read to find names of machines. */
+static status_t layout_files(struct vfs *vfs) {
+    static char hosts[] = "127.0.0.1 localhost axolotl\n::1 localhost\n";
+    static char order[] = "hosts: files dns\n";
+    static const struct {
+        const char *path;
+        char *text;
+        size_t length;
+    } files[] = {{"/etc/hosts", hosts, sizeof hosts - 1},
+                 {"/etc/nsswitch.conf", order, sizeof order - 1}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct path path;
+        struct place place;
+        struct transfer transfer = {copy_text, files[i].text};
+        size_t length = files[i].length;
+        uint32_t id;
+        status_t status = path_normalise(files[i].path, strlen(files[i].path) + 1, &path);
+        if (status == OK) {
+            status = tree_resolve(vfs, &path, &place);
+        }
+        if (status == OK) {
+            status = tree_create(vfs, &place, NODE_FILE, &id);
+        }
+        if (status == OK) {
+            status = file_contents_write(vfs, node_get(vfs, id), 0, &length, &transfer);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
 status_t operation_layout(struct vfs *vfs, status_t *archive, uint32_t *skipped,
                           uint64_t *damaged) {
     uint32_t boot;
     uint32_t devices;
     uint32_t proc;
     status_t status = layout_directories(vfs);
-    if (status != OK || (status = mount_add(vfs, "/boot", "archive", &boot)) != OK ||
+    if (status != OK || (status = layout_files(vfs)) != OK ||
+        (status = mount_add(vfs, "/boot", "archive", &boot)) != OK ||
         (status = mount_add(vfs, "/dev", "devices", &devices)) != OK ||
         (status = mount_add(vfs, "/proc", "proc", &proc)) != OK ||
         (status = device_populate(vfs, devices)) != OK ||

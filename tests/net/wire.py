@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Peers on the host, and what tshark finds in a capture."""
-import functools
-import http.server
 import socket
 import struct
 import subprocess
 import threading
+import time
 
 GUEST_MAC = "52:54:00:12:34:56"
 BAD_FRAMES = " || ".join([
@@ -33,31 +32,6 @@ def assert_clean(capture: str) -> None:
     assert tshark(capture, f"{mine} && ({AGAIN})") == []
 
 
-class WebServer:
-    """Serves a folder on the host's loopback, which the guest sees as 10.0.2.2 or fec0::2."""
-
-    def __init__(self, folder: str, address: str = "127.0.0.1") -> None:
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            """Without a line for each request."""
-
-            def log_message(self, *_args) -> None:
-                pass
-
-        handler = functools.partial(Handler, directory=folder)
-        class Server(http.server.ThreadingHTTPServer):
-            """Of the address's family."""
-            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-        self.server = Server((address, 0), handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Ends the server."""
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class NameServer:
     """Answers A queries on the host's port 53 from a dictionary; NXDOMAIN for other names."""
 
@@ -65,7 +39,14 @@ class NameServer:
         self.names = names
         self.asked: list[str] = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 53))
+        deadline = time.monotonic() + 300
+        while True:
+            try:
+                self.socket.bind(("127.0.0.1", 53))
+                break
+            except OSError:  # another test has it
+                assert time.monotonic() < deadline, "port 53 stays in use"
+                time.sleep(0.2)
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -84,8 +65,9 @@ class NameServer:
         question = query[12:at + 5]
         name = ".".join(labels)
         self.asked.append(name)
-        address = self.names.get(name)
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if address else 3), 1,
+        known = name in self.names
+        address = self.names.get(name) if query[at + 1:at + 3] == b"\0\1" else None
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1,
                                        1 if address else 0, 0, 0)
         if not address:
             return head + question

@@ -7,17 +7,9 @@ import pytest
 
 from harness.clients import MEGABYTE, Held, traffic
 from harness.peer import PORT, Killer, accounts, load, sequence
-from harness.web import Web, checksum, curl, fill, online
+from harness.web import checksum, curl, fill, online
 
 SERVERS = ["net", "e1000", "vfs", "devmgr"]
-
-
-@pytest.fixture
-def web(tmp_path):
-    """An HTTP server on the host."""
-    server = Web(tmp_path / "web")
-    yield server
-    server.stop()
 
 
 def boot(machine, tmp_path, **options):
@@ -57,7 +49,7 @@ def quiet(guest):
 def test_every_state_of_a_connection(machine, tmp_path, server, smp):
     guest = boot(machine, tmp_path, smp=smp)
     held = Held(guest, sequence(8 * MEGABYTE, 5))
-    killer = Killer(guest, server, 60, 30000)
+    killer = Killer(guest, server, 60, 30000, turns=15)
     while killer.is_alive():
         traffic(guest)
     killer.done()
