@@ -19,6 +19,8 @@ from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, t
 
 ESCAPE = r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])"
 LOG_LINE = r"\[ *\d+\.\d{6}\] "
+# With a verbose log the kernel prints whole lines on COM1, between any two bytes of the console.
+LOG_WITHIN = rf"(?<=[^\r\n]){LOG_LINE}[^\r\n]*\r?\n"
 PROMPT = rf"axolotl:(?:{ESCAPE})*(/[^\r\n\x1b]*?)(?:{ESCAPE})*[$#](?:{ESCAPE})* (?:{ESCAPE})*"
 FONT = os.environ.get("AXOLOTL_FONT", "/usr/share/consolefonts/Uni2-VGA16.psf.gz")
 BRIDGE = os.path.join(machine.ROOT, "tools", "aibridge")
@@ -52,6 +54,12 @@ class Console(fdpexpect.fdspawn):
             return super().read_nonblocking(size, timeout)
         except ConnectionResetError:
             raise pexpect.EOF("connection reset") from None
+
+    def put_back(self, text: str) -> None:
+        """Text to be read before what was not read yet."""
+        self.buffer = text + self.buffer
+        self._before = self.buffer_type()
+        self._before.write(self.buffer)
 
 
 class Guest:
@@ -183,9 +191,14 @@ class Guest:
         before = ""
         while True:
             try:
-                self.console.expect(PROMPT, timeout=timeout)
+                kind = self.console.expect([PROMPT, LOG_WITHIN], timeout=timeout)
             except (pexpect.TIMEOUT, pexpect.EOF) as error:
                 raise AssertionError(self.missing("prompt", error)) from None
+            if kind == 1:
+                lines, newline, start = self.console.before.rpartition("\n")
+                before += lines + newline + self.console.after
+                self.console.put_back(start)
+                continue
             before += self.console.before
             shown = self.console.after
             self.directory = self.console.match.group(1)
@@ -196,7 +209,7 @@ class Guest:
                     return plain(before)
                 except pexpect.EOF as error:
                     raise AssertionError(self.missing("quiet prompt", error)) from None
-                self.console.buffer = self.console.after + self.console.buffer
+                self.console.put_back(self.console.after)
                 if not self.skip_log_line():
                     break
             before += shown
@@ -216,7 +229,7 @@ class Guest:
         self.console.expect(r"[^\r\n]*\r?\n")
         if re.match(LOG_LINE, self.console.after):
             return True
-        self.console.buffer = self.console.after + self.console.buffer
+        self.console.put_back(self.console.after)
         return False
 
     def boot(self, timeout: float = BOOT_SECONDS) -> str:
