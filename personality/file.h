@@ -25,6 +25,7 @@ struct descriptor {
     uint64_t cursor;              /* directory: where getdents goes on */
     uint32_t identity;            /* within the process, of the open file: copies have the same */
     uint8_t family, type;         /* socket: AF_*, SOCK_* */
+    bool realtime;                /* timer: its absolute times are of the wall clock */
     bool connecting;              /* socket: connect has not said yet how it ended */
     uint64_t receive_ns, send_ns; /* socket: SO_RCVTIMEO, SO_SNDTIMEO */
 };

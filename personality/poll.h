@@ -18,6 +18,9 @@ uint64_t descriptor_events(const struct descriptor *descriptor, uint64_t events,
 /* A deadline from a timespec in the program: 0 at once, address 0 never. -EFAULT, -EINVAL. */
 int64_t deadline_of(uint64_t user, uint64_t *deadline);
 
+linux_call call_eventfd, call_eventfd2, call_timerfd_create, call_timerfd_settime,
+    call_timerfd_gettime;
+
 /* epoll.c */
 uint64_t epoll_events(const struct descriptor *descriptor, const struct watch *watch);
 /* Something was done with the open file `identity`: what is reported by edges may be again. */

@@ -131,6 +131,7 @@ int64_t call_pwrite64(struct thread *thread, const uint64_t *a) {
 #define VECTORS_MAX 1024
 static int64_t transfer_vector(struct thread *thread, const uint64_t *a, bool write,
                                uint64_t offset) {
+    static const struct watch none;
     struct descriptor *descriptor = descriptor_get(a[0]);
     uint64_t done = 0;
     if (descriptor == NULL) {
@@ -156,6 +157,10 @@ static int64_t transfer_vector(struct thread *thread, const uint64_t *a, bool wr
         done += (uint64_t)moved;
         if (part[1] != 0 && (uint64_t)moved < part[1]) {
             break;
+        }
+        if (!write && done != 0 && descriptor_waits(descriptor) &&
+            (descriptor_events(descriptor, POLLIN, &none) & POLLIN) == 0) {
+            break; /* it would wait, though there is something to give */
         }
     }
     return (int64_t)done;

@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -416,6 +418,79 @@ static void selects(void) {
     close(listener);
 }
 
+static void counters(void) {
+    uint64_t value = 5;
+    struct itimerspec timer = {.it_value = {0, 2000000}};
+    int event = eventfd(3, EFD_NONBLOCK), one_by_one = eventfd(2, EFD_SEMAPHORE);
+    SHOW(write(event, &value, 8));
+    SHOW(read(event, &value, 4));
+    SHOW(read(event, &value, 8));
+    SHOW(value);
+    SHOW(read(event, &value, 8));
+    value = UINT64_MAX;
+    SHOW(write(event, &value, 8));
+    value = UINT64_MAX - 1;
+    SHOW(write(event, &value, 8));
+    SHOW(ready(event, POLLIN | POLLOUT));
+    value = 1;
+    SHOW(write(event, &value, 8));
+    SHOW(read(one_by_one, &value, 8));
+    SHOW(value);
+    SHOW(ready(one_by_one, POLLIN | POLLOUT));
+    SHOW(read(one_by_one, &value, 8));
+    if (fork() == 0) {
+        value = 7;
+        _exit(write(one_by_one, &value, 8) == 8 ? 0 : 1);
+    }
+    SHOW(read(one_by_one, &value, 8)); /* waits for the child */
+    wait(NULL);
+    int clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    SHOW(timerfd_create(99, 0));
+    SHOW(read(clock, &value, 8));
+    SHOW(timerfd_settime(event, 0, &timer, NULL));
+    SHOW(timerfd_settime(clock, 0, &timer, NULL));
+    SHOW(ready(clock, POLLIN));
+    SHOW(read(clock, &value, 8));
+    SHOW(value);
+    timer.it_interval.tv_nsec = 1000000;
+    SHOW(timerfd_settime(clock, 0, &timer, NULL));
+    usleep(20000);
+    SHOW(read(clock, &value, 8));
+    SHOW(value >= 10);
+    timer = (struct itimerspec){.it_value = {1000, 0}};
+    SHOW(timerfd_settime(clock, 0, &timer, NULL));
+    SHOW(timerfd_gettime(clock, &timer));
+    SHOW(timer.it_value.tv_sec >= 900 && timer.it_interval.tv_nsec == 0);
+    timer.it_value = (struct timespec){1, 0}; /* long ago */
+    SHOW(timerfd_settime(clock, TFD_TIMER_ABSTIME, &timer, &timer));
+    SHOW(timer.it_value.tv_sec >= 900);
+    struct epoll_event in = {.events = EPOLLIN, .data.u64 = 8};
+    int epoll = epoll_create1(0);
+    SHOW(epoll_ctl(epoll, EPOLL_CTL_ADD, clock, &in));
+    SHOW(one(epoll, -1));
+    SHOW(read(clock, &value, 8));
+    SHOW(value);
+    SHOW(epoll_wait(epoll, &in, 1, 0));
+    close(epoll);
+    close(clock);
+    close(event);
+    close(one_by_one);
+}
+
+/* A read into several parts takes what there is and does not wait for more. */
+static void parts(void) {
+    int p[2];
+    char left[2], right[2];
+    struct iovec both[2] = {{left, 2}, {right, 2}};
+    SHOW(pipe(p));
+    SHOW(write(p[1], "ab", 2));
+    SHOW(readv(p[0], both, 2));
+    SHOW(write(p[1], "abc", 3));
+    SHOW(readv(p[0], both, 2));
+    close(p[0]);
+    close(p[1]);
+}
+
 /* Several processes wait for the same listening socket; each gets its connections. */
 static void shared_listener(void) {
     int listener = listening();
@@ -458,6 +533,8 @@ int main(void) {
     epolls();
     edge_and_thread();
     selects();
+    counters();
+    parts();
     shared_listener();
     return 0;
 }
