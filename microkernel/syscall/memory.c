@@ -99,7 +99,8 @@ int64_t sys_map(struct thread *thread, struct task *task) {
         return E_STATE;
     }
     LOOKUP(1, OBJECT_MEMORY, RIGHT_READ | 4 * prot, &memory);
-    if ((flags & ~(uint64_t)(prot | MAP_POPULATE | MAP_WRITE_COMBINE | MAP_PERSIST)) != 0) {
+    if (prot == 0 ||
+        (flags & ~(uint64_t)(prot | MAP_POPULATE | MAP_WRITE_COMBINE | MAP_PERSIST)) != 0) {
         return E_INVALID;
     }
     if (memory->kind == MEMORY_ARENA) {
