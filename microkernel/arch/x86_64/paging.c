@@ -63,8 +63,7 @@ static inline uint64_t *walk(struct arch_space *space, uint64_t va, bool create)
                                                : walk_tables(space, va, create);
 }
 
-/* The entry that maps va; NULL: nothing does. */
-static inline uint64_t *mapped(struct arch_space *space, uint64_t va) {
+uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
     uint64_t *entry = walk(space, va, false);
     return entry != NULL && (*entry & PTE_PRESENT) != 0 ? entry : NULL;
 }
@@ -122,17 +121,13 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
-    uint64_t *entry = mapped(space, va);
+    uint64_t *entry = arch_entry(space, va);
     if (entry == NULL) {
         return false;
     }
     *entry = 0;
     invalidate_if_loaded(space, va);
     return true;
-}
-
-uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
-    return walk(space, va, false);
 }
 
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {

@@ -55,24 +55,15 @@ static bool user_copy_fixup(struct exception_frame *frame, uint64_t address) {
 /* In the kernel. NMI, machine check and double fault may interrupt anything, at any time and with
  * or without the lock, so these touch nothing that it protects. */
 void trap_kernel(struct exception_frame *frame, uint64_t address) {
-    switch (frame->vector) {
-    case VECTOR_NMI:
+    if (frame->vector == VECTOR_NMI) { /* a stray one: nothing to do */
         if (panicking) {
             cpu_halt();
         }
-        return; /* a stray one: nothing to do */
-    case VECTOR_DEBUG:
+    } else if (frame->vector == VECTOR_DEBUG) {
         /* A user's single step that a mov to ss delayed into the kernel's first instruction. */
         __asm__ volatile("mov %0, %%dr6" ::"r"(0ull));
         frame->rflags &= ~0x100ull;
-        return;
-    case VECTOR_PAGE_FAULT:
-        if (user_copy_fixup(frame, address)) {
-            return;
-        }
-        break;
-    default:
-        break;
+    } else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_fixup(frame, address)) {
+        panic_exception(frame, address);
     }
-    panic_exception(frame, address);
 }
