@@ -38,6 +38,8 @@ static void describe_init(struct init_info_reply *answer) {
     answer->generation = 1;
     answer->version = image_note.data.version;
     answer->restarts = (uint32_t)actor_incarnation();
+    answer->started_ns = init.started_ns;
+    strlcpy(answer->reason, init.reason, sizeof answer->reason);
     describe_memory(init.account, answer);
     describe_task(init.task, answer);
     /* The root account has given the services their limits; what remains is init's own. */
@@ -98,6 +100,7 @@ static status_t restart_by_operator(struct event *event, const char *name, const
     }
     if (strcmp(name, "init") == 0) {
         init.dying_incarnation = actor_incarnation() + 1;
+        strlcpy(init.reason, reason, sizeof init.reason);
         timer_set(init.timer, 1);
         return OK;
     }

@@ -72,6 +72,8 @@ struct init {
     uint32_t next_start; /* index of the service to start next; service_count: boot is over */
     uint32_t service_count;
     uint64_t dying_incarnation; /* plus 1: this incarnation of init has been told to die */
+    uint64_t started_ns;        /* of this incarnation */
+    char reason[96];            /* of the last one's death */
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
     struct manifest manifest;

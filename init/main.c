@@ -13,6 +13,7 @@
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/status.h>
+#include <ipc/time.h>
 
 #include "ustar.h"
 
@@ -168,6 +169,10 @@ static status_t create(void) {
 }
 
 static void start(void) {
+    init.started_ns = time_now_ns();
+    if (actor_incarnation() != init.dying_incarnation) {
+        strlcpy(init.reason, "crashed; the log has more", sizeof init.reason);
+    }
     if (init.next_start < init.service_count) {
         actor_set_mask(RECEIVE_ALL | RECEIVE_POLL);
     }

@@ -42,11 +42,11 @@ struct verdict {
 #define POLICY_STUCK_LIMIT 6
 #define POLICY_POISON_LIMIT 3
 #define POLICY_POISON_MEMORY_NS 60000000000ull
-#define POLICY_RAPID_NS 10000000000ull /* a life shorter than this, */
-#define POLICY_RAPID_COMMITS 2         /* with fewer turns than this, ends in a rapid death */
-#define POLICY_RAPID_FREE 3            /* rapid deaths without a delay */
-#define POLICY_DELAY_NS 100000000ull   /* the first delay; doubled each time */
-#define POLICY_DELAY_MAX_NS 30000000000ull
+#define POLICY_RAPID_NS 10000000000ull    /* a life shorter than this, */
+#define POLICY_RAPID_COMMITS 2            /* with fewer turns than this, ends in a rapid death */
+#define POLICY_RAPID_FREE 3               /* rapid deaths without a delay */
+#define POLICY_DELAY_NS 100000000ull      /* the first delay; doubled each time */
+#define POLICY_DELAY_MAX_NS 2000000000ull /* who works with the service notices no more */
 
 /* Judges a death at `now`. */
 struct verdict policy_judge(struct policy *policy, const struct death *death, uint64_t now);

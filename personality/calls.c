@@ -3,8 +3,10 @@
  */
 #include "file.h"
 #include "memory.h"
+#include "poll.h"
 #include "process.h"
 #include "signals.h"
+#include "socket.h"
 #include "timing.h"
 
 static linux_call *const calls[] = {
@@ -42,6 +44,20 @@ static linux_call *const calls[] = {
     [35] = call_nanosleep,
     [39] = call_getpid,
     [40] = call_sendfile,
+    [41] = call_socket,
+    [42] = call_connect,
+    [43] = call_accept,
+    [44] = call_sendto,
+    [45] = call_recvfrom,
+    [46] = call_sendmsg,
+    [47] = call_recvmsg,
+    [48] = call_shutdown,
+    [49] = call_bind,
+    [50] = call_listen,
+    [51] = call_getsockname,
+    [52] = call_getpeername,
+    [54] = call_setsockopt,
+    [55] = call_getsockopt,
     [56] = call_clone,
     [57] = call_fork,
     [58] = call_vfork,
@@ -101,12 +117,15 @@ static linux_call *const calls[] = {
     [201] = call_time,
     [202] = call_futex,
     [204] = call_sched_getaffinity,
+    [213] = call_epoll_create,
     [217] = call_getdents64,
     [218] = call_set_tid_address,
     [228] = call_clock_gettime,
     [229] = call_clock_getres,
     [230] = call_clock_nanosleep,
     [231] = call_exit_group,
+    [232] = call_epoll_wait,
+    [233] = call_epoll_ctl,
     [234] = call_tgkill,
     [247] = call_waitid,
     [257] = call_openat,
@@ -119,17 +138,28 @@ static linux_call *const calls[] = {
     [270] = call_pselect6,
     [271] = call_ppoll,
     [273] = call_set_robust_list,
+    [281] = call_epoll_pwait,
+    [283] = call_timerfd_create,
+    [284] = call_eventfd,
+    [286] = call_timerfd_settime,
+    [287] = call_timerfd_gettime,
+    [288] = call_accept4,
+    [290] = call_eventfd2,
+    [291] = call_epoll_create1,
     [292] = call_dup3,
     [293] = call_pipe2,
     [295] = call_preadv,
     [296] = call_pwritev,
+    [299] = call_recvmmsg,
     [302] = call_prlimit64,
+    [307] = call_sendmmsg,
     [309] = call_getcpu,
     [316] = call_renameat2,
     [318] = call_getrandom,
     [332] = call_statx,
     [436] = call_close_range,
     [439] = call_faccessat2,
+    [441] = call_epoll_pwait2,
 };
 
 int64_t unknown_call(uint64_t number) {

@@ -7,11 +7,12 @@
 #include <common/string.h>
 #include <ipc/handle.h>
 
-#include "memory.h"
-#include "signals.h"
+#include "poll.h"
+#include "socket.h"
 
 static struct descriptor table[DESCRIPTORS];
 static struct lock table_mutex;
+static uint32_t last_identity;
 
 /* ---- table ---- */
 
@@ -21,8 +22,13 @@ struct descriptor *descriptor_get(uint64_t number) {
 }
 
 static void drop(struct descriptor *descriptor) {
+    epoll_forget((uint32_t)(descriptor - table));
+    if (descriptor->kind == DESCRIPTOR_EPOLL) {
+        epoll_drop(descriptor->place);
+    } else {
+        place_drop(descriptor->place);
+    }
     handle_close(descriptor->handle);
-    place_drop(descriptor->place);
     *descriptor = (struct descriptor){.kind = DESCRIPTOR_NONE};
 }
 
@@ -31,6 +37,9 @@ int64_t descriptor_add(const struct descriptor *descriptor, uint64_t least) {
     for (uint64_t i = least; i < DESCRIPTORS; i++) {
         if (table[i].kind == DESCRIPTOR_NONE) {
             table[i] = *descriptor;
+            if (descriptor->identity == 0) {
+                table[i].identity = ++last_identity;
+            }
             lock_give(&table_mutex);
             return (int64_t)i;
         }
@@ -130,7 +139,8 @@ static int64_t open_path(const char *path, uint32_t flags) {
     uint64_t size;
     int64_t result = file_open_path(path, wanted, &descriptor.handle, &type, &size);
     if (result != 0) {
-        return result;
+        bool made = result == -ENOENT && wanted == FILE_OPEN_READ && made_is(path);
+        return made ? made_open(flags) : result;
     }
     if (type == FILE_DIRECTORY) {
         descriptor.kind = DESCRIPTOR_DIRECTORY;
@@ -191,11 +201,16 @@ static int64_t copy_to(uint64_t from, uint64_t least, bool exact, bool close_on_
     }
     struct descriptor copy = *descriptor;
     copy.close_on_exec = close_on_exec;
-    copy.place = descriptor->place != 0 ? place_add(place_path(descriptor->place)) : 0;
     if (least >= DESCRIPTORS) {
         return exact ? -EBADF : -EINVAL;
     }
-    if (handle_copy(descriptor->handle, RIGHT_CALL | RIGHT_COPY, &copy.handle) != OK) {
+    if (descriptor->kind == DESCRIPTOR_EPOLL) {
+        epoll_hold(descriptor->place);
+    } else if (descriptor->place != 0) {
+        copy.place = place_add(place_path(descriptor->place));
+    }
+    if (descriptor->handle != HANDLE_NONE &&
+        handle_copy(descriptor->handle, RIGHT_CALL | RIGHT_COPY, &copy.handle) != OK) {
         return -EMFILE;
     }
     if (!exact) {
@@ -231,7 +246,13 @@ int64_t call_dup3(struct thread *thread, const uint64_t *a) {
     return copy_to(a[0], (uint32_t)a[1], true, (a[2] & O_CLOEXEC) != 0);
 }
 
+/* O_NONBLOCK of what all who share the open file see. */
 static int64_t stream_flags(struct descriptor *descriptor, bool set, uint32_t flags) {
+    if (descriptor->kind == DESCRIPTOR_SOCKET) {
+        uint64_t value = (flags & O_NONBLOCK) != 0;
+        status_t result = socket_option(descriptor, NET_OPTION_NO_WAIT, set, &value);
+        return result != OK ? error_of(result) : value != 0 ? (int64_t)O_NONBLOCK : 0;
+    }
     struct proc_flags_request request = {set, flags};
     struct proc_flags answer = {0};
     status_t status = call_simple(descriptor->handle, PROC_FLAGS, &request, sizeof request, &answer,
@@ -256,13 +277,13 @@ int64_t call_fcntl(struct thread *thread, const uint64_t *a) {
         descriptor->close_on_exec = (a[2] & 1) != 0;
         return 0;
     case 3: { /* F_GETFL */
-        int64_t more =
-            descriptor->kind == DESCRIPTOR_STREAM ? stream_flags(descriptor, false, 0) : 0;
+        int64_t more = descriptor_waits(descriptor) ? stream_flags(descriptor, false, 0) : 0;
+        uint32_t large = descriptor_seeks(descriptor) ? 0100000 : 0;
         return more < 0 ? more
-                        : (int64_t)((descriptor->flags & ~O_NONBLOCK) | (uint32_t)more | 0100000);
+                        : (int64_t)((descriptor->flags & ~O_NONBLOCK) | (uint32_t)more | large);
     }
     case 4: /* F_SETFL */
-        if (descriptor->kind != DESCRIPTOR_STREAM) {
+        if (!descriptor_waits(descriptor)) {
             return ((descriptor->flags ^ (uint32_t)a[2]) & O_APPEND) != 0 ? -EINVAL : 0;
         }
         return stream_flags(descriptor, true, (uint32_t)a[2]) < 0 ? -EINVAL : 0;
@@ -314,156 +335,6 @@ int64_t call_pipe2(struct thread *thread, const uint64_t *a) {
     return make_pipe(a[0], (uint32_t)a[1]);
 }
 
-/* ---- reading and writing ---- */
-
-static int64_t transfer_stream(struct thread *thread, struct descriptor *descriptor, bool write,
-                               uint64_t address, uint64_t length) {
-    bool fixed = signal_blocked_or_ignored(thread, write ? SIGTTOU : SIGTTIN);
-    struct proc_io_request request = {.length = length < PROC_IO_MAX ? length : PROC_IO_MAX,
-                                      .pid = process.pid,
-                                      .flags = fixed ? PROC_IO_NO_STOP : 0};
-    struct proc_io_reply reply = {0};
-    struct lease lease = {address, request.length, write ? LEASE_READ : LEASE_WRITE, 0};
-    struct message message = {
-        .data = &request, .size = sizeof request, .leases = &lease, .lease_count = 1};
-    struct answer answer = {.data = &reply, .size = sizeof reply};
-    status_t status = call_server(thread, descriptor->handle, write ? PROC_WRITE : PROC_READ,
-                                  &message, &answer, true);
-    if (status == E_PIPE) {
-        signal_self(thread, SIGPIPE);
-    }
-    return status == E_INTR ? RESTART_BY_FLAG
-           : status != OK   ? error_of(status)
-                            : (int64_t)reply.length;
-}
-
-static int64_t transfer_file(struct descriptor *descriptor, bool write, uint64_t address,
-                             uint64_t length, uint64_t offset) {
-    struct file_io_request request = {.offset = offset, .length = length};
-    struct file_io_reply reply = {0};
-    if (request.length > FILE_IO_MAX) {
-        request.length = FILE_IO_MAX;
-    }
-    struct lease lease = {address, request.length, write ? LEASE_READ : LEASE_WRITE, 0};
-    struct message message = {
-        .data = &request, .size = sizeof request, .leases = &lease, .lease_count = 1};
-    struct answer answer = {.data = &reply, .size = sizeof reply};
-    status_t status = call_server(NULL, descriptor->handle, write ? FILE_WRITE : FILE_READ,
-                                  &message, &answer, false);
-    return status == E_RIGHTS ? -EBADF : status != OK ? error_of(status) : (int64_t)reply.length;
-}
-
-int64_t descriptor_transfer(struct thread *thread, struct descriptor *descriptor, bool write,
-                            uint64_t address, uint64_t length, uint64_t offset) {
-    uint32_t access = descriptor->flags & O_ACCMODE;
-    if ((write && access == 0) || (!write && access == O_WRONLY)) {
-        return -EBADF;
-    }
-    if (descriptor->kind == DESCRIPTOR_DIRECTORY) {
-        return -EISDIR;
-    }
-    if (length > 0x7ffff000) {
-        length = 0x7ffff000;
-    }
-    if (!user_ok(address, length, !write)) {
-        return -EFAULT;
-    }
-    if (length == 0 && descriptor->kind == DESCRIPTOR_FILE) {
-        return 0;
-    }
-    uint64_t done = 0;
-    do {
-        uint64_t at = offset == FILE_OFFSET_CURRENT ? offset : offset + done;
-        int64_t moved =
-            descriptor->kind == DESCRIPTOR_STREAM
-                ? transfer_stream(thread, descriptor, write, address + done, length - done)
-                : transfer_file(descriptor, write, address + done, length - done, at);
-        if (moved < 0) {
-            return done != 0 ? (int64_t)done : moved;
-        }
-        done += (uint64_t)moved;
-        if (moved == 0 || (descriptor->kind == DESCRIPTOR_STREAM && !write)) {
-            break;
-        }
-    } while (done < length);
-    return (int64_t)done;
-}
-
-static int64_t transfer(struct thread *thread, const uint64_t *a, bool write, uint64_t offset) {
-    struct descriptor *descriptor = descriptor_get(a[0]);
-    return descriptor == NULL ? -EBADF
-                              : descriptor_transfer(thread, descriptor, write, a[1], a[2], offset);
-}
-
-int64_t call_read(struct thread *thread, const uint64_t *a) {
-    return transfer(thread, a, false, FILE_OFFSET_CURRENT);
-}
-
-int64_t call_write(struct thread *thread, const uint64_t *a) {
-    return transfer(thread, a, true, FILE_OFFSET_CURRENT);
-}
-
-static int64_t transfer_at(struct thread *thread, const uint64_t *a, bool write) {
-    struct descriptor *descriptor = descriptor_get(a[0]);
-    if (descriptor == NULL || descriptor->kind == DESCRIPTOR_STREAM) {
-        return descriptor == NULL ? -EBADF : -ESPIPE;
-    }
-    return (int64_t)a[3] < 0 ? -EINVAL : transfer(thread, a, write, a[3]);
-}
-
-int64_t call_pread64(struct thread *thread, const uint64_t *a) {
-    return transfer_at(thread, a, false);
-}
-
-int64_t call_pwrite64(struct thread *thread, const uint64_t *a) {
-    return transfer_at(thread, a, true);
-}
-
-#define VECTORS_MAX 1024
-static int64_t transfer_vector(struct thread *thread, const uint64_t *a, bool write,
-                               uint64_t offset) {
-    struct descriptor *descriptor = descriptor_get(a[0]);
-    uint64_t done = 0;
-    if (descriptor == NULL) {
-        return -EBADF;
-    }
-    if ((int64_t)a[2] < 0 || a[2] > VECTORS_MAX) {
-        return -EINVAL;
-    }
-    for (uint64_t i = 0; i < a[2]; i++) {
-        uint64_t part[2];
-        int64_t moved = user_read(part, a[1] + i * sizeof part, sizeof part);
-        if (moved == 0 && part[1] != 0) {
-            uint64_t at = offset == FILE_OFFSET_CURRENT ? offset : offset + done;
-            moved = descriptor_transfer(thread, descriptor, write, part[0], part[1], at);
-        }
-        if (moved < 0) {
-            return done != 0 ? (int64_t)done : moved;
-        }
-        done += (uint64_t)moved;
-        if (part[1] != 0 && (uint64_t)moved < part[1]) {
-            break;
-        }
-    }
-    return (int64_t)done;
-}
-
-int64_t call_readv(struct thread *thread, const uint64_t *a) {
-    return transfer_vector(thread, a, false, FILE_OFFSET_CURRENT);
-}
-
-int64_t call_writev(struct thread *thread, const uint64_t *a) {
-    return transfer_vector(thread, a, true, FILE_OFFSET_CURRENT);
-}
-
-int64_t call_preadv(struct thread *thread, const uint64_t *a) {
-    return transfer_vector(thread, a, false, a[3]);
-}
-
-int64_t call_pwritev(struct thread *thread, const uint64_t *a) {
-    return transfer_vector(thread, a, true, a[3]);
-}
-
 int64_t call_lseek(struct thread *thread, const uint64_t *a) {
     struct descriptor *descriptor = descriptor_get(a[0]);
     struct file_seek_request request = {(int64_t)a[1], a[2]};
@@ -472,7 +343,7 @@ int64_t call_lseek(struct thread *thread, const uint64_t *a) {
     if (descriptor == NULL) {
         return -EBADF;
     }
-    if (descriptor->kind == DESCRIPTOR_STREAM) {
+    if (!descriptor_seeks(descriptor)) {
         return -ESPIPE;
     }
     if (descriptor->kind == DESCRIPTOR_DIRECTORY) {
@@ -524,47 +395,5 @@ int64_t call_truncate(struct thread *thread, const uint64_t *a) {
 int64_t call_fsync(struct thread *thread, const uint64_t *a) {
     struct descriptor *descriptor = descriptor_get(a[0]);
     (void)thread;
-    return descriptor == NULL ? -EBADF : descriptor->kind == DESCRIPTOR_STREAM ? -EINVAL : 0;
-}
-
-int64_t call_sendfile(struct thread *thread, const uint64_t *a) {
-    struct descriptor *to = descriptor_get(a[0]);
-    struct descriptor *from = descriptor_get(a[1]);
-    uint64_t offset = FILE_OFFSET_CURRENT;
-    uint64_t done = 0;
-    int64_t result = 0;
-    if (to == NULL || from == NULL) {
-        return -EBADF;
-    }
-    if (from->kind != DESCRIPTOR_FILE || (a[2] != 0 && user_read(&offset, a[2], 8) != 0)) {
-        return from->kind != DESCRIPTOR_FILE ? -EINVAL : -EFAULT;
-    }
-    int64_t buffer = memory_anonymous(0, FILE_IO_MAX, 3, REGION_PRIVATE);
-    if (buffer < 0) {
-        return buffer;
-    }
-    while (done < a[3]) {
-        uint64_t part = a[3] - done < FILE_IO_MAX ? a[3] - done : FILE_IO_MAX;
-        uint64_t at = a[2] != 0 ? offset + done : FILE_OFFSET_CURRENT;
-        result = descriptor_transfer(thread, from, false, (uint64_t)buffer, part, at);
-        if (result <= 0) {
-            break;
-        }
-        int64_t read = result;
-        result = descriptor_transfer(thread, to, true, (uint64_t)buffer, (uint64_t)read,
-                                     FILE_OFFSET_CURRENT);
-        if (result <= 0) {
-            break;
-        }
-        done += (uint64_t)result;
-        if (result < read) {
-            break;
-        }
-    }
-    (void)memory_remove((uint64_t)buffer, FILE_IO_MAX);
-    if (a[2] != 0) {
-        offset += done;
-        (void)user_write(a[2], &offset, 8);
-    }
-    return done != 0 ? (int64_t)done : result;
+    return descriptor == NULL ? -EBADF : !descriptor_seeks(descriptor) ? -EINVAL : 0;
 }

@@ -12,17 +12,31 @@ enum descriptor_kind {
     DESCRIPTOR_FILE,
     DESCRIPTOR_DIRECTORY,
     DESCRIPTOR_STREAM, /* pipe or terminal, by proc */
+    DESCRIPTOR_SOCKET, /* by net */
+    DESCRIPTOR_EPOLL,  /* without a handle */
 };
 
 struct descriptor {
     handle_t handle;
     uint8_t kind; /* enum descriptor_kind */
     bool close_on_exec;
-    uint16_t place;  /* directory: of its path */
-    uint32_t flags;  /* O_* as opened */
-    uint64_t cursor; /* directory: where getdents goes on */
+    uint16_t place;               /* directory: of its path; epoll: of what it waits for */
+    uint32_t flags;               /* O_* as opened */
+    uint64_t cursor;              /* directory: where getdents goes on */
+    uint32_t identity;            /* within the process, of the open file: copies have the same */
+    uint8_t family, type;         /* socket: AF_*, SOCK_* */
+    bool realtime;                /* timer: its absolute times are of the wall clock */
+    bool connecting;              /* socket: connect has not said yet how it ended */
+    uint64_t receive_ns, send_ns; /* socket: SO_RCVTIMEO, SO_SNDTIMEO */
 };
 
+/* It is a stream or socket: reading may wait, and has no place. */
+static inline bool descriptor_waits(const struct descriptor *descriptor) {
+    return descriptor->kind == DESCRIPTOR_STREAM || descriptor->kind == DESCRIPTOR_SOCKET;
+}
+static inline bool descriptor_seeks(const struct descriptor *descriptor) {
+    return descriptor->kind == DESCRIPTOR_FILE || descriptor->kind == DESCRIPTOR_DIRECTORY;
+}
 /* NULL: EBADF. */
 struct descriptor *descriptor_get(uint64_t number);
 /* The lowest free number from `least` on gets it; -EMFILE closes the handle. */
@@ -43,6 +57,9 @@ bool path_descriptor(const char *path, uint64_t *number);
 void stat_of(const struct file_stat *from, struct linux_stat *to);
 int64_t file_map(struct thread *thread, int fd, uint64_t address, uint64_t length, uint32_t prot,
                  bool shared, uint64_t offset);
+/* made.c: a file that is not there but can be read, since its text is made. */
+bool made_is(const char *path);
+int64_t made_open(uint32_t flags);
 /* Opens for the personality itself. */
 int64_t file_open_path(const char *path, uint64_t flags, handle_t *file, uint64_t *type,
                        uint64_t *size);
@@ -50,8 +67,8 @@ int64_t file_load(handle_t file, uint64_t offset, void *to, uint64_t length, uin
 /* Reads or writes a user range; -errno or bytes. */
 int64_t descriptor_transfer(struct thread *thread, struct descriptor *descriptor, bool write,
                             uint64_t address, uint64_t length, uint64_t offset);
-uint64_t stream_events(struct descriptor *descriptor, uint64_t events, handle_t notification,
-                       uint64_t bits);
+/* 0, or when a wait of that length that begins now is over. */
+uint64_t descriptor_deadline(uint64_t ns);
 
 linux_call call_open, call_openat, call_creat, call_close, call_read, call_write, call_readv,
     call_writev, call_pread64, call_pwrite64, call_preadv, call_pwritev, call_lseek, call_dup,
@@ -61,4 +78,3 @@ linux_call call_stat, call_lstat, call_fstat, call_newfstatat, call_statx, call_
     call_faccessat, call_faccessat2, call_readlink, call_readlinkat, call_mkdir, call_mkdirat,
     call_rmdir, call_unlink, call_unlinkat, call_rename, call_renameat, call_renameat2, call_chdir,
     call_fchdir, call_getcwd, call_umask, call_statfs, call_fstatfs, call_close_range;
-linux_call call_poll, call_ppoll, call_select, call_pselect6;

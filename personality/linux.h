@@ -33,6 +33,7 @@
     E(ESPIPE, 29)                                                                                  \
     E(EROFS, 30)                                                                                   \
     E(EPIPE, 32)                                                                                   \
+    E(EDOM, 33)                                                                                    \
     E(ERANGE, 34)                                                                                  \
     E(ENAMETOOLONG, 36)                                                                            \
     E(ENOSYS, 38)                                                                                  \
@@ -41,19 +42,27 @@
     E(EPROTO, 71)                                                                                  \
     E(EOVERFLOW, 75)                                                                               \
     E(ENOTSOCK, 88)                                                                                \
+    E(EDESTADDRREQ, 89)                                                                            \
     E(EMSGSIZE, 90)                                                                                \
+    E(ENOPROTOOPT, 92)                                                                             \
+    E(EPROTONOSUPPORT, 93)                                                                         \
+    E(ESOCKTNOSUPPORT, 94)                                                                         \
     E(EOPNOTSUPP, 95)                                                                              \
+    E(EAFNOSUPPORT, 97)                                                                            \
     E(EADDRINUSE, 98)                                                                              \
     E(EADDRNOTAVAIL, 99)                                                                           \
     E(ENETDOWN, 100)                                                                               \
+    E(ENETUNREACH, 101)                                                                            \
     E(ECONNABORTED, 103)                                                                           \
     E(ECONNRESET, 104)                                                                             \
+    E(ENOBUFS, 105)                                                                                \
     E(EISCONN, 106)                                                                                \
     E(ENOTCONN, 107)                                                                               \
     E(ETIMEDOUT, 110)                                                                              \
     E(ECONNREFUSED, 111)                                                                           \
     E(EHOSTUNREACH, 113)                                                                           \
-    E(EALREADY, 114)
+    E(EALREADY, 114)                                                                               \
+    E(EINPROGRESS, 115)
 #define E(name, number) name = (number),
 enum linux_error { ERRORS(E) };
 #undef E
@@ -198,3 +207,6 @@ _Static_assert(sizeof(struct linux_context) == 304, "ABI");
 #define POLLERR 8u
 #define POLLHUP 16u
 #define POLLNVAL 32u
+#define POLLRDNORM 0x40u
+#define POLLWRNORM 0x100u
+#define POLLRDHUP 0x2000u

@@ -44,6 +44,7 @@ struct thread {
 /* The state of the process. */
 struct process {
     handle_t proc, vfs, account;
+    handle_t net; /* HANDLE_NONE: it has no network */
     int32_t pid;
     uint32_t umask;
     uint64_t start_ns;

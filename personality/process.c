@@ -12,6 +12,7 @@
 
 #include "file.h"
 #include "memory.h"
+#include "poll.h"
 #include "signals.h"
 
 void upcall_entry(void);
@@ -221,6 +222,7 @@ static void child_setup(struct thread *thread, handle_t session, int32_t pid) {
     thread_count = 1;
     process.start_ns = time_now_ns();
     signals_forked(thread);
+    epoll_forked();
 }
 
 static int64_t fork_process(struct thread *thread, uint32_t flags, uint64_t stack, uint64_t ptid,

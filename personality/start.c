@@ -40,6 +40,7 @@ int main(void) {
     struct proc_child_reply identity = {0};
     process.proc = startup_handle("proc");
     process.vfs = startup_handle("vfs");
+    process.net = startup_handle("net");
     process.account = startup_handle("account");
     process.umask = 022;
     process.start_ns = time_now_ns();

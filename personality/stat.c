@@ -43,6 +43,11 @@ static int64_t stat_path(const char *path, struct linux_stat *to) {
     }
     status_t status =
         call_simple(process.vfs, FILE_STAT, &request, sizeof request, &stat, sizeof stat);
+    if (status == E_NOT_FOUND && made_is(path)) {
+        *to = (struct linux_stat){
+            .dev = 8, .ino = 10, .nlink = 1, .mode = S_IFIFO | 0444, .blksize = 4096};
+        return 0;
+    }
     if (status == OK) {
         stat_of(&stat, to);
     }
@@ -54,15 +59,27 @@ static int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
     if (descriptor == NULL) {
         return -EBADF;
     }
+    if (!descriptor_seeks(descriptor) && descriptor->kind != DESCRIPTOR_STREAM) {
+        bool socket = descriptor->kind == DESCRIPTOR_SOCKET;
+        *to = (struct linux_stat){.dev = 8,
+                                  .ino = 0x100000 + descriptor->identity,
+                                  .nlink = 1,
+                                  .mode = socket ? S_IFSOCK | 0777u : 0600u,
+                                  .blksize = 4096};
+        return 0;
+    }
     if (descriptor->kind == DESCRIPTOR_STREAM) {
         struct proc_state_reply state;
         status_t status =
             call_simple(descriptor->handle, PROC_STATE, NULL, 0, &state, sizeof state);
         bool tty = state.kind == PROC_STREAM_TERMINAL;
+        bool counter = state.kind == PROC_STREAM_COUNTER;
         *to = (struct linux_stat){.dev = tty ? 5 : 8,
                                   .ino = state.id,
                                   .nlink = 1,
-                                  .mode = tty ? S_IFCHR | 0620u : S_IFIFO | 0600u,
+                                  .mode = tty       ? S_IFCHR | 0620u
+                                          : counter ? 0600u
+                                                    : S_IFIFO | 0600u,
                                   .rdev = tty ? 0x8800 + state.number : 0,
                                   .blksize = 4096};
         return error_of(status);

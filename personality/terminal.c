@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * ioctl, and waiting for several streams.
+ * ioctl.
  */
 #include <common/string.h>
 #include <ipc/handle.h>
@@ -8,7 +8,7 @@
 
 #include "file.h"
 #include "signals.h"
-#include "timing.h"
+#include "socket.h"
 
 enum {
     TCGETS = 0x5401,
@@ -104,6 +104,12 @@ static int64_t window(struct thread *thread, const struct descriptor *descriptor
 
 static int64_t available(const struct descriptor *descriptor, uint64_t user) {
     struct proc_state_reply state = {0};
+    if (descriptor->kind == DESCRIPTOR_SOCKET) {
+        uint64_t value = 0;
+        status_t result = socket_option(descriptor, NET_OPTION_RECEIVE_QUEUED, false, &value);
+        int32_t queued = (int32_t)value;
+        return result != OK ? error_of(result) : user_write(user, &queued, sizeof queued);
+    }
     status_t status = call_simple(descriptor->handle, PROC_STATE, NULL, 0, &state, sizeof state);
     int32_t number = (int32_t)state.available;
     return status != OK ? error_of(status) : user_write(user, &number, sizeof number);
@@ -112,6 +118,10 @@ static int64_t available(const struct descriptor *descriptor, uint64_t user) {
 static int64_t set_nonblocking(const struct descriptor *descriptor, uint64_t user) {
     int32_t on;
     int64_t result = user_read(&on, user, sizeof on);
+    if (result == 0 && descriptor->kind == DESCRIPTOR_SOCKET) {
+        uint64_t value = on != 0;
+        return error_of(socket_option(descriptor, NET_OPTION_NO_WAIT, true, &value));
+    }
     struct proc_flags_request request = {1, on != 0 ? O_NONBLOCK : 0};
     return result != 0 ? result
                        : error_of(call_simple(descriptor->handle, PROC_FLAGS, &request,
@@ -129,7 +139,10 @@ int64_t call_ioctl(struct thread *thread, const uint64_t *a) {
         descriptor->close_on_exec = a[1] == FIOCLEX;
         return 0;
     }
-    if (descriptor->kind != DESCRIPTOR_STREAM) {
+    if (descriptor->kind == DESCRIPTOR_SOCKET && a[1] != FIONREAD && a[1] != FIONBIO) {
+        return -ENOTTY;
+    }
+    if (!descriptor_waits(descriptor)) {
         return -ENOTTY;
     }
     switch (a[1]) {
@@ -164,206 +177,4 @@ int64_t call_ioctl(struct thread *thread, const uint64_t *a) {
     default:
         return -ENOTTY;
     }
-}
-
-/* ---- poll and select ---- */
-
-uint64_t stream_events(struct descriptor *descriptor, uint64_t events, handle_t notification,
-                       uint64_t bits) {
-    struct proc_poll_request request = {events, bits};
-    struct proc_flags reply = {0};
-    struct handle_slot slot = {notification, RIGHT_SIGNAL};
-    struct message message = {.data = &request,
-                              .size = sizeof request,
-                              .handles = &slot,
-                              .handle_count = notification != HANDLE_NONE ? 1 : 0};
-    struct answer answer = {.data = &reply, .size = sizeof reply};
-    if (descriptor->kind != DESCRIPTOR_STREAM) {
-        return events & (POLLIN | POLLOUT);
-    }
-    status_t status = call_server(NULL, descriptor->handle, PROC_POLL, &message, &answer, false);
-    return status == OK ? reply.flags : POLLERR;
-}
-
-/* Calls `scan`, which counts what is ready and subscribes, until something is or time is over. */
-struct waiting {
-    uint32_t (*scan)(struct waiting *waiting, handle_t notification);
-    void *context;
-    uint64_t count;
-};
-
-static int64_t wait_ready(struct thread *thread, struct waiting *waiting, uint64_t deadline) {
-    if (thread->notification == HANDLE_NONE &&
-        notification_create(process.account, &thread->notification) != OK) {
-        return -ENOMEM;
-    }
-    for (;;) {
-        uint64_t bits;
-        uint32_t ready = waiting->scan(waiting, HANDLE_NONE);
-        if (ready != 0 || deadline == 0) {
-            return ready;
-        }
-        ready = waiting->scan(waiting, thread->notification);
-        if (ready != 0) {
-            return ready;
-        }
-        status_t status = notification_wait(thread->notification, ~0ull, deadline, &bits);
-        if (status == E_TIMEOUT) {
-            return waiting->scan(waiting, HANDLE_NONE);
-        }
-        if (status == E_INTR && signal_waiting(thread)) {
-            return RESTART_UNLESS_HANDLED;
-        }
-    }
-}
-
-struct poll_entry {
-    int32_t fd;
-    uint16_t events, result;
-};
-#define POLL_MAX DESCRIPTORS
-
-static uint32_t scan_poll(struct waiting *waiting, handle_t notification) {
-    struct poll_entry *entries = waiting->context;
-    uint32_t ready = 0;
-    for (uint64_t i = 0; i < waiting->count; i++) {
-        struct poll_entry *entry = &entries[i];
-        entry->result = 0;
-        if (entry->fd < 0) {
-            continue;
-        }
-        struct descriptor *descriptor = descriptor_get((uint32_t)entry->fd);
-        entry->result = descriptor == NULL ? POLLNVAL
-                                           : (uint16_t)stream_events(descriptor, entry->events,
-                                                                     notification, 1ull << i % 64);
-        ready += entry->result != 0 ? 1 : 0;
-    }
-    return ready;
-}
-
-static int64_t poll_until(struct thread *thread, uint64_t user, uint64_t count, uint64_t deadline) {
-    struct poll_entry entries[POLL_MAX];
-    struct waiting waiting = {scan_poll, entries, count};
-    if (count > POLL_MAX) {
-        return -EINVAL;
-    }
-    if (user_read(entries, user, count * sizeof entries[0]) != 0) {
-        return -EFAULT;
-    }
-    int64_t result = wait_ready(thread, &waiting, deadline);
-    return result >= 0 && user_write(user, entries, count * sizeof entries[0]) != 0 ? -EFAULT
-                                                                                    : result;
-}
-
-int64_t call_poll(struct thread *thread, const uint64_t *a) {
-    int32_t ms = (int32_t)a[2];
-    uint64_t deadline = ms < 0    ? DEADLINE_NONE
-                        : ms == 0 ? 0
-                                  : time_now_ns() + (uint64_t)ms * NS_PER_MS;
-    return poll_until(thread, a[0], a[1], deadline);
-}
-
-/* A deadline from a timespec in the program, 0 meaning for ever. */
-static int64_t deadline_of(uint64_t user, uint64_t *deadline) {
-    uint64_t ns;
-    *deadline = DEADLINE_NONE;
-    if (user == 0) {
-        return 0;
-    }
-    int64_t result = timing_read(user, &ns);
-    *deadline = ns == 0 ? 0 : time_now_ns() + ns;
-    return result;
-}
-
-int64_t call_ppoll(struct thread *thread, const uint64_t *a) {
-    uint64_t deadline;
-    int64_t result = deadline_of(a[2], &deadline);
-    if (result == 0) {
-        result = signal_suspend_with(thread, a[3], a[4]);
-    }
-    return result != 0 ? result : poll_until(thread, a[0], a[1], deadline);
-}
-
-struct selection {
-    uint64_t in[3][16]; /* read, write, exceptional */
-    uint64_t out[3][16];
-};
-
-static uint32_t scan_select(struct waiting *waiting, handle_t notification) {
-    static const uint64_t wanted[3] = {POLLIN, POLLOUT, 0};
-    struct selection *selection = waiting->context;
-    uint32_t ready = 0;
-    memset(selection->out, 0, sizeof selection->out);
-    for (uint64_t fd = 0; fd < waiting->count; fd++) {
-        struct descriptor *descriptor = descriptor_get(fd);
-        for (uint32_t set = 0; set < 3; set++) {
-            if ((selection->in[set][fd / 64] >> fd % 64 & 1) == 0 || descriptor == NULL) {
-                continue;
-            }
-            uint64_t events = stream_events(descriptor, wanted[set], notification, 1ull << fd % 64);
-            if (set < 2 && (events & (wanted[set] | POLLERR | POLLHUP)) != 0) {
-                selection->out[set][fd / 64] |= 1ull << fd % 64;
-                ready++;
-            }
-        }
-    }
-    return ready;
-}
-
-static int64_t select_until(struct thread *thread, const uint64_t *a, uint64_t deadline) {
-    struct selection selection;
-    struct waiting waiting = {scan_select, &selection, a[0]};
-    size_t bytes = (a[0] + 63) / 64 * 8;
-    if (a[0] > 1024) {
-        return -EINVAL;
-    }
-    memset(&selection, 0, sizeof selection);
-    for (uint32_t set = 0; set < 3; set++) {
-        if (a[1 + set] != 0 && user_read(selection.in[set], a[1 + set], bytes) != 0) {
-            return -EFAULT;
-        }
-    }
-    for (uint64_t fd = 0; fd < a[0]; fd++) {
-        uint64_t any =
-            selection.in[0][fd / 64] | selection.in[1][fd / 64] | selection.in[2][fd / 64];
-        if ((any >> fd % 64 & 1) != 0 && descriptor_get(fd) == NULL) {
-            return -EBADF;
-        }
-    }
-    int64_t result = wait_ready(thread, &waiting, deadline);
-    for (uint32_t set = 0; set < 3 && result >= 0; set++) {
-        if (a[1 + set] != 0 && user_write(a[1 + set], selection.out[set], bytes) != 0) {
-            return -EFAULT;
-        }
-    }
-    return result;
-}
-
-int64_t call_select(struct thread *thread, const uint64_t *a) {
-    uint64_t deadline = DEADLINE_NONE;
-    struct linux_timeval time;
-    if (a[4] != 0) {
-        if (user_read(&time, a[4], sizeof time) != 0) {
-            return -EFAULT;
-        }
-        if (time.seconds < 0 || time.microseconds < 0) {
-            return -EINVAL;
-        }
-        uint64_t ns = (uint64_t)time.seconds * NS_PER_S + (uint64_t)time.microseconds * NS_PER_US;
-        deadline = ns == 0 ? 0 : time_now_ns() + ns;
-    }
-    return select_until(thread, a, deadline);
-}
-
-int64_t call_pselect6(struct thread *thread, const uint64_t *a) {
-    uint64_t deadline;
-    uint64_t mask[2] = {0, 0};
-    int64_t result = deadline_of(a[4], &deadline);
-    if (result == 0 && a[5] != 0) {
-        result = user_read(mask, a[5], sizeof mask);
-    }
-    if (result == 0) {
-        result = signal_suspend_with(thread, mask[0], mask[1]);
-    }
-    return result != 0 ? result : select_until(thread, a, deadline);
 }

@@ -12,7 +12,7 @@
 #define CLOCK_REALTIME 0
 #define TIMER_ABSTIME 1
 
-static struct linux_timespec timespec_of(uint64_t ns) {
+struct linux_timespec timing_spec(uint64_t ns) {
     return (struct linux_timespec){(int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S)};
 }
 
@@ -62,7 +62,7 @@ int64_t call_clock_gettime(struct thread *thread, const uint64_t *a) {
     (void)thread;
     int64_t result = clock_read(a[0], &ns);
     if (result == 0) {
-        struct linux_timespec time = timespec_of(ns);
+        struct linux_timespec time = timing_spec(ns);
         result = user_write(a[1], &time, sizeof time);
     }
     return result;
@@ -95,7 +95,7 @@ static int64_t sleep_until(struct thread *thread, uint64_t deadline, uint64_t re
             continue;
         }
         uint64_t now = time_now_ns();
-        struct linux_timespec time = timespec_of(deadline > now ? deadline - now : 0);
+        struct linux_timespec time = timing_spec(deadline > now ? deadline - now : 0);
         if (rest != 0) {
             (void)user_write(rest, &time, sizeof time);
         }

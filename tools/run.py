@@ -141,7 +141,8 @@ def main() -> int:
         print(f"run: {machine.ISO} was not built", file=sys.stderr)
         return 1
     if args.build_only:
-        print(f"built {os.path.relpath(machine.ISO)}")
+        size = os.path.getsize(machine.ISO) / 2**20
+        print(f"built {os.path.relpath(machine.ISO)} ({size:.1f} MiB)")
         return 0
     with tempfile.TemporaryDirectory(prefix="axolotl-run-") as work:
         config = machine.from_options(args)

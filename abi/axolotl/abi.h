@@ -278,7 +278,7 @@ struct task_info {
     uint64_t turn_ns;    /* CPU time of the present turn; 0 while it waits for an event */
     uint64_t commits;
     uint64_t switches;     /* times a thread of it was switched to */
-    uint64_t memory;       /* bytes charged to its account */
+    uint64_t memory;       /* bytes charged to its account, but for limits of accounts below it */
     uint64_t memory_limit; /* of its account */
     int32_t exit_code;
     uint32_t last_cpu;
@@ -416,7 +416,7 @@ struct irq_info {
     uint32_t gsi; /* or ~0 for MSI */
     uint32_t vector;
     uint64_t count;
-    char name[16];
+    char name[16]; /* of the task that is told of it, cut */
 };
 
 struct cpu_info {

@@ -97,7 +97,7 @@ TEST(rapid_deaths_wait) {
     struct policy policy = {0};
     struct death slow = in_start;
     slow.life = 10 * SECOND;
-    uint64_t expected[] = {0, 0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000};
+    uint64_t expected[] = {0, 0, 0, 100, 200, 400, 800, 1600, 2000};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         CHECK_EQ(policy_judge(&policy, &in_start, 0).delay_ns, expected[i] * 1000000);
     }

@@ -10,6 +10,10 @@
  * with "verbose" on the command line, also printed on COM1. */
 void kernel_log(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
+/* What the boot loader told: one line, with "verbose" also one for each range of RAM. */
+struct boot_info;
+void log_boot(const struct boot_info *info);
+
 /* Raw bytes into the ring, nothing added; for LOG_WRITE. */
 void log_append(const char *bytes, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The kernel log: a ring of bytes. Lock: the kernel lock (a panic writes without it).
  */
+#include <arch/boot.h>
 #include <arch/timer.h>
 #include <common/format.h>
 #include <common/string.h>
@@ -58,4 +59,13 @@ void kernel_log(const char *text, ...) {
     length += size < sizeof(line) - 1 - length ? size : sizeof(line) - 2 - length;
     line[length++] = '\n';
     log_append(line, length);
+}
+
+void log_boot(const struct boot_info *info) {
+    for (uint32_t i = 0; info->verbose && i < info->ram_count; i++) {
+        kernel_log("memory: 0x%012lx to 0x%012lx", info->ram[i].start, info->ram[i].end);
+    }
+    kernel_log("memory: %lu KiB, %u modules, %s, ACPI %s", info->memory_total / 1024,
+               info->module_count, info->uefi ? "UEFI" : "BIOS",
+               info->rsdp != 0 ? "found" : "absent");
 }

@@ -13,6 +13,7 @@ struct account {
     struct object object;
     struct account *parent;            /* NULL: the root account */
     uint64_t limit, used;              /* bytes; used counts whole frames */
+    uint64_t lent;                     /* of them limits of children */
     uint64_t objects;                  /* of them bytes that are kernel objects */
     uint64_t slabs;                    /* of them bytes of frames that hold kernel objects */
     struct list partial[KMEM_CLASSES]; /* kmem's slabs with free elements */

@@ -32,6 +32,7 @@ status_t account_create(struct account *parent, uint64_t limit, struct account *
     }
     init_slabs(account);
     account->parent = parent;
+    parent->lent += limit;
     account->limit = limit;
     *out = account;
     return OK;
@@ -40,5 +41,6 @@ status_t account_create(struct account *parent, uint64_t limit, struct account *
 void account_destroy(struct object *object) {
     struct account *account = (struct account *)object;
     ASSERT(account->used == 0 && account != account_root);
+    account->parent->lent -= account->limit;
     account_release(account->parent, account->limit);
 }

@@ -4,6 +4,7 @@
  */
 #include <arch/hooks.h>
 #include <arch/irq.h>
+#include <common/string.h>
 #include <counters.h>
 #include <sched.h>
 #include <syscall.h>
@@ -76,7 +77,11 @@ status_t irq_describe(uint32_t index, struct irq_info *out) {
     for (uint32_t vector = 0; vector < IRQ_VECTOR_END; vector++) {
         const struct irq *irq = by_vector[vector];
         if (irq != NULL && index-- == 0) {
+            const struct notification *notification = irq->notification;
             *out = (struct irq_info){irq_gsi(vector), vector, irq->count, ""};
+            if (notification != NULL && notification->actor != NULL) {
+                strlcpy(out->name, notification->actor->name, sizeof out->name);
+            }
             return OK;
         }
     }

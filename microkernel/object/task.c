@@ -299,7 +299,7 @@ void task_describe(const struct task *task, struct task_info *out) {
                        : ticks_to_ns(cpu_ticks - task->turn_start_ticks),
         .commits = task->commits,
         .switches = task->switches,
-        .memory = account_usage(task->account),
+        .memory = account_usage(task->account) - task->account->lent,
         .memory_limit = task->account->limit,
         .exit_code = task->exit_code,
         .last_cpu = main == NULL ? 0 : main->cpu,

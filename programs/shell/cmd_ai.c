@@ -83,7 +83,7 @@ static int run_aiask(struct shell *shell, int argc, char **argv) {
     static char prompt[TOKENS_TEXT];
     bool wait = argc < 2 || strcmp(argv[1], "-n") != 0;
     int first = wait ? 1 : 2;
-    if (argc <= first) {
+    if (argc <= first || (argc == first + 1 && *argv[first] == 0)) {
         return usage(shell, "PROMPT is missing");
     }
     if (!need(shell, shell->ai, "aiproxy")) {

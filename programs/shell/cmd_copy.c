@@ -103,8 +103,8 @@ static int run_echo(struct shell *shell, int argc, char **argv) {
 
 static int run_write(struct shell *shell, int argc, char **argv) {
     char path[FILE_PATH_MAX];
-    if (!count_arguments(shell, argc, argv, 1, TOKENS_WORDS) || !need(shell, shell->vfs, "vfs") ||
-        !path_argument(shell, argv[1], path)) {
+    if (!count_arguments(shell, argc < 2 ? argc : 2, argv, 1, 1) ||
+        !need(shell, shell->vfs, "vfs") || !path_argument(shell, argv[1], path)) {
         return STATUS_USAGE;
     }
     if (shell->file != HANDLE_NONE) {
@@ -233,7 +233,7 @@ static int run_rm(struct shell *shell, int argc, char **argv) {
 
 /* ---- cp, mv ------------------------------------------------------------------------------- */
 
-/* The paths of "FROM TO"; a directory TO stands for TO/NAME. */
+/* The paths of "FROM TO"; a directory TO stands for TO/NAME. They are two different ones. */
 static bool two_paths(struct shell *shell, int argc, char **argv, char from[FILE_PATH_MAX],
                       char to[FILE_PATH_MAX]) {
     struct file_stat stat;
@@ -248,6 +248,10 @@ static bool two_paths(struct shell *shell, int argc, char **argv, char from[FILE
             fail(shell, "path too long");
             return false;
         }
+    }
+    if (strcmp(from, to) == 0) {
+        fail(shell, "%s and %s are the same file", argv[1], argv[2]);
+        return false;
     }
     return true;
 }
@@ -272,9 +276,6 @@ static int run_cp(struct shell *shell, int argc, char **argv) {
     char to[FILE_PATH_MAX];
     if (!two_paths(shell, argc, argv, from, to)) {
         return STATUS_USAGE;
-    }
-    if (strcmp(from, to) == 0) {
-        return fail(shell, "%s and %s are the same file", argv[1], argv[2]);
     }
     handle_t source;
     handle_t target;
@@ -303,11 +304,15 @@ static int run_mv(struct shell *shell, int argc, char **argv) {
     if (!two_paths(shell, argc, argv, from, to)) {
         return STATUS_USAGE;
     }
-    status_t status = file_rename(shell->vfs, from, to);
-    if (status != OK) {
-        return fail_status(shell, argv[1], status);
+    size_t length = strlen(from);
+    if (strncmp(to, from, length) == 0 && to[length] == '/') {
+        return fail(shell, "%s can't be moved into itself", argv[1]);
     }
-    return 0;
+    status_t status = file_rename(shell->vfs, from, to);
+    if (status == E_UNSUPPORTED) {
+        return fail(shell, "%s and %s are on different file systems", argv[1], argv[2]);
+    }
+    return status == OK ? 0 : fail_status(shell, argv[1], status);
 }
 
 const struct command commands_copy[] = {

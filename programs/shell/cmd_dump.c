@@ -107,6 +107,9 @@ static int run_netdump(struct shell *shell, int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "-w") == 0) {
         return write_file(shell, argv[2]);
     }
+    if (strcmp(argv[1], "-w") == 0) {
+        return usage(shell, argc == 2 ? "FILE is missing" : "more than one FILE");
+    }
     bool on = strcmp(argv[1], "on") == 0;
     if (!on && strcmp(argv[1], "off") != 0) {
         return usage(shell, "'%s' is neither on, off nor -w", argv[1]);

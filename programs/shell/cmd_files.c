@@ -164,8 +164,10 @@ static int run_tree(struct shell *shell, int argc, char **argv) {
         !path_argument(shell, argc == 2 ? argv[1] : ".", tree.path)) {
         return STATUS_USAGE;
     }
-    print(shell, "%s\n", tree.path);
     status_t status = tree_push(&tree);
+    if (status == OK) {
+        print(shell, "%s\n", tree.path);
+    }
     while (status == OK && tree.depth >= 0 && !shell_stopped(shell)) {
         status = tree_step(&tree);
     }
@@ -240,6 +242,10 @@ static bool lines_arguments(struct shell *shell, int argc, char **argv, uint64_t
             return false;
         }
         at = 3;
+    }
+    if (at < argc && is_option(argv[at])) {
+        usage(shell, "unknown option %s", argv[at]);
+        return false;
     }
     if (argc - at != 1) {
         usage(shell, argc == at ? "FILE is missing" : "more than one FILE");
@@ -339,8 +345,6 @@ static int run_df(struct shell *shell, int argc, char **argv) {
     if (argc == 2 && !path_argument(shell, argv[1], path)) {
         return STATUS_USAGE;
     }
-    print(shell, "%-10s %10s %10s %10s %4s %7s  %s\n", "KIND", "TOTAL", "USED", "FREE", "USE",
-          "FILES", "PATH");
     for (size_t i = 0; i < (argc == 2 ? 1 : sizeof(mounts) / sizeof(mounts[0])); i++) {
         const char *name = argc == 2 ? path : mounts[i];
         struct file_statfs info;
@@ -355,6 +359,10 @@ static int run_df(struct shell *shell, int argc, char **argv) {
             continue;
         }
         uint64_t taken = info.total - info.free;
+        if (i == 0) {
+            print(shell, "%-10s %10s %10s %10s %4s %7s  %s\n", "KIND", "TOTAL", "USED", "FREE",
+                  "USE", "FILES", "PATH");
+        }
         print(shell, "%-10s %10s %10s %10s %3lu%% %7lu  %s\n", info.kind,
               text_bytes(total, info.total), text_bytes(used, taken), text_bytes(left, info.free),
               (unsigned long)(info.total != 0 ? (taken * 100 + info.total - 1) / info.total : 0),

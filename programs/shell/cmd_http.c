@@ -15,8 +15,11 @@
 
 #define RECEIVE_PIECE 16384
 #define REDIRECTIONS 5
+#define WAIT_DEFAULT 60 /* s without a byte */
+#define WAIT_MAX 86400
 
 static char piece[RECEIVE_PIECE];
+static uint64_t wait_ns; /* for the server's next step */
 
 /* "URL" or "HOST PORT PATH". */
 static bool url_arguments(struct shell *shell, int argc, char **argv, struct url *url) {
@@ -44,7 +47,7 @@ static status_t send_request(handle_t socket, const struct url *url) {
                            "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: axolotl\r\n"
                            "Connection: close\r\n\r\n",
                            url->path, url->host);
-    return net_send_all(socket, request, length, 0);
+    return net_send_all(socket, request, length, time_now_ns() + wait_ns);
 }
 
 /* A bar on the terminal, twice a second, when -p asks for it. */
@@ -80,7 +83,8 @@ static status_t receive_answer(struct shell *shell, handle_t socket, struct http
     bool whole = false;
     while (!whole && !shell_stopped(shell)) {
         size_t done = 0, at = 0;
-        status = net_receive(socket, piece, sizeof(piece), 0, 0, &done);
+        uint64_t deadline = time_now_ns() + wait_ns;
+        status = net_receive(socket, piece, sizeof(piece), 0, deadline, &done);
         if (status != OK || done == 0) {
             break;
         }
@@ -126,7 +130,7 @@ static status_t ask(struct shell *shell, const struct url *url, struct http_head
         return status;
     }
     struct net_address server = {.ip = found.ips[0], .port = (uint16_t)url->port};
-    status = net_connect(socket, &server, 0, 0);
+    status = net_connect(socket, &server, 0, time_now_ns() + wait_ns);
     if (status == OK) {
         status = send_request(socket, url);
     }
@@ -172,9 +176,22 @@ static int fetch(struct shell *shell, struct url *url) {
 
 static int run_httpget(struct shell *shell, int argc, char **argv) {
     static struct url url;
-    progress = (struct progress){.wanted = argc > 1 && strcmp(argv[1], "-p") == 0};
-    argc -= progress.wanted;
-    argv += progress.wanted;
+    uint64_t seconds = WAIT_DEFAULT;
+    progress = (struct progress){0};
+    for (; argc > 1 && is_option(argv[1]); argc--, argv++) {
+        if (strcmp(argv[1], "-p") == 0) {
+            progress.wanted = true;
+        } else if (strcmp(argv[1], "-w") == 0 && argc > 2) {
+            if (!number_argument(shell, argv[2], WAIT_MAX, &seconds)) {
+                return STATUS_USAGE;
+            }
+            argc--;
+            argv++;
+        } else {
+            break; /* which count_arguments complains of */
+        }
+    }
+    wait_ns = seconds * NS_PER_S;
     if (!count_arguments(shell, argc, argv, 1, 3) || !need(shell, shell->net, "net") ||
         !url_arguments(shell, argc, argv, &url)) {
         return STATUS_USAGE;
@@ -183,7 +200,7 @@ static int run_httpget(struct shell *shell, int argc, char **argv) {
 }
 
 const struct command commands_http[] = {
-    {"httpget", run_httpget, "[-p] URL | HOST PORT PATH",
-     "Fetches a page; '> FILE' keeps it; -p shows how far it is."},
+    {"httpget", run_httpget, "[-p] [-w SECONDS] URL | HOST PORT PATH",
+     "Fetches a page; '> FILE' keeps it; -p shows how far it is; -w: how long to wait for a byte."},
     {NULL, NULL, NULL, NULL},
 };

@@ -38,7 +38,7 @@ static int run_netstat(struct shell *shell, int argc, char **argv) {
                                          "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT",
                                          "CLOSING",     "LAST_ACK",   "TIME_WAIT"};
     bool counters = argc == 2 && strcmp(argv[1], "-s") == 0;
-    if (!count_arguments(shell, argc, argv, 0, counters ? 1 : 0) ||
+    if ((!counters && !count_arguments(shell, argc, argv, 0, 0)) ||
         !need(shell, shell->net, "net")) {
         return STATUS_USAGE;
     }

@@ -19,6 +19,10 @@ bool resolve_argument(struct shell *shell, const char *name, uint64_t family, st
         return false;
     }
     status_t status = net_resolve(shell->net, name, family, &found);
+    if (status == E_INVALID) {
+        fail(shell, "'%s' is neither a host name nor an address", name);
+        return false;
+    }
     if (status != OK) {
         fail_status(shell, name, status);
         return false;
@@ -241,6 +245,10 @@ static bool configure_arguments(struct shell *shell, int argc, char **argv,
     if (strcmp(argv[0], "dns") == 0) {
         return dns_arguments(shell, argc, argv, request);
     }
+    if (argv[0][0] < '0' || argv[0][0] > '9') {
+        usage(shell, "'%s' is no interface, action or IPv4 address", argv[0]);
+        return false;
+    }
     return static_arguments(shell, argc, argv, request);
 }
 
@@ -251,6 +259,10 @@ static int configure(struct shell *shell, const struct net_configure_request *re
         struct net_configure_request dns = *request;
         dns.action = NET_CONFIGURE_DNS;
         status = net_configure(shell->net, &dns);
+    }
+    if (status == E_NOT_FOUND) {
+        bool forget = request->action == NET_CONFIGURE_FORGET;
+        return fail(shell, forget ? "no such neighbour" : "nothing of that can be set there");
     }
     return status == OK ? 0 : fail_status(shell, "net", status);
 }
@@ -304,8 +316,10 @@ static int forget_neighbour(struct shell *shell, const char *argument) {
 
 static int run_arp(struct shell *shell, int argc, char **argv) {
     static const char *const states[] = {"?", "asking", "known", "stale"};
-    bool forget = argc == 3 && strcmp(argv[1], "-d") == 0;
-    if ((!forget && !count_arguments(shell, argc, argv, 0, 0)) || !need(shell, shell->net, "net")) {
+    bool forget = argc > 1 && strcmp(argv[1], "-d") == 0;
+    int least = forget ? 1 : 0;
+    if (!count_arguments(shell, argc - least, argv + least, least, least) ||
+        !need(shell, shell->net, "net")) {
         return STATUS_USAGE;
     }
     if (forget) {

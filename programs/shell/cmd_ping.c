@@ -19,6 +19,7 @@ struct ping {
     struct net_address address;
     uint64_t count, interval, size, timeout;
     uint64_t sent, received;
+    bool refused;                  /* not even the first could be sent */
     uint64_t least, greatest, sum; /* round trips, ns */
 };
 
@@ -44,7 +45,13 @@ static bool seconds_argument(struct shell *shell, const char *argument, uint64_t
 static bool option(struct shell *shell, struct ping *ping, char letter, const char *value) {
     switch (letter) {
     case 'c':
-        return number_argument(shell, value, 1000000, &ping->count);
+        if (!number_argument(shell, value, 1000000, &ping->count)) {
+            return false;
+        }
+        if (ping->count == 0) {
+            usage(shell, "COUNT is 0");
+        }
+        return ping->count != 0;
     case 's':
         return number_argument(shell, value, SIZE_MAX_BYTES, &ping->size);
     case 'i':
@@ -116,6 +123,7 @@ static bool ping_once(struct shell *shell, struct ping *ping) {
               request.sequence);
     } else {
         fail_status(shell, ip_format(text, request.ip.bytes), status);
+        ping->refused = ping->sent == 1;
         return false;
     }
     print_flush(shell);
@@ -159,10 +167,10 @@ static int run_ping(struct shell *shell, int argc, char **argv) {
     /* The summary also after Ctrl-C. */
     bool interrupted = status != OK || shell_stopped(shell);
     shell->output_status = OK;
-    summary(shell, &ping);
-    return interrupted                             ? STATUS_INTERRUPTED
-           : ping.received != 0 || ping.count == 0 ? 0
-                                                   : STATUS_FAILED;
+    if (interrupted || !ping.refused) {
+        summary(shell, &ping);
+    }
+    return interrupted ? STATUS_INTERRUPTED : ping.received != 0 ? 0 : STATUS_FAILED;
 }
 
 const struct command commands_ping[] = {

@@ -139,7 +139,7 @@ static int order_program(struct shell *shell, int argc, char **argv, program_ord
         return fail_status(shell, path, status);
     }
     handle_t memory = HANDLE_NONE;
-    if (information.type != FILE_REGULAR) {
+    if (information.type == FILE_DIRECTORY) {
         status = E_IS_DIRECTORY;
     } else if (information.size == 0) {
         status = E_FORMAT;

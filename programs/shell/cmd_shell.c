@@ -13,6 +13,7 @@
 
 #define SCRIPT_DEPTH 3
 #define SCRIPT_MAX 8192
+#define SLEEP_MAX 1000000 /* s */
 
 static int run_help(struct shell *shell, int argc, char **argv) {
     if (!count_arguments(shell, argc, argv, 0, 1)) {
@@ -90,7 +91,7 @@ static bool parse_seconds(const char *text, uint64_t *ns) {
     const char *dot = strchr(text, '.');
     size_t length = dot != NULL ? (size_t)(dot - text) : strlen(text);
     uint64_t seconds;
-    if (!parse_u64(text, length, &seconds) || seconds > 1000000) {
+    if (!parse_u64(text, length, &seconds) || seconds > SLEEP_MAX) {
         return false;
     }
     uint64_t fraction = 0;
@@ -111,7 +112,7 @@ static int run_sleep(struct shell *shell, int argc, char **argv) {
         return STATUS_USAGE;
     }
     if (!parse_seconds(argv[1], &ns)) {
-        return usage(shell, "'%s' is no number of seconds", argv[1]);
+        return usage(shell, "'%s' is no number of seconds up to %d", argv[1], SLEEP_MAX);
     }
     status_t status = thread_sleep(ns);
     return status == OK ? 0 : fail_status(shell, "sleep", status);
@@ -140,8 +141,8 @@ static void run_lines(struct shell *shell, char *text) {
 static int run_run(struct shell *shell, int argc, char **argv) {
     static char texts[SCRIPT_DEPTH][SCRIPT_MAX + 1];
     char path[FILE_PATH_MAX];
-    if (!count_arguments(shell, argc, argv, 1, TOKENS_WORDS) || !need(shell, shell->vfs, "vfs") ||
-        !path_argument(shell, argv[1], path)) {
+    if (!count_arguments(shell, argc < 2 ? argc : 2, argv, 1, 1) ||
+        !need(shell, shell->vfs, "vfs") || !path_argument(shell, argv[1], path)) {
         return STATUS_USAGE;
     }
     if (program_is(shell, path)) {

@@ -149,8 +149,8 @@ static int run_log(struct shell *shell, int argc, char **argv) {
         }
         at = 3;
     }
-    if (argc - at > 1) {
-        return usage(shell, "unexpected argument '%s'", argv[at + 1]);
+    if (!count_arguments(shell, argc - at + 1, argv + at - 1, 0, 1)) {
+        return STATUS_USAGE;
     }
     reader = (struct log_reader){.shell = shell, .word = at < argc ? argv[at] : NULL};
     status_t status = log_walk(&reader);
@@ -166,7 +166,7 @@ static int run_log(struct shell *shell, int argc, char **argv) {
 
 static int run_lspci(struct shell *shell, int argc, char **argv) {
     bool verbose = argc == 2 && strcmp(argv[1], "-v") == 0;
-    if (!count_arguments(shell, argc, argv, 0, verbose ? 1 : 0) ||
+    if ((!verbose && !count_arguments(shell, argc, argv, 0, 0)) ||
         !need(shell, shell->pci, "devmgr")) {
         return STATUS_USAGE;
     }

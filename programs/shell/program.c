@@ -2,6 +2,7 @@
  * Linux programs: handed to proc with a copy of our sessions on files and terminal.
  */
 #include <client/file.h>
+#include <client/net.h>
 #include <common/format.h>
 #include <common/string.h>
 #include <ipc/handle.h>
@@ -11,6 +12,7 @@
 #include "shell.h"
 
 #define SIGNAL_INTERRUPT 2
+#define STATUS_NO_PROGRAM 126 /* what is no static Linux program ends so at its start */
 
 bool program_is(struct shell *shell, const char *path) {
     char head[4] = "";
@@ -63,16 +65,21 @@ static status_t start(struct shell *shell, const char *path, int argc, char **ar
     struct proc_run_request request = {(uint64_t)argc, count, text.length};
     struct proc_pid reply;
     struct lease lease = lease_in(text.bytes, text.length);
+    static const struct net_restrict_request plain = {.mode = NET_MODE_SHARED};
     struct handle_slot handles[] = {{shell->vfs, RIGHT_CALL | RIGHT_COPY},
-                                    {shell->tty, RIGHT_CALL | RIGHT_COPY}};
+                                    {shell->tty, RIGHT_CALL | RIGHT_COPY},
+                                    {HANDLE_NONE, RIGHT_CALL | RIGHT_COPY}};
+    bool net = shell->net != HANDLE_NONE &&
+               net_restrict(shell->net, &plain, &handles[2].handle) == OK; /* no administrator */
     struct message message = {.data = &request,
                               .size = sizeof request,
                               .leases = &lease,
                               .lease_count = 1,
                               .handles = handles,
-                              .handle_count = 2};
+                              .handle_count = net ? 3 : 2};
     struct answer answer = {.data = &reply, .size = sizeof reply};
     status_t status = call(shell->proc, PROC_RUN, &message, &answer);
+    handle_close(handles[2].handle);
     *pid = reply.pid;
     return status;
 }
@@ -110,5 +117,13 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv) {
     if (status != OK) {
         return fail_status(shell, path, status);
     }
-    return (result & 0x7f) != 0 ? 128 + (int)(result & 0x7f) : (int)(result >> 8 & 0xff);
+    int signal = (int)(result & 0x7f);
+    if (signal != 0 && signal != SIGNAL_INTERRUPT) {
+        fail(shell, "%s: ended by signal %d", path, signal);
+    }
+    int code = (int)(result >> 8 & 0xff);
+    if (signal == 0 && code == STATUS_NO_PROGRAM) {
+        fail(shell, "%s: can't be executed", path);
+    }
+    return signal != 0 ? 128 + signal : code;
 }

@@ -12,6 +12,11 @@
 #include <ipc/status.h>
 
 #include "path.h"
+#include "text.h"
+
+#define MESSAGE_MAX 400u /* bytes of a message */
+#define LINE_WIDTH 79u   /* a usage that would go beyond is left to -h */
+#define WORD_SHOWN 60u   /* bytes of an unknown command */
 
 const struct command_group command_groups[] = {
     {"Shell", commands_shell},
@@ -91,19 +96,24 @@ bool shell_stopped(const struct shell *shell) {
 
 /* One line on the terminal itself, after the output so far. */
 static void complain(struct shell *shell, const char *text, va_list arguments, bool with_usage) {
-    char line[512];
+    char line[1024];
     size_t length = 0;
+    const struct command *command = shell->command;
     print_flush(shell);
-    if (shell->command != NULL) {
-        format_append(line, sizeof(line), &length, "%s: ", shell->command->name);
+    if (command != NULL) {
+        format_append(line, sizeof(line), &length, "%s: ", command->name);
     }
-    size_t part = format_v(line + length, sizeof(line) - length, text, arguments);
-    length = part < sizeof(line) - length ? length + part : sizeof(line) - 1;
+    (void)format_v(line + length, sizeof(line) - length, text, arguments);
+    text_cut(line, MESSAGE_MAX);
+    length = strlen(line);
     if (with_usage) {
-        format_append(line, sizeof(line), &length, " (usage: %s%s%s)", shell->command->name,
-                      *shell->command->usage ? " " : "", shell->command->usage);
+        char hint[512];
+        size_t size = format(hint, sizeof(hint), " (usage: %s%s%s)", command->name,
+                             *command->usage ? " " : "", command->usage);
+        bool fits = length + size <= LINE_WIDTH;
+        format_append(line, sizeof(line), &length, fits ? "%s" : " (see '%s -h')",
+                      fits ? hint : command->name);
     }
-    length = length < sizeof(line) - 1 ? length : sizeof(line) - 2;
     line[length++] = '\n';
     status_t status = tty_write(shell->tty, line, length);
     if (status != OK && shell->output_status == OK) {
@@ -149,7 +159,17 @@ bool path_argument(struct shell *shell, const char *argument, char path[FILE_PAT
     return true;
 }
 
+bool is_option(const char *word) {
+    return word[0] == '-' && word[1] != 0;
+}
+
 bool count_arguments(struct shell *shell, int argc, char **argv, int least, int most) {
+    for (int i = 1; i < argc; i++) {
+        if (is_option(argv[i])) {
+            usage(shell, "unknown option %s", argv[i]);
+            return false;
+        }
+    }
     if (argc - 1 < least) {
         usage(shell, "too few arguments");
         return false;
@@ -161,9 +181,17 @@ bool count_arguments(struct shell *shell, int argc, char **argv, int least, int 
     return true;
 }
 
+static bool all_digits(const char *text) {
+    const char *at = text;
+    while (*at >= '0' && *at <= '9') {
+        at++;
+    }
+    return at != text && *at == 0;
+}
+
 bool number_argument(struct shell *shell, const char *argument, uint64_t limit, uint64_t *value) {
-    uint64_t number;
-    if (!parse_u64(argument, strlen(argument), &number)) {
+    uint64_t number = UINT64_MAX;
+    if (!parse_u64(argument, strlen(argument), &number) && !all_digits(argument)) {
         usage(shell, "'%s' is not a number", argument);
         return false;
     }
@@ -224,7 +252,9 @@ static int run_tokens(struct shell *shell) {
     struct tokens *tokens = &shell->tokens;
     shell->command = tokens->argc != 0 ? command_find(tokens->argv[0]) : NULL;
     if (tokens->argc != 0 && shell->command == NULL) {
-        fail(shell, "%s: unknown command, try 'help'", tokens->argv[0]);
+        text_cut(tokens->argv[0], WORD_SHOWN);
+        fail(shell, "%s: unknown command, try 'help'",
+             *tokens->argv[0] != 0 ? tokens->argv[0] : "''");
         return STATUS_UNKNOWN;
     }
     if (!redirect(shell)) {

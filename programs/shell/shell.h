@@ -82,7 +82,7 @@ int fail(struct shell *shell, const char *text, ...) __attribute__((format(print
 /* fail with "what: text of the status"; silent when it was Ctrl-C. */
 int fail_status(struct shell *shell, const char *what, status_t status);
 
-/* What is wrong with the arguments, then the usage; returns STATUS_USAGE. */
+/* What is wrong with the arguments, then the usage if it fits in the line; returns STATUS_USAGE. */
 int usage(struct shell *shell, const char *text, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- Linux programs: program.c ---- */
@@ -97,7 +97,11 @@ int program_run(struct shell *shell, const char *path, int argc, char **argv);
 /* Absolute form of an argument; false (with a message) when it is too long. */
 bool path_argument(struct shell *shell, const char *argument, char path[FILE_PATH_MAX]);
 
-/* Checks the number of arguments after the name; false with a message. */
+/* "-x" and the like. */
+bool is_option(const char *word);
+
+/* Checks the number of arguments after the name, none of which may be an option (a file "-x" is
+ * "./-x"); false with a message. */
 bool count_arguments(struct shell *shell, int argc, char **argv, int least, int most);
 
 /* A decimal number argument up to limit; false with a message. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Numbers for people.
+ * Numbers and words for people.
  */
 #include "text.h"
 
@@ -59,6 +59,17 @@ char *text_mac(char to[TEXT_SIZE], const uint8_t mac[6]) {
     format(to, TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
            mac[5]);
     return to;
+}
+
+void text_cut(char *text, size_t limit) {
+    if (strlen(text) <= limit) {
+        return;
+    }
+    size_t end = limit - 3;
+    while (end != 0 && ((uint8_t)text[end] & 0xc0) == 0x80) {
+        end--;
+    }
+    memcpy(text + end, "...", 4);
 }
 
 void text_unescape(char *text) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Numbers for people.
+ * Numbers and words for people.
  */
 #pragma once
 
@@ -19,6 +19,10 @@ char *text_duration(char to[TEXT_SIZE], uint64_t ns);
 
 /* "52:54:00:12:34:56"; returns `to`. */
 char *text_mac(char to[TEXT_SIZE], const uint8_t mac[6]);
+
+/* Cuts a text to at most `limit` bytes (at least 3), between two UTF-8 characters; what was cut
+ * ends in "...". */
+void text_cut(char *text, size_t limit);
 
 /* Replaces \n, \t, \r, \b, \a, \e and \\ by what they stand for, in place. */
 void text_unescape(char *text);

@@ -183,7 +183,7 @@ void relay_status(const struct relay *relay, struct ai_status *status) {
     }
     *status = (struct ai_status){
         .port = 1,
-        .link = links[link->form],
+        .link = lines_only(relay) && !relay->line_answered ? AI_LINK_NONE : links[link->form],
         .prompts = relay->prompts,
         .responses = relay->responses,
         .errors = relay->errors,

@@ -7,12 +7,15 @@ static bool blocks_sound(const struct blocks *blocks) {
 }
 
 static const char *check_socket(const struct socket *socket, uint32_t index) {
-    uint32_t requests = 0, bytes = 0, data = 0;
+    uint32_t requests = 0, watches = 0, bytes = 0, data = 0;
     if ((socket->badge & 0xffff) != index || (socket->kind != NET_TCP && socket->kind != NET_UDP)) {
         return "a damaged socket";
     }
     for (const struct list *l = socket->requests.next; l != &socket->requests; l = l->next) {
-        if (++requests > SOCKET_REQUESTS || l->next->prev != l) {
+        bool watch = LIST_ENTRY(l, const struct request, link)->operation == NET_WATCH;
+        requests += watch ? 0 : 1;
+        watches += watch ? 1 : 0;
+        if (requests > SOCKET_REQUESTS || watches > SOCKET_WATCHES || l->next->prev != l) {
             return "a socket's calls are damaged";
         }
     }
@@ -22,7 +25,8 @@ static const char *check_socket(const struct socket *socket, uint32_t index) {
     for (const struct chunk *chunk = socket->chunk_first; chunk != NULL; chunk = chunk->next) {
         data += chunk->used;
     }
-    if (requests != socket->request_count || bytes != socket->receive_bytes ||
+    if (requests != socket->request_count || watches != socket->watch_count ||
+        bytes != socket->receive_bytes ||
         data != socket->transmit_bytes + (data != 0 ? socket->acknowledged : 0)) {
         return "a socket's counts are wrong";
     }

@@ -306,10 +306,11 @@ static status_t handle_watch(struct event *event, const struct net_watch_request
         }
     }
     status = socket_watch(socket, request, notification, &answer->events);
-    if (status == OK && notification != HANDLE_NONE) {
+    bool kept = status == DISPATCH_PARKED || (status == OK && request->key == 0);
+    if (kept && notification != HANDLE_NONE) {
         (void)event_take_handle(event, 0);
     }
-    return status;
+    return status == DISPATCH_PARKED ? OK : status;
 }
 
 static status_t handle_group(struct event *event, const struct net_group_request *request,

@@ -61,13 +61,16 @@ struct policy {
 struct request {
     struct list link;
     token_t token;
-    uint64_t length; /* SEND, RECEIVE */
-    uint64_t events; /* POLL */
+    uint64_t length; /* SEND, RECEIVE; WATCH: bits */
+    uint64_t events; /* POLL, WATCH */
     uint64_t flags;
+    uint64_t key;          /* WATCH: not 0 */
+    handle_t notification; /* WATCH: in place of a token */
     struct net_address address;
     uint32_t operation;
 };
 #define SOCKET_REQUESTS 16 /* parked at one socket */
+#define SOCKET_WATCHES 64  /* with a key, at one socket */
 
 /* Payload on its way to the peer: lwIP's segments point into the block until it is acknowledged. */
 struct chunk {
@@ -104,14 +107,15 @@ struct socket {
     status_t error; /* why the connection ended; OK while it lives */
 
     bool listening, connecting, connected;
-    bool end_of_stream;             /* the peer has closed */
-    bool read_closed, write_closed; /* SHUTDOWN */
-    bool orphan;                    /* no session: lives until its data is acknowledged */
-    bool starved;                   /* a SEND waits for payload blocks */
-    bool deferred;                  /* a CONNECT waits for the network to come up */
-    bool abort_at_close;            /* NET_OPTION_ABORT */
-    uint32_t request_count;
-    struct list requests; /* of struct request, oldest first */
+    bool end_of_stream;                  /* the peer has closed */
+    bool read_closed, write_closed;      /* SHUTDOWN */
+    bool orphan;                         /* no session: lives until its data is acknowledged */
+    bool starved;                        /* a SEND waits for payload blocks */
+    bool deferred;                       /* a CONNECT waits for the network to come up */
+    bool abort_at_close;                 /* NET_OPTION_ABORT */
+    bool no_wait;                        /* NET_OPTION_NO_WAIT */
+    uint32_t request_count, watch_count; /* of `requests` */
+    struct list requests;                /* of struct request, oldest first */
 
     struct pbuf *receive_first, *receive_last; /* TCP: packets, linked by next */
     uint32_t receive_bytes;

@@ -107,14 +107,21 @@ static void starved_set(struct socket *socket, bool starved) {
 
 static void request_finish(struct socket *socket, struct request *request) {
     list_remove(&request->link);
-    socket->request_count--;
+    if (request->operation == NET_WATCH) {
+        port_release(request->notification);
+        socket->watch_count--;
+    } else {
+        socket->request_count--;
+    }
     port_free(request);
 }
 
 static void answer_all(struct socket *socket, status_t status) {
     while (!list_empty(&socket->requests)) {
         struct request *request = LIST_ENTRY(socket->requests.next, struct request, link);
-        port_answer(request->token, status, NULL, 0);
+        if (request->operation != NET_WATCH) {
+            port_answer(request->token, status, NULL, 0);
+        }
         request_finish(socket, request);
     }
 }
@@ -241,6 +248,7 @@ static status_t serve(struct socket *socket, const struct request *request, bool
     case NET_RECEIVE:
         return receive_once(socket, request, reply);
     case NET_POLL:
+    case NET_WATCH:
         reply->length = socket_ready(socket) & request->events;
         return reply->length != 0 ? OK : E_WOULD_BLOCK;
     default:
@@ -259,7 +267,8 @@ static bool waits(const struct socket *socket, uint32_t operation) {
 }
 
 static status_t park(struct socket *socket, const struct request *request) {
-    if (socket->request_count >= SOCKET_REQUESTS) {
+    bool watch = request->operation == NET_WATCH;
+    if (watch ? socket->watch_count >= SOCKET_WATCHES : socket->request_count >= SOCKET_REQUESTS) {
         return E_BUSY;
     }
     struct request *parked = port_allocate(sizeof *parked);
@@ -268,19 +277,25 @@ static status_t park(struct socket *socket, const struct request *request) {
     }
     *parked = *request;
     list_push_back(&socket->requests, &parked->link);
-    socket->request_count++;
+    socket->request_count += watch ? 0 : 1;
+    socket->watch_count += watch ? 1 : 0;
     return DISPATCH_PARKED;
+}
+
+/* Calls of one kind wait for each other, but for questions of what holds. */
+static bool ordered(uint32_t operation) {
+    return operation != NET_POLL && operation != NET_WATCH;
 }
 
 /* A call that may wait: serve it or park it behind others of its kind. */
 static status_t serve_or_park(struct socket *socket, const struct request *request, bool wait,
                               struct net_io_reply *reply) {
     status_t status = E_WOULD_BLOCK;
-    if (request->operation == NET_POLL || !waits(socket, request->operation)) {
+    if (!ordered(request->operation) || !waits(socket, request->operation)) {
         status = serve(socket, request, false, reply);
     }
     if (status == E_NO_SPACE) {
-        starved_set(socket, wait || socket->watcher != HANDLE_NONE);
+        starved_set(socket, true);
         socket->watch_told &= ~NET_POLL_WRITE; /* it is told again when there are blocks */
         status = E_WOULD_BLOCK;
     } else if (socket->watcher != HANDLE_NONE) {
@@ -306,10 +321,12 @@ static void socket_progress(struct socket *socket) {
             starved_set(socket, true);
         }
         if (status == E_WOULD_BLOCK || status == E_NO_SPACE) {
-            blocked |= request->operation != NET_POLL ? 1u << request->operation : 0;
+            blocked |= ordered(request->operation) ? 1u << request->operation : 0;
             continue;
         }
-        if (status != DISPATCH_PARKED) {
+        if (request->operation == NET_WATCH) {
+            port_signal(request->notification, request->length);
+        } else if (status != DISPATCH_PARKED) {
             port_answer(request->token, status, &reply, sizeof reply);
         }
         request_finish(socket, request);
@@ -358,10 +375,14 @@ status_t socket_listen(struct socket *socket, uint64_t backlog) {
     return socket->kind == NET_TCP ? tcp_socket_listen(socket, backlog) : E_UNSUPPORTED;
 }
 
+static bool may_wait(const struct socket *socket, uint64_t flags) {
+    return !socket->no_wait && (flags & NET_NO_WAIT) == 0;
+}
+
 status_t socket_accept(struct socket *socket, token_t token, uint64_t flags) {
     struct request request = {.token = token, .operation = NET_ACCEPT};
     struct net_io_reply unused = {0};
-    return serve_or_park(socket, &request, (flags & NET_NO_WAIT) == 0, &unused);
+    return serve_or_park(socket, &request, may_wait(socket, flags), &unused);
 }
 
 /* Begins a TCP connection, now or when the network is up. OK: it has begun. DISPATCH_PARKED: the
@@ -381,7 +402,11 @@ static status_t connect_begin(struct socket *socket, token_t token,
 
 status_t socket_connect(struct socket *socket, token_t token, const struct net_address *address,
                         uint64_t flags) {
-    bool wait = (flags & NET_NO_WAIT) == 0;
+    bool wait = may_wait(socket, flags);
+    if (socket->kind == NET_UDP && address->port == 0 && ip_is_any(address->ip.bytes)) {
+        udp_socket_disconnect(socket);
+        return OK;
+    }
     if (address->port == 0 || ip_is_any(address->ip.bytes)) {
         return E_ADDRESS;
     }
@@ -410,7 +435,7 @@ status_t socket_send(struct socket *socket, token_t token, const struct net_io_r
     if (request->length > NET_IO_MAX) {
         return E_MESSAGE_SIZE;
     }
-    return serve_or_park(socket, &waiting, (request->flags & NET_NO_WAIT) == 0, reply);
+    return serve_or_park(socket, &waiting, may_wait(socket, request->flags), reply);
 }
 
 status_t socket_receive(struct socket *socket, token_t token, const struct net_io_request *request,
@@ -422,7 +447,7 @@ status_t socket_receive(struct socket *socket, token_t token, const struct net_i
     if (waiting.length > NET_IO_MAX) {
         waiting.length = NET_IO_MAX;
     }
-    return serve_or_park(socket, &waiting, (request->flags & NET_NO_WAIT) == 0, reply);
+    return serve_or_park(socket, &waiting, may_wait(socket, request->flags), reply);
 }
 
 status_t socket_shutdown(struct socket *socket, uint64_t how) {
@@ -474,6 +499,10 @@ status_t socket_option(struct socket *socket, const struct net_option_request *r
         return E_READ_ONLY;
     }
     switch (request->option) {
+    case NET_OPTION_NO_WAIT:
+        socket->no_wait = request->set != 0 ? request->value != 0 : socket->no_wait;
+        *value = socket->no_wait;
+        return OK;
     case NET_OPTION_ERROR:
         *value = (uint64_t)-socket->error;
         return OK;
@@ -504,11 +533,34 @@ status_t socket_poll(struct socket *socket, token_t token, const struct net_poll
     return status == E_WOULD_BLOCK ? OK : status;
 }
 
+/* A watch that tells once: it is a request that waits. */
+static status_t watch_once(struct socket *socket, const struct net_watch_request *request,
+                           handle_t notification, uint64_t *ready) {
+    struct request waiting = {.operation = NET_WATCH,
+                              .token = TOKEN_NONE,
+                              .events = request->events,
+                              .length = request->bits,
+                              .key = request->key,
+                              .notification = notification};
+    for (struct list *link = socket->requests.next; link != &socket->requests; link = link->next) {
+        struct request *earlier = LIST_ENTRY(link, struct request, link);
+        if (earlier->key == request->key) {
+            request_finish(socket, earlier);
+            break;
+        }
+    }
+    *ready = socket_ready(socket) & request->events;
+    return *ready != 0 || request->events == 0 ? OK : park(socket, &waiting);
+}
+
 status_t socket_watch(struct socket *socket, const struct net_watch_request *request,
                       handle_t notification, uint64_t *ready) {
     if ((request->events & ~EVENTS) != 0 ||
         (request->events != 0) != (notification != HANDLE_NONE)) {
         return E_INVALID;
+    }
+    if (request->key != 0) {
+        return watch_once(socket, request, notification, ready);
     }
     watch_end(socket);
     socket->watcher = notification;

@@ -40,7 +40,8 @@ MUST_CHECK status_t socket_option(struct socket *socket, const struct net_option
                                   uint64_t *value);
 MUST_CHECK status_t socket_poll(struct socket *socket, token_t token,
                                 const struct net_poll_request *request, uint64_t *ready);
-/* notification HANDLE_NONE: nobody watches any more. The socket owns the handle on success. */
+/* notification HANDLE_NONE: nobody watches any more. The socket owns the handle on OK, and with a
+ * key on DISPATCH_PARKED only. */
 MUST_CHECK status_t socket_watch(struct socket *socket, const struct net_watch_request *request,
                                  handle_t notification, uint64_t *ready);
 MUST_CHECK status_t socket_group(struct socket *socket, const struct net_group_request *request);
@@ -81,6 +82,7 @@ MUST_CHECK status_t udp_socket_option(struct socket *socket,
                                       const struct net_option_request *request, uint64_t *value);
 MUST_CHECK status_t udp_socket_group(struct socket *socket,
                                      const struct net_group_request *request);
+void udp_socket_disconnect(struct socket *socket);
 void udp_socket_local(const struct socket *socket, struct net_address *address);
 uint64_t udp_socket_ready(const struct socket *socket);
 

@@ -32,6 +32,7 @@ enum {
     SOCKET_ORPHAN = 64,
     SOCKET_DEFERRED = 128,
     SOCKET_ABORT_AT_CLOSE = 256,
+    SOCKET_NO_WAIT = 512,
 };
 
 /* What a connection's block of lwIP has, as 32-bit numbers. */
@@ -96,6 +97,8 @@ struct record_request {
     uint64_t socket, token, length, events, flags;
     struct net_address address;
     uint32_t operation;
+    handle_t notification;
+    uint64_t key;
 };
 
 struct record_group {
@@ -117,7 +120,8 @@ static uint32_t socket_flags(const struct socket *socket) {
            (socket->read_closed ? SOCKET_READ_CLOSED : 0u) |
            (socket->write_closed ? SOCKET_WRITE_CLOSED : 0u) |
            (socket->orphan ? SOCKET_ORPHAN : 0u) | (socket->deferred ? SOCKET_DEFERRED : 0u) |
-           (socket->abort_at_close ? SOCKET_ABORT_AT_CLOSE : 0u);
+           (socket->abort_at_close ? SOCKET_ABORT_AT_CLOSE : 0u) |
+           (socket->no_wait ? SOCKET_NO_WAIT : 0u);
 }
 
 static void export_tcp(const struct tcp_pcb *pcb, uint64_t badge, struct records_writer *records) {
@@ -186,9 +190,9 @@ static void export_socket(const struct socket *socket, struct records_writer *re
     record_put(records, RECORD_SOCKET, 1, &record, sizeof record);
     for (const struct list *l = socket->requests.next; l != &socket->requests; l = l->next) {
         const struct request *request = LIST_ENTRY(l, struct request, link);
-        struct record_request to = {socket->badge,     request->token, request->length,
-                                    request->events,   request->flags, request->address,
-                                    request->operation};
+        struct record_request to = {socket->badge,      request->token,        request->length,
+                                    request->events,    request->flags,        request->address,
+                                    request->operation, request->notification, request->key};
         record_put(records, RECORD_REQUEST, 1, &to, sizeof to);
     }
     for (const struct membership *m = socket->groups; m != NULL; m = m->next) {
@@ -249,6 +253,7 @@ static void import_socket(const struct record *record) {
     socket->orphan = (flags & SOCKET_ORPHAN) != 0;
     socket->deferred = (flags & SOCKET_DEFERRED) != 0;
     socket->abort_at_close = (flags & SOCKET_ABORT_AT_CLOSE) != 0;
+    socket->no_wait = (flags & SOCKET_NO_WAIT) != 0;
     socket->acknowledged = from.acknowledged;
     socket->watcher = from.watcher;
     socket->watch_bits = from.watch_bits;
@@ -260,9 +265,15 @@ static void import_request(const struct record *record) {
     struct record_request from;
     record_copy(record, &from, sizeof from);
     struct socket *socket = socket_find(from.socket);
-    struct request *request = socket != NULL && socket->request_count < SOCKET_REQUESTS
-                                  ? port_allocate_zeroed(1, sizeof *request)
-                                  : NULL;
+    bool watch = from.operation == NET_WATCH;
+    bool room = socket != NULL && (watch ? socket->watch_count < SOCKET_WATCHES
+                                         : socket->request_count < SOCKET_REQUESTS);
+    struct request *request = room ? port_allocate_zeroed(1, sizeof *request) : NULL;
+    if (request == NULL && watch) {
+        port_signal(from.notification, from.length);
+        port_release(from.notification);
+        return;
+    }
     if (request == NULL) {
         port_answer(from.token, E_RESET, NULL, 0);
         return;
@@ -273,8 +284,11 @@ static void import_request(const struct record *record) {
     request->flags = from.flags;
     request->address = from.address;
     request->operation = from.operation;
+    request->notification = from.notification;
+    request->key = from.key;
     list_push_back(&socket->requests, &request->link);
-    socket->request_count++;
+    socket->watch_count += watch ? 1 : 0;
+    socket->request_count += watch ? 0 : 1;
     socket_mark(socket);
 }
 

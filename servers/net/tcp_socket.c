@@ -522,7 +522,8 @@ uint64_t tcp_socket_ready(const struct socket *socket) {
         ready |= NET_POLL_READ;
     }
     if (ended ||
-        (socket->connected && (socket->write_closed || send_room(socket->tcp) >= WRITE_ROOM))) {
+        (socket->connected &&
+         (socket->write_closed || (!socket->starved && send_room(socket->tcp) >= WRITE_ROOM)))) {
         ready |= NET_POLL_WRITE;
     }
     if (ended || socket->end_of_stream) {

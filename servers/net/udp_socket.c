@@ -164,6 +164,11 @@ status_t udp_socket_connect(struct socket *socket, const struct net_address *add
     return status;
 }
 
+void udp_socket_disconnect(struct socket *socket) {
+    udp_disconnect(socket->udp);
+    socket->connected = false;
+}
+
 /* A connected socket that is bound to no address sends from the one that the route gives. */
 void udp_socket_local(const struct socket *socket, struct net_address *address) {
     const struct udp_pcb *pcb = socket->udp;

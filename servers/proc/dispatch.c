@@ -363,6 +363,23 @@ status_t handle_pipe(struct event *event, const struct proc_flags *request,
     return pipe_open(event, request->flags);
 }
 
+status_t handle_counter(struct event *event, const struct proc_counter_request *request,
+                        struct proc_empty *answer) {
+    CALLER(process)
+    (void)answer;
+    (void)process;
+    return counter_open(event, request);
+}
+
+status_t handle_timer(struct event *event, const struct proc_timer_request *request,
+                      struct proc_timer *answer) {
+    if (badge_kind(event->badge) != BADGE_COUNTER) {
+        return E_UNSUPPORTED;
+    }
+    struct counter *counter = counter_of_badge(event->badge);
+    return counter == NULL ? E_RESET : counter_timer(counter, request, answer);
+}
+
 status_t handle_terminal(struct event *event, const struct proc_empty *request,
                          struct proc_empty *answer) {
     CALLER(process)
@@ -401,6 +418,10 @@ status_t handle_read(struct event *event, const struct proc_io_request *request,
         struct terminal *terminal = terminal_of_badge(event->badge);
         return terminal == NULL ? E_RESET : terminal_read(event, terminal, request, answer);
     }
+    if (badge_kind(event->badge) == BADGE_COUNTER) {
+        struct counter *counter = counter_of_badge(event->badge);
+        return counter == NULL ? E_RESET : counter_read(event, counter, request, answer);
+    }
     return E_UNSUPPORTED;
 }
 
@@ -418,6 +439,10 @@ status_t handle_write(struct event *event, const struct proc_io_request *request
         struct terminal *terminal = terminal_of_badge(event->badge);
         return terminal == NULL ? E_RESET : terminal_write(event, terminal, request, answer);
     }
+    if (badge_kind(event->badge) == BADGE_COUNTER) {
+        struct counter *counter = counter_of_badge(event->badge);
+        return counter == NULL ? E_RESET : counter_write(event, counter, request, answer);
+    }
     return E_UNSUPPORTED;
 }
 
@@ -427,6 +452,11 @@ static bool stream_events(uint64_t badge, uint64_t *events) {
     if (kind == BADGE_TERMINAL) {
         struct terminal *terminal = terminal_of_badge(badge);
         *events = terminal == NULL ? POLLHUP : terminal_events(terminal);
+        return true;
+    }
+    if (kind == BADGE_COUNTER) {
+        const struct counter *counter = counter_of_badge(badge);
+        *events = counter == NULL ? POLLHUP : counter_events(counter);
         return true;
     }
     if (kind != BADGE_READ && kind != BADGE_WRITE) {
@@ -455,6 +485,7 @@ status_t handle_poll(struct event *event, const struct proc_poll_request *reques
     if (answer->flags != 0 || event->handle_count == 0) {
         return OK;
     }
+    waiter_replace(badge_kind(event->badge), badge_index(event->badge), request->key);
     struct waiter *waiter = waiter_add(WAITER_POLL, badge_index(event->badge), TOKEN_NONE);
     if (waiter == NULL) {
         return E_BUSY;
@@ -463,6 +494,7 @@ status_t handle_poll(struct event *event, const struct proc_poll_request *reques
     waiter->notification = event_take_handle(event, 0);
     waiter->length = request->bits;
     waiter->done = wanted;
+    waiter->selector = (int64_t)request->key;
     return OK;
 }
 
@@ -473,6 +505,9 @@ status_t handle_flags(struct event *event, const struct proc_flags_request *requ
     if (kind == BADGE_TERMINAL) {
         struct terminal *terminal = terminal_of_badge(event->badge);
         flags = terminal == NULL ? NULL : &terminal->flags;
+    } else if (kind == BADGE_COUNTER) {
+        struct counter *counter = counter_of_badge(event->badge);
+        flags = counter == NULL ? NULL : &counter->flags;
     } else if (kind == BADGE_READ || kind == BADGE_WRITE) {
         struct pipe *pipe = pipe_of_badge(event->badge);
         flags = pipe == NULL ? NULL : &pipe->flags[kind == BADGE_READ ? 0 : 1];
@@ -496,6 +531,10 @@ status_t handle_state(struct event *event, const struct proc_empty *request,
         answer->kind = PROC_STREAM_TERMINAL;
         answer->available = terminal == NULL ? 0 : tty_count(&terminal->tty);
         answer->number = terminal == NULL ? 0 : terminal->number;
+        return OK;
+    }
+    if (badge_kind(event->badge) == BADGE_COUNTER) {
+        answer->kind = PROC_STREAM_COUNTER;
         return OK;
     }
     bool read = badge_kind(event->badge) == BADGE_READ;

@@ -82,6 +82,9 @@ static void on_notify(struct event *event) {
     if ((event->bits & BIT_AGAIN) != 0) {
         pipes_again();
     }
+    if ((event->bits & BIT_TIMER) != 0) {
+        counters_fire();
+    }
     terminals_finish();
 }
 
@@ -89,6 +92,7 @@ static void on_closed(struct event *event) {
     struct process *process;
     struct pipe *pipe;
     struct terminal *terminal;
+    struct counter *counter;
     switch (badge_kind(event->badge)) {
     case BADGE_PROCESS: /* it ended without saying so */
         process = process_of_badge(event->badge);
@@ -107,6 +111,12 @@ static void on_closed(struct event *event) {
         terminal = terminal_of_badge(event->badge);
         if (terminal != NULL) {
             terminal_closed(terminal);
+        }
+        break;
+    case BADGE_COUNTER:
+        counter = counter_of_badge(event->badge);
+        if (counter != NULL) {
+            counter_closed(counter);
         }
         break;
     default:

@@ -113,8 +113,10 @@ static status_t build_task(struct building *building) {
     return task_create(&parameters, &building->task);
 }
 
-static status_t fill_task(struct building *building, struct process *process, handle_t vfs,
-                          struct terminal *terminal, const char *strings, size_t length) {
+static status_t fill_task(struct building *building, struct process *process,
+                          const struct event *event, struct terminal *terminal, const char *strings,
+                          size_t length) {
+    handle_t net = event->handle_count > 2 ? event->handles[2].handle : HANDLE_NONE;
     handle_t session = HANDLE_NONE;
     handle_t tty = HANDLE_NONE;
     status_t status = process_session(process, &session);
@@ -125,7 +127,10 @@ static status_t fill_task(struct building *building, struct process *process, ha
         status = grant(building, "proc", session, RIGHT_CALL | RIGHT_COPY);
     }
     if (status == OK) {
-        status = grant(building, "vfs", vfs, RIGHT_CALL | RIGHT_COPY);
+        status = grant(building, "vfs", event->handles[0].handle, RIGHT_CALL | RIGHT_COPY);
+    }
+    if (status == OK) {
+        status = grant(building, "net", net, RIGHT_CALL | RIGHT_COPY);
     }
     if (status == OK) {
         status = grant(building, "tty", tty, RIGHT_CALL | RIGHT_COPY);
@@ -181,8 +186,7 @@ status_t run_start(struct event *event, const struct proc_run_request *request,
             process->terminal = (uint16_t)terminal_index(terminal);
             terminal->sid = terminal->foreground = process->pid;
         }
-        status = fill_task(&building, process, event->handles[0].handle, terminal, strings,
-                           request->length + 1);
+        status = fill_task(&building, process, event, terminal, strings, request->length + 1);
     }
     handle_close(building.account);
     if (status != OK) {

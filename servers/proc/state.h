@@ -14,12 +14,20 @@
 #define PROCESSES 128u
 #define WAITERS 256u
 #define PIPES 64u
+#define COUNTERS 64u
 #define TERMINALS 8u
 #define SIGNAL_QUEUE 12u
 #define NONE 0xffffu
 
 /* ---- badges: kind 56-62, serial 16-47, index 0-15 ---- */
-enum badge_kind { BADGE_PROCESS = 1, BADGE_SUPERVISOR, BADGE_READ, BADGE_WRITE, BADGE_TERMINAL };
+enum badge_kind {
+    BADGE_PROCESS = 1,
+    BADGE_SUPERVISOR,
+    BADGE_READ,
+    BADGE_WRITE,
+    BADGE_TERMINAL,
+    BADGE_COUNTER
+};
 static inline uint64_t badge_make(enum badge_kind kind, uint32_t serial, uint32_t index) {
     return (uint64_t)kind << 56 | (uint64_t)serial << 16 | index;
 }
@@ -92,7 +100,7 @@ struct waiter {
     token_t token;
     uint64_t length;  /* READ, WRITE: asked for; WAIT: options; POLL: bits; EXIT: status */
     uint64_t done;    /* WRITE: moved already; POLL: events */
-    int64_t selector; /* WAIT */
+    int64_t selector; /* WAIT; POLL: key */
 };
 
 /* ---- pipes ---- */
@@ -106,6 +114,16 @@ struct pipe {
     bool postponed;      /* who waits for room is served in the next turn */
     uint32_t freed;      /* bytes of the ring that were freed in turn `freed_turn`, */
     uint64_t freed_turn; /* in which nothing may be written there */
+};
+
+/* ---- counters ---- */
+struct counter {
+    bool used;
+    uint32_t serial;
+    uint32_t kind; /* enum proc_counter_kind */
+    uint32_t flags;
+    uint64_t value;
+    uint64_t due_ns, interval_ns; /* TIMER: when it rises next, 0 never; and then again */
 };
 
 /* ---- terminals ---- */
@@ -128,6 +146,7 @@ struct terminal {
 struct proc {
     uint64_t magic;
     handle_t image; /* of the personality */
+    handle_t timer; /* of the counters; HANDLE_NONE: none was needed yet */
     uint32_t serial;
     int32_t last_pid;
     uint16_t first_waiter, last_waiter;
@@ -136,11 +155,13 @@ struct proc {
     struct waiter waiters[WAITERS];
     struct process processes[PROCESSES];
     struct terminal terminals[TERMINALS];
+    struct counter counters[COUNTERS];
 };
 #define PROC_MAGIC 0x636f72706f6c7861ull
 extern struct proc proc;
 
 #define BIT_AGAIN 1u /* own notification: writers of pipes to serve */
+#define BIT_TIMER 2u /* counters are due */
 
 /* ---- Linux numbers ---- */
 enum {

@@ -20,6 +20,20 @@ void pipes_again(void);
 /* A waiting write is given up: it says what it has moved. */
 void pipe_cancel(struct waiter *waiter);
 
+/* counter.c */
+struct counter *counter_of_badge(uint64_t badge);
+status_t counter_open(struct event *event, const struct proc_counter_request *request);
+void counter_closed(struct counter *counter);
+status_t counter_read(struct event *event, struct counter *counter,
+                      const struct proc_io_request *request, struct proc_io_reply *answer);
+status_t counter_write(struct event *event, struct counter *counter,
+                       const struct proc_io_request *request, struct proc_io_reply *answer);
+uint64_t counter_events(const struct counter *counter);
+status_t counter_timer(struct counter *counter, const struct proc_timer_request *request,
+                       struct proc_timer *answer);
+/* The timer of the nearest deadline has fired. */
+void counters_fire(void);
+
 /* terminal.c */
 struct terminal *terminal_of_badge(uint64_t badge);
 /* For a RUN: takes the console session over. The terminal of that session, E_NO_SPACE. */

@@ -87,6 +87,16 @@ void waiter_poll(uint32_t stream, uint32_t object, uint64_t events) {
     }
 }
 
+void waiter_replace(uint32_t stream, uint32_t object, uint64_t key) {
+    struct waiter *waiter = waiter_next(NULL, WAITER_POLL, stream, object);
+    while (waiter != NULL && waiter->selector != (int64_t)key) {
+        waiter = waiter_next(waiter, WAITER_POLL, stream, object);
+    }
+    if (waiter != NULL) {
+        waiter_remove(waiter);
+    }
+}
+
 void waiter_forget(uint32_t stream, uint32_t object) {
     for (struct waiter *waiter;
          (waiter = waiter_next(NULL, WAITER_POLL, stream, object)) != NULL;) {

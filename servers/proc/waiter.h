@@ -16,5 +16,7 @@ struct waiter *waiter_of_token(token_t token);
 void waiter_answer(struct waiter *waiter, status_t status);
 /* Signals the polls of a stream for which an event of `events` holds, and forgets them. */
 void waiter_poll(uint32_t stream, uint32_t object, uint64_t events);
+/* Forgets the poll of a stream with that key. */
+void waiter_replace(uint32_t stream, uint32_t object, uint64_t key);
 /* Forgets all polls of a stream that is gone. */
 void waiter_forget(uint32_t stream, uint32_t object);

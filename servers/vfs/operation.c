@@ -267,6 +267,14 @@ status_t operation_truncate(struct vfs *vfs, struct session *session,
     return node->kind == NODE_FILE ? file_contents_resize(vfs, node, request->size) : E_INVALID;
 }
 
+static uint64_t mount_files(const struct vfs *vfs, uint32_t mount) {
+    uint64_t files = 0;
+    for (uint32_t id = 0; pool_next(&vfs->pool, POOL_NODE, &id);) {
+        files += node_get(vfs, id)->mount == mount;
+    }
+    return files;
+}
+
 status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64_t growth,
                           struct file_statfs *answer) {
     uint32_t id;
@@ -284,9 +292,14 @@ status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64
         uint64_t reserve = (uint64_t)STORE_RESERVE * BLOCK_SIZE;
         answer->total = (uint64_t)store->chunks * CHUNK_SIZE + more;
         answer->free = free > reserve ? free - reserve : 0;
+    } else if (strcmp(mount->kind, "archive") == 0) {
+        answer->total = vfs->archive_size;
     }
-    answer->files = vfs->pool.used[POOL_NODE];
-    answer->files_max = answer->files + pool_room(&vfs->pool, POOL_NODE);
+    answer->files = mount_files(vfs, node_get(vfs, id)->mount);
+    answer->files_max = answer->files;
+    if ((mount->flags & MOUNT_FIXED) == 0) {
+        answer->files_max += pool_room(&vfs->pool, POOL_NODE);
+    }
     return OK;
 }
 
@@ -306,13 +319,52 @@ static status_t layout_directories(struct vfs *vfs) {
     return OK;
 }
 
+static status_t copy_text(void *context, uint64_t offset, void *bytes, size_t length) {
+    memcpy(bytes, (const char *)context + offset, length);
+    return OK;
+}
+
+/* What C libraries read to find names of machines. */
+static status_t layout_files(struct vfs *vfs) {
+    static char hosts[] = "127.0.0.1 localhost axolotl\n::1 localhost\n";
+    static char order[] = "hosts: files dns\n";
+    static const struct {
+        const char *path;
+        char *text;
+        size_t length;
+    } files[] = {{"/etc/hosts", hosts, sizeof hosts - 1},
+                 {"/etc/nsswitch.conf", order, sizeof order - 1}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct path path;
+        struct place place;
+        struct transfer transfer = {copy_text, files[i].text};
+        size_t length = files[i].length;
+        uint32_t id;
+        status_t status = path_normalise(files[i].path, strlen(files[i].path) + 1, &path);
+        if (status == OK) {
+            status = tree_resolve(vfs, &path, &place);
+        }
+        if (status == OK) {
+            status = tree_create(vfs, &place, NODE_FILE, &id);
+        }
+        if (status == OK) {
+            status = file_contents_write(vfs, node_get(vfs, id), 0, &length, &transfer);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
 status_t operation_layout(struct vfs *vfs, status_t *archive, uint32_t *skipped,
                           uint64_t *damaged) {
     uint32_t boot;
     uint32_t devices;
     uint32_t proc;
     status_t status = layout_directories(vfs);
-    if (status != OK || (status = mount_add(vfs, "/boot", "archive", &boot)) != OK ||
+    if (status != OK || (status = layout_files(vfs)) != OK ||
+        (status = mount_add(vfs, "/boot", "archive", &boot)) != OK ||
         (status = mount_add(vfs, "/dev", "devices", &devices)) != OK ||
         (status = mount_add(vfs, "/proc", "proc", &proc)) != OK ||
         (status = device_populate(vfs, devices)) != OK ||

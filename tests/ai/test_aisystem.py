@@ -175,8 +175,11 @@ def test_bridge_absent(machine):
     output = guest.cmd("aiask anyone?", timeout=90)
     assert "bridge" in output
     assert time.monotonic() - began > 5
+    counters = status(guest)
+    assert counters["link"] == "none" and counters["available"] == "0"
     start_bridge(guest)
     assert guest.cmd("aiask now?") == "AI echo: now?"
+    assert status(guest)["available"] == "1"
 
 
 def test_no_com2(machine):

@@ -125,6 +125,11 @@ def test_menu_verbose(machine):
         guest.send("poweroff\r")
         assert guest.wait_end() == 0
         texts.append(guest.console_text())
+    assert "memory: 0x" not in texts[0]
+    ranges = re.findall(r"memory: 0x(\w{12}) to 0x(\w{12})\r?$", texts[1], re.M)
+    total = re.search(r"memory: (\d+) KiB, \d+ modules, BIOS", texts[1]).group(1)
+    assert sum(int(end, 16) - int(start, 16) for start, end in ranges) // 1024 == int(total)
+    assert ranges == sorted(ranges) and len(ranges) > 1
     assert "init: power off" not in texts[0]
     assert "init: power off" in texts[1]
 

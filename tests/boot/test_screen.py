@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The screen and the keyboard: VGA text, the framebuffer of BIOS and of UEFI."""
 import re
+import subprocess
 
 import pytest
+
+import machine as tools
 
 PROMPT = r"^axolotl:/\$( .)?$"  # the cursor, where it is drawn
 MODES = {
@@ -66,6 +69,33 @@ def test_scrolls(screen):
     assert "line 0" not in lines
     shown = [line for line in lines if line.startswith("line ")]
     assert shown == [f"line {n}" for n in range(60 - len(shown), 60)]
+
+
+@pytest.mark.parametrize("register,vector", [("rip", 14), ("rsp", 8)], ids=["jump", "stack"])
+@pytest.mark.parametrize("mode", ["vga", "uefi-framebuffer"])
+def test_exception_in_the_kernel(machine, mode, register, vector):
+    """A wild jump in a system call, and a lost stack: the double fault has one of its own."""
+    guest = machine(smp=2, gdb=True, **MODES[mode])
+    guest.boot()
+    symbols = subprocess.run(["nm", tools.KERNEL], check=True, text=True, stdout=subprocess.PIPE)
+    place = int(re.search(r"^(\w+) T sys_system_info$", symbols.stdout, re.M).group(1), 16)
+    nowhere = 0xffffffff90000010
+    guest.gdb.breakpoint(place)
+    guest.gdb.resume()
+    guest.send("mem\r")
+    assert guest.gdb.wait(60)
+    task = guest.gdb.task()
+    guest.gdb.breakpoint(place, False)
+    guest.gdb.set_register(register, nowhere)
+    guest.gdb.resume()
+    guest.expect(r"\*\*\* END OF PANIC \*\*\*")
+    text = guest.console_text()
+    for wanted in (rf"^Exception {vector} in the kernel, error code 0x\w+, address 0xffffffff900000",
+                   rf"^CPU \d, task {task}$", rf"\b{register.upper()} {nowhere:016x}\b",
+                   r"^RAX [0-9a-f]{16} RBX [0-9a-f]{16} RCX ", r"^User: rip 0000",
+                   r"\bCR2 ffffffff900000", r"^  ffffffff802[0-9a-f]{5} exit_to_user\+0x"):
+        assert re.search(wanted, text, re.M), wanted
+        guest.wait_screen(wanted, mode != "vga")
 
 
 @pytest.mark.parametrize("mode", MODES)

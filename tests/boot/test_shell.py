@@ -31,12 +31,18 @@ def test_every_command_has_help(guest):
 
 WRONG = [
     ("nonsense", "nonsense: unknown command, try 'help'"),
+    ("''", "'': unknown command, try 'help'"),
+    ("\u00e4" * 200, "\u00e4" * 28 + "...: unknown command, try 'help'"),
     ("help nonsense", "help: nonsense: unknown command"),
     ("kill", r"kill: too few arguments \(usage: kill SERVICE\)"),
     ("kill nobody", "kill: nobody: no such service"),
     ("restart nobody", "restart: nobody: no such service"),
     ("swap vfs /nothing", "swap: /nothing: not found"),
     ("swap vfs /boot/manifest", "swap: vfs: malformed"),
+    ("swap vfs /dev/null", "swap: /dev/null: malformed"),
+    ("kill -9 vfs", r"kill: unknown option -9 \(usage: .*\)"),
+    ("log -q", r"log: unknown option -q \(usage: .*\)"),
+    ("lspci -x", r"lspci: unknown option -x .*"),
     ("ls -q", r"ls: unknown option -q \(usage: .*\)"),
     ("ls /nothing", "ls: /nothing: not found"),
     ("cat", r"cat: too few arguments \(usage: cat FILE...\)"),
@@ -46,22 +52,47 @@ WRONG = [
     ("cd /boot/manifest", "cd: /boot/manifest: not a directory"),
     ("mkdir /tmp", "mkdir: /tmp: already exists"),
     ("mkdir /no/parent", "mkdir: /no/parent: not found"),
+    ("mkdir -p /tmp/a/b", r"mkdir: unknown option -p \(usage: .*\)"),
+    ("touch -x", r"touch: unknown option -x .*"),
+    ("cat -n /boot/manifest", r"cat: unknown option -n \(usage: .*\)"),
     ("rmdir /nothing", "rmdir: /nothing: not found"),
+    ("tree /nothing", "tree: /nothing: not found"),
+    ("df /nothing", "df: /nothing: not found"),
     ("rm", r"rm: PATH is missing \(usage: .*\)"),
     ("rm /tmp", "rm: /tmp: is a directory"),
     ("cp /tmp/x", r"cp: too few arguments \(usage: cp FROM TO\)"),
+    ("cp -r /tmp /tmp/x", r"cp: unknown option -r \(usage: .*\)"),
     ("mv /nothing /tmp", "mv: /nothing: not found"),
+    ("mv /tmp /tmp/x", "mv: /tmp can't be moved into itself"),
+    ("mv /tmp /tmp", "mv: /tmp can't be moved into itself"),
+    ("mv /nothing nothing", "mv: /nothing and nothing are the same file"),
+    ("mv /tmp /boot", "mv: /tmp and /boot are on different file systems"),
+    ("head -n 99999999999999999999 /boot/manifest",
+     r"head: 99999999999999999999 is too large, at most 1000000000 .*"),
+    ("head -3 /boot/manifest", r"head: unknown option -3 \(usage: .*\)"),
     ("head -n", r"head: -n needs a number \(usage: .*\)"),
     ("head -n x /boot/manifest", r"head: 'x' is not a number \(usage: .*\)"),
     ("pwd now", r"pwd: unexpected argument 'now' \(usage: pwd\)"),
-    ("sleep soon", r"sleep: 'soon' is no number of seconds \(usage: .*\)"),
+    ("sleep soon", r"sleep: 'soon' is no number of seconds up to 1000000 \(usage: .*\)"),
     ("bench 0", r"bench: COUNT is 0 \(usage: .*\)"),
-    ("ping", r"ping: HOST is missing \(usage: .*\)"),
-    ("ping -c x 10.0.2.2", r"ping: 'x' is not a number \(usage: .*\)"),
+    ("ping", r"ping: HOST is missing \(see 'ping -h'\)"),
+    ("ping -c x 10.0.2.2", r"ping: 'x' is not a number \(see 'ping -h'\)"),
+    ("ping -c 0 10.0.2.2", r"ping: COUNT is 0 .*"),
+    ("ping 999.1.1.1", "ping: '999.1.1.1' is neither a host name nor an address"),
+    ("dns ''", "dns: '' is neither a host name nor an address"),
+    ("dns -x name", r"dns: unknown option -x .*"),
+    ("netinfo eth9", r"netinfo: 'eth9' is no interface, action or IPv4 address \(see 'netinfo -h'\)"),
+    ("ifconfig lo down", "ifconfig: nothing of that can be set there"),
+    ("arp -d", r"arp: too few arguments \(usage: .*\)"),
+    ("arp -d 1.2.3.4", "arp: net: network is down"),
+    ("netdump -w", r"netdump: FILE is missing \(usage: .*\)"),
+    ("httpget -x http://host/", r"httpget: unknown option -x .*"),
+    ("httpget -w", r"httpget: unknown option -w .*"),
     ("ifconfig 999.1.1.1 255.255.255.0 10.0.2.2", r"ifconfig: '999.1.1.1' is no IPv4 address .*"),
     ("ifconfig 10.0.2.15 255.0.255.0 10.0.2.2", r"ifconfig: '255.0.255.0' is no network mask .*"),
-    ("httpget https://host/", r"httpget: 'https://host/' is no http address \(usage: .*\)"),
+    ("httpget https://host/", r"httpget: 'https://host/' is no http address .*"),
     ("aiask", r"aiask: PROMPT is missing \(usage: .*\)"),
+    ("aiask ''", r"aiask: PROMPT is missing \(usage: .*\)"),
     ("echo 'open", "quote without an end"),
     ("echo x >", "no file after >"),
     ("echo x > /boot/manifest", "echo: /boot/manifest: read-only"),
@@ -121,7 +152,11 @@ def test_files(guest):
     assert guest.cmd("rm -r /tmp/d /tmp/moved") == ""
     assert guest.cmd("ls /tmp") == ""
     assert re.match(r"/tmp: directory, 0 bytes, ", guest.cmd("stat /tmp"))
-    assert [row.split()[-1] for row in guest.cmd("df").splitlines()][:2] == ["PATH", "/"]
+    rows = {row[-1]: row for row in guest.table("df")}
+    assert {"PATH", "/", "/boot", "/proc", "/dev"} == set(rows)
+    archive = len(guest.cmd("ls /boot").split()) + len(guest.cmd("ls /boot/bin").split())
+    assert rows["/boot"][-3:-1] == ["100%", str(archive + 1)] and rows["/boot"][1] != "0"
+    assert rows["/dev"][-2] == str(len(guest.cmd("ls /dev").split()) + 1)
 
 
 def test_scripts(guest):
@@ -131,6 +166,31 @@ def test_scripts(guest):
     assert guest.cmd("cat made") == "second"
     guest.cmd("echo run /loop > /loop")
     assert guest.cmd("run /loop") == "run: scripts run scripts more than 3 deep"
+
+
+def test_a_program_that_crashes_is_reported(guest):
+    said = guest.cmd("run /boot/bin/busybox sh -c 'kill -SEGV $$'")
+    assert said == "run: /boot/bin/busybox: ended by signal 11"
+    assert guest.cmd("echo $?") == "139"
+    assert guest.cmd("run /boot/bin/vfs.elf") == "run: /boot/bin/vfs.elf: can't be executed"
+    assert guest.cmd("run /boot/bin/busybox false") == ""
+    assert guest.cmd("echo $?") == "1"
+
+
+def test_what_the_system_shows(guest):
+    """Who hears an interrupt, what init itself uses, its last death."""
+    names = {row[3] for row in guest.table("interrupts")[1:]}
+    assert {"console", "aiproxy"} <= names
+    assert all(len(row.split()) == 4 for row in guest.cmd("cat /proc/interrupts").splitlines())
+    tasks = {row[1]: row for row in guest.table("ps")}
+    assert tasks["init"][-1] == "MiB" and float(tasks["init"][-2]) < 20
+    before = next(row for row in guest.table("services") if row[0] == "init")
+    assert before[8:] == ["-"]
+    assert guest.cmd("kill init") == "init: killed"
+    after = next(row for row in guest.table("services") if row[0] == "init")
+    while after[3] != "1":  # it dies in a turn of its own
+        after = next(row for row in guest.table("services") if row[0] == "init")
+    assert " ".join(after[8:]) == "killed by an operator"
 
 
 def test_interrupted_commands_end(guest):

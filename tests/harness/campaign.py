@@ -4,17 +4,17 @@
 The clients: connections that echo, take, give and come and go; the program `filework`, which keeps
 a record of every file operation; lines typed and printed on COM1; appends to a file; what stands on
 the screen; questions to the AI. A client's first complaint ends the campaign."""
+import os
 import random
 import re
 import string
-import subprocess
 import threading
 import time
 
-import machine
 from harness import clients
 from harness.archive import archive_with, program
-from harness.injector import SERVICES, Injector
+from harness.guest import plain
+from harness.injector import SERVICES, Injector, kernel_symbol
 from harness.peer import MANIFEST, PORT, sequence
 from harness.web import online
 
@@ -60,8 +60,10 @@ class Campaign:
     def type(self, number):
         """COM1, the shell and the screen: what is typed comes back once and as it was."""
         word = self.text()
-        answer = self.guest.cmd(f"echo {word}")
-        assert answer == word, f"typed {word!r}, printed {answer!r}"
+        self.guest.send(f"echo {word}\r")
+        self.guest.expect(r"\r?\n")
+        shown = plain(self.guest.console.before), self.guest.prompt().strip("\n")
+        assert shown == (f"echo {word}", word), f"typed {word!r}, shown {shown}"
         self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
         self.appended.append(f"{number} {word[:40]}")
 
@@ -149,6 +151,8 @@ class Campaign:
             self.complaints += self.guest.cmd("netstat", timeout=20).splitlines()
             self.complaints += self.guest.qmp.monitor("info usernet").splitlines()
             log = self.guest.cmd("log", timeout=20)
+            with open(os.path.join(self.guest.work, "kernel.log"), "w", encoding="utf-8") as file:
+                file.write(log)
         except (AssertionError, OSError, RuntimeError) as error:
             log = f"no log: {error}"[:200]
         self.complaints += re.findall(
@@ -201,13 +205,11 @@ class Campaign:
 
 def sabotage(guest, function, instead=""):
     """Breaks the kernel: `function` returns at once, or is the function `instead`."""
-    text = subprocess.run(["nm", machine.KERNEL], check=True, stdout=subprocess.PIPE, text=True)
-    symbols = {row[2]: int(row[0], 16) for row in map(str.split, text.stdout.splitlines())}
-    code = b"\xc3"
+    start, code = kernel_symbol(function), b"\xc3"
     if instead:
-        code = b"\xe9" + (symbols[instead] - symbols[function] - 5).to_bytes(4, "little", signed=True)
+        code = b"\xe9" + (kernel_symbol(instead) - start - 5).to_bytes(4, "little", signed=True)
     guest.gdb.stop()
-    assert guest.gdb.write(symbols[function], code)
+    assert guest.gdb.write(start, code)
     guest.gdb.resume()
 
 

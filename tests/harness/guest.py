@@ -39,7 +39,7 @@ def plain(text: str) -> str:
     """Text without escape sequences and carriage returns."""
     text = re.sub(ESCAPE, "", text).replace("\r", "")
     while "\b" in text:
-        text = re.sub(r"[^\b]?\b", "", text, count=1)
+        text = re.sub("[^\b]?\b", "", text, count=1)
     return text
 
 

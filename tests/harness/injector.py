@@ -12,13 +12,21 @@ import time
 import machine
 
 SERVICES = ["vfs", "net", "console", "aiproxy", "e1000", "devmgr", "init"]
+STAGING = ["staged_add", "staged_effect"]  # the kernel's functions that add to a turn's outputs
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
-USER = 3
+KERNEL, USER = 0, 3  # rings
 WAIT = 0.7  # seconds for a server to come by before another one is tried
 STEPS = 400  # at most, from the start of a turn or a life
 SYSCALL = b"\x0f\x05"
 
 Kill = collections.namedtuple("Kill", "service phase place function")
+
+
+def kernel_symbol(name):
+    """The address of a function of the kernel."""
+    words = subprocess.run(["nm", machine.KERNEL], check=True, stdout=subprocess.PIPE,
+                           text=True).stdout.split()
+    return int(words[words.index(name) - 2], 16)
 
 
 class Program:
@@ -50,6 +58,7 @@ class Injector:
         self.gdb = guest.gdb
         self.random = random.Random(seed)
         self.programs = {name: Program(name) for name in SERVICES}
+        self.staging = [kernel_symbol(name) for name in STAGING]
         self.names = {}  # cr3 to service
         self.services = services or SERVICES
         self.kills, self.verbose = [], False
@@ -57,17 +66,17 @@ class Injector:
 
     # ---- Coming to an instruction -----------------------------------------------------------
 
-    def is_at(self, name, address):
-        """Whether the processor that stopped is this server's, in ring 3, at the address."""
+    def is_at(self, name, address, ring=USER):
+        """Whether the processor that stopped is this server's, in this ring, at the address."""
         registers = self.gdb.registers()
-        if registers["rip"] != address or registers["cs"] & 3 != USER:
+        if registers["rip"] != address or registers["cs"] & 3 != ring:
             return None
         space = registers["cr3"]
         if space not in self.names:
             self.names[space] = self.gdb.task()
         return registers if self.names[space] == name else None
 
-    def reach(self, name, *addresses):
+    def reach(self, name, *addresses, ring=USER):
         """Runs until the server is at one of the addresses; its registers, None: it did not come.
         The machine stands afterwards in either case."""
         self.gdb.stop()
@@ -79,7 +88,8 @@ class Injector:
             if not self.gdb.wait(WAIT):
                 self.gdb.stop()
                 break
-            if registers := next(filter(None, (self.is_at(name, a) for a in addresses)), None):
+            if registers := next(filter(None, (self.is_at(name, a, ring) for a in addresses)),
+                                 None):
                 break
         for address in set(addresses):
             self.gdb.breakpoint(address, False)
@@ -138,6 +148,11 @@ class Injector:
         registers = self.reach(name, self.programs[name].turn - len(SYSCALL))
         return registers is not None and self.spoil(name, registers, phase + ", commit")
 
+    def kill_after_staging(self, name):
+        """Kills at the commit of a turn that has staged an output: nobody may see that one."""
+        return self.reach(name, *self.staging, ring=KERNEL) is not None \
+            and self.kill_at_commit(name, "staged")
+
     def kill_in_start(self, name):
         """Kills between the entry and the first event."""
         registers = self.reach(name, self.programs[name].entry)
@@ -146,7 +161,8 @@ class Injector:
     def attack(self):
         """One kill; perhaps more while it recovers, and perhaps one of its supervisor."""
         name = self.random.choice(self.services)
-        if self.kill_in_turn(name):
+        kill = self.kill_after_staging if self.random.random() < 0.2 else self.kill_in_turn
+        if kill(name):
             if name != "init" and self.random.random() < 0.15:
                 self.kill_in_turn("init")
             for _ in range(2):

@@ -6,6 +6,7 @@ import threading
 from harness.archive import with_services
 
 PORT = 7
+GREETING = b"peer\n"
 MANIFEST = """
 service peer
     kind program
@@ -41,11 +42,14 @@ def sequence(count, state):
 
 
 class Peer:
-    """One connection; an error or a reset raises OSError."""
+    """One connection; an error or a reset raises OSError. Nothing is sent before the guest's
+    greeting: QEMU's user network forgets what it has of ours when the guest's SYN and ACK come
+    twice, as they must when packets are lost."""
 
     def __init__(self, guest, order, timeout=300):
         self.socket = socket.create_connection(("127.0.0.1", guest.port[PORT]), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        assert self.exactly(len(GREETING)) == GREETING
         self.send(order.encode() + b"\n")
 
     def send(self, data):
@@ -82,9 +86,9 @@ def ask(guest, order):
 class Killer(threading.Thread):
     """Kills from inside the guest, on a thread above all services."""
 
-    def __init__(self, guest, name, count, pause_us):
+    def __init__(self, guest, name, count, pause_us, turns=0):
         super().__init__(daemon=True)
-        self.guest, self.order = guest, f"kill {name} {count} {pause_us}"
+        self.guest, self.order = guest, f"kill {name} {count} {pause_us} {turns}"
         self.answer = None
         self.start()
 

@@ -27,7 +27,7 @@ class Programs:
             self.files["test/" + name] = target
         for script in glob.glob(os.path.join(HERE, "*.sh")):
             self.files["test/" + os.path.basename(script)] = script
-        for victim in ["proc", "vfs", "console"]:  # lines for the native shell
+        for victim in ["proc", "vfs", "console", "net"]:  # lines for the native shell
             target = os.path.join(folder, "kill-" + victim)
             with open(target, "w", encoding="ascii") as file:
                 file.write(f"kill {victim}\nsleep 0.3\n" * 6 + "echo x > /tmp/stop\n")

@@ -30,6 +30,11 @@ def test_hello(linux, programs):
     same(linux, programs, SH, "echo", "from", "busybox")
 
 
+def test_end_by_a_signal_is_said(linux):
+    assert linux.cmd(f"run {SH} sh -c 'kill -9 $$'") == f"run: {SH}: ended by signal 9"
+    assert linux.cmd("echo $?") == "137"
+
+
 @pytest.mark.parametrize("script", ["files", "shell"])
 def test_script(linux, programs, script):
     same(linux, programs, SH, "sh", f"/boot/test/{script}.sh")

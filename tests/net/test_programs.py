@@ -101,3 +101,15 @@ def test_httpget_redirections_and_status(machine, tmp_path):
     assert "status 404" in guest.cmd(f"httpget http://10.0.2.2:{web.port}/absent")
     assert guest.cmd("echo $?") == "404"
     web.stop()
+
+
+def test_what_never_answers(machine):
+    """A server that says nothing, addresses that nothing can be sent to: one line each."""
+    guest = machine()
+    guest.boot()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        assert guest.cmd(f"httpget -w 1 http://10.0.2.2:{port}/") == "httpget: 10.0.2.2: timed out"
+    assert guest.cmd("ping 0.0.0.0") == "ping: 0.0.0.0: bad network address"
+    assert guest.cmd("ping 255.255.255.255") == "ping: 255.255.255.255: invalid argument"
+    assert guest.cmd("arp -d 10.0.2.200") == "arp: no such neighbour"

@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 GUEST_MAC = "52:54:00:12:34:56"
 BAD_FRAMES = " || ".join([
@@ -65,7 +66,14 @@ class NameServer:
         self.names = names
         self.asked: list[str] = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 53))
+        deadline = time.monotonic() + 300
+        while True:
+            try:
+                self.socket.bind(("127.0.0.1", 53))
+                break
+            except OSError:  # another test has it
+                assert time.monotonic() < deadline, "port 53 stays in use"
+                time.sleep(0.2)
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -84,8 +92,9 @@ class NameServer:
         question = query[12:at + 5]
         name = ".".join(labels)
         self.asked.append(name)
-        address = self.names.get(name)
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if address else 3), 1,
+        known = name in self.names
+        address = self.names.get(name) if query[at + 1:at + 3] == b"\0\1" else None
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1,
                                        1 if address else 0, 0, 0)
         if not address:
             return head + question

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The guest's end of the recovery tests: a TCP server at port 7. The first line of a connection
- * says what it is for.
+ * The guest's end of the recovery tests: a TCP server at port 7. It greets with a line; the first
+ * line that comes says what the connection is for. (The greeting is for QEMU's user network, which
+ * forgets what the host has sent already when our SYN and ACK come twice.)
  *
  *   echo              sends everything back, until the end
  *   sum               reads to the end, then answers "COUNT HASH"
  *   hold              answers "held"; the same, but reads nothing before somebody says "go"
  *   make COUNT SEED   sends that many bytes of a sequence, then closes
  *   go                lets the held connections read
- *   kill NAME COUNT US   kills a service COUNT times, random pauses of up to US microseconds
- *                     before each; answers "STATUS"
+ *   kill NAME COUNT US TURNS   kills a service COUNT times, each time when it has committed up to
+ *                     TURNS turns since the last one, after a pause of up to US microseconds; both
+ *                     are random; answers "STATUS"
  *   account           a line "NAME STATE BYTES HANDLES" for each service, then "free BYTES"
  */
 #include <client/init.h>
@@ -26,13 +28,16 @@
 #include <ipc/time.h>
 
 #define PORT 7
+#define GREETING "peer\n"
 #define WORKERS 10u
 #define BACKLOG 64
 #define WORKER_PRIORITY 10u /* as others that work: nobody starves */
 #define KILLER_PRIORITY 26u /* above every service: a kill falls anywhere into a turn */
 #define PIECE 16384u
 #define LINE 64u
-#define WORDS 4u
+#define WORDS 5u
+#define LOOK_NS (5 * NS_PER_MS)
+#define IDLE_LOOKS 2000u
 
 #define HASH_START 0xcbf29ce484222325u /* FNV-1a, 64 bits */
 #define HASH_FACTOR 0x100000001b3u
@@ -129,28 +134,52 @@ static void make(struct worker *worker, uint64_t count, uint64_t state) {
     }
 }
 
-static void kill_often(struct worker *worker, const char *name, uint64_t count, uint64_t pause) {
-    handle_t init = startup_handle("init");
-    status_t status = OK;
-    (void)thread_schedule(HANDLE_NONE, KILLER_PRIORITY, 0);
-    for (uint64_t i = 0; i < count && status == OK; i++) {
-        (void)thread_sleep(pause == 0 ? 0 : random_u64() % (pause * NS_PER_US));
-        status = init_kill(init, name);
-    }
-    (void)thread_schedule(HANDLE_NONE, WORKER_PRIORITY, 0);
-    answer(worker, "%d\n", status);
-}
-
-static uint32_t handles_of(uint64_t task) {
+static struct task_info task_of(uint64_t id) {
     struct task_info information;
     for (uint64_t i = 0; system_info_read(startup_handle("system"), INFO_TASK, i, &information,
                                           sizeof information) == OK;
          i++) {
-        if (information.id == task) {
-            return information.handles;
+        if (information.id == id) {
+            return information;
+        }
+    }
+    return (struct task_info){0};
+}
+
+static uint64_t commits_of(const char *name) {
+    struct init_info_reply service;
+    for (uint64_t i = 0; init_info(startup_handle("init"), i, &service) == OK; i++) {
+        if (strcmp(service.name, name) == 0) {
+            return task_of(service.task_id).commits;
         }
     }
     return 0;
+}
+
+/* On a machine that is starved a service may take long for a turn: a pause in time would have it
+ * killed for ever before it has done anything. A service that stands still has nothing to do. */
+static void wait_turns(const char *name, uint64_t turns) {
+    uint64_t start = commits_of(name), last = start, now = start;
+    for (unsigned idle = 0; now - start < turns && idle < IDLE_LOOKS; idle++) {
+        (void)thread_sleep(LOOK_NS);
+        now = commits_of(name);
+        idle = now != last ? 0 : idle;
+        last = now;
+    }
+}
+
+static void kill_often(struct worker *worker, const char *name, const uint64_t *numbers) {
+    uint64_t count = numbers[0], pause = numbers[1] * NS_PER_US, turns = numbers[2];
+    handle_t init = startup_handle("init");
+    status_t status = OK;
+    (void)thread_schedule(HANDLE_NONE, KILLER_PRIORITY, 0);
+    for (uint64_t i = 0; i < count && status == OK; i++) {
+        wait_turns(name, turns == 0 ? 0 : random_u64() % (turns + 1));
+        (void)thread_sleep(pause == 0 ? 0 : random_u64() % pause);
+        status = init_kill(init, name);
+    }
+    (void)thread_schedule(HANDLE_NONE, WORKER_PRIORITY, 0);
+    answer(worker, "%d\n", status);
 }
 
 static void account(struct worker *worker) {
@@ -159,7 +188,7 @@ static void account(struct worker *worker) {
     (void)system_info_read(startup_handle("system"), INFO_SYSTEM, 0, &system, sizeof system);
     for (uint64_t i = 0; init_info(startup_handle("init"), i, &service) == OK; i++) {
         answer(worker, "%s %u %lu %u\n", service.name, service.state, service.memory,
-               handles_of(service.task_id));
+               task_of(service.task_id).handles);
     }
     answer(worker, "free %lu\n", system.memory_free);
 }
@@ -215,7 +244,7 @@ static void serve(struct worker *worker) {
     } else if (strcmp(words[0], "go") == 0) {
         go(worker);
     } else if (strcmp(words[0], "kill") == 0) {
-        kill_often(worker, words[1], numbers[2], numbers[3]);
+        kill_often(worker, words[1], &numbers[2]);
     } else if (strcmp(words[0], "account") == 0) {
         account(worker);
     } else {
@@ -227,7 +256,7 @@ static void work(void *argument) {
     struct worker *worker = argument;
     status_t status;
     while ((status = net_accept(worker->listener, 0, &worker->connection, NULL)) == OK) {
-        if (read_line(worker)) {
+        if (send_all(worker, GREETING, sizeof GREETING - 1) && read_line(worker)) {
             serve(worker);
         }
         handle_close(worker->connection);

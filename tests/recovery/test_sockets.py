@@ -57,7 +57,7 @@ def quiet(guest):
 def test_every_state_of_a_connection(machine, tmp_path, server, smp):
     guest = boot(machine, tmp_path, smp=smp)
     held = Held(guest, sequence(8 * MEGABYTE, 5))
-    killer = Killer(guest, server, 60, 30000)
+    killer = Killer(guest, server, 60, 30000, turns=15)
     while killer.is_alive():
         traffic(guest)
     killer.done()

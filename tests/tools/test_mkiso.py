@@ -42,6 +42,16 @@ def build(tmp_path, names):
     return iso
 
 
+def test_sizes_of_the_products():
+    """What the loader reads stays small; the symbols are in the other file."""
+    stripped = os.path.join(machine.BUILD, "boot", "axolotl.bin")
+    assert 0 < os.path.getsize(stripped) <= 256 << 10
+    assert 0 < os.path.getsize(machine.ISO) <= 16 << 20
+    symbols = subprocess.run(["nm", machine.KERNEL], check=True, text=True, stdout=subprocess.PIPE)
+    assert " T kernel_main\n" in symbols.stdout
+    assert machine.KERNEL.endswith("/microkernel/axolotl.elf")
+
+
 def test_build_has_four_entries_and_all_modules(tmp_path):
     iso = build(tmp_path, ["init", "boot.tar", "console", "vfs", "net", "shell"])
     assert listing(iso) == ["axolotl.elf", "boot.tar", "console.elf", "grub", "init.elf",

@@ -36,6 +36,12 @@ def test_one_line_without_newline():
     assert "2 CPU" in done.stdout or "2 CPU" in script("log", "--smp", "2").stdout
 
 
+def test_build_only_says_what_was_built():
+    done = script("", "--build-only")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"built \S*axolotl\.iso \(\d+\.\d MiB\)\n", done.stdout), done.stdout
+
+
 def test_no_lines_just_boots():
     done = script("", "--uefi", "--nic", "none")
     assert done.returncode == 0, done.stderr

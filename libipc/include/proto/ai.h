@@ -19,6 +19,7 @@ struct ai_empty {
     uint64_t reserved;
 };
 
+/* NONE: lines would be spoken, and nobody has ever answered one. */
 enum ai_link { AI_LINK_NONE = 0, AI_LINK_LINE = 1, AI_LINK_FRAMES = 2, AI_LINK_PROBING = 3 };
 
 struct ai_status {

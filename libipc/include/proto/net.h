@@ -151,6 +151,7 @@ enum net_option {
     NET_OPTION_MULTICAST_HOPS,
     NET_OPTION_MULTICAST_LOOP,
     NET_OPTION_BROADCAST, /* may send to broadcast addresses */
+    NET_OPTION_NO_WAIT,   /* every call is as with NET_NO_WAIT */
     /* To be read only. */
     NET_OPTION_ERROR,          /* -status of the connection or the last attempt, 0 none; forgets it
                                   when the socket may be used again */
@@ -187,10 +188,12 @@ struct net_poll_reply {
 
 /* Handle 0: a notification (RIGHT_SIGNAL), whose `bits` net sets whenever one of `events` comes to
  * hold that did not hold before. Answer: what holds now. A further WATCH takes the place of the
- * earlier; events 0 (no handle) ends it. */
+ * earlier; events 0 (no handle) ends it. With a key other than 0 the bits are set once, and only if
+ * nothing holds now; it takes the place of an earlier one with that key alone. */
 struct net_watch_request {
     uint64_t events;
     uint64_t bits;
+    uint64_t key;
 };
 
 /* UDP: multicast groups that the socket is in. */

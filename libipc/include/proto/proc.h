@@ -32,13 +32,15 @@
     OP(21, UNKNOWN, unknown, struct proc_flags, struct proc_empty)                                 \
     OP(22, LIST, list, struct proc_pid, struct proc_list_reply)                                    \
     OP(23, NUMBER, number, struct proc_empty, struct proc_pid)                                     \
+    OP(24, COUNTER, counter, struct proc_counter_request, struct proc_empty)                       \
     OP(32, READ, read, struct proc_io_request, struct proc_io_reply)                               \
     OP(33, WRITE, write, struct proc_io_request, struct proc_io_reply)                             \
     OP(34, POLL, poll, struct proc_poll_request, struct proc_flags)                                \
     OP(35, FLAGS, flags, struct proc_flags_request, struct proc_flags)                             \
     OP(36, STATE, state, struct proc_empty, struct proc_state_reply)                               \
     OP(37, TERMIOS, termios, struct proc_termios_request, struct proc_termios)                     \
-    OP(38, CONTROL, control, struct proc_control_request, struct proc_control_reply)
+    OP(38, CONTROL, control, struct proc_control_request, struct proc_control_reply)               \
+    OP(39, TIMER, timer, struct proc_timer_request, struct proc_timer)
 
 enum proc_operation {
     PROC_RUN = 1,
@@ -60,6 +62,7 @@ enum proc_operation {
     PROC_UNKNOWN,
     PROC_LIST,
     PROC_NUMBER,
+    PROC_COUNTER,
     PROC_READ = 32,
     PROC_WRITE,
     PROC_POLL,
@@ -67,6 +70,7 @@ enum proc_operation {
     PROC_STATE,
     PROC_TERMIOS,
     PROC_CONTROL,
+    PROC_TIMER,
 };
 
 struct proc_empty {
@@ -86,8 +90,8 @@ struct proc_name {
 };
 
 /* RUN: lease 0 (read) holds the strings, each NUL-terminated: working directory, path of the
- * program, `argc` arguments, `envc` environment strings. Handles: a session on vfs, then, if there
- * is one, a session on a terminal of console. */
+ * program, `argc` arguments, `envc` environment strings. Handles: a session on vfs, a session on a
+ * terminal of console, a stack session of net; those at the end may be missing. */
 struct proc_run_request {
     uint64_t argc, envc;
     uint64_t length; /* bytes of all strings */
@@ -165,6 +169,26 @@ struct proc_list_reply {
     char name[16];
 };
 
+/* A stream of one number: READ gives it as 8 bytes and leaves 0 (SEMAPHORE: one less), and waits
+ * while it is 0; WRITE adds 8 bytes to it, or time does (TIMER). */
+enum proc_counter_kind { PROC_COUNTER_EVENT = 1, PROC_COUNTER_SEMAPHORE, PROC_COUNTER_TIMER };
+struct proc_counter_request {
+    uint64_t kind;  /* enum proc_counter_kind */
+    uint64_t value; /* to begin with */
+    uint64_t flags; /* O_NONBLOCK */
+};
+
+/* TIMER: sets the number to 0 and the time at which it first rises. Answer: what was set before,
+ * with the time that was left. */
+struct proc_timer {
+    uint64_t due_ns;      /* of the machine's time; in the answer: left. 0: never */
+    uint64_t interval_ns; /* then again and again; 0: once */
+};
+struct proc_timer_request {
+    uint64_t set; /* 0: asks only */
+    struct proc_timer timer;
+};
+
 /* READ: lease 0 writable; WRITE: lease 0 readable. */
 #define PROC_IO_NO_STOP 1u /* the process can't be stopped by SIGTTIN or SIGTTOU */
 #define PROC_IO_NO_WAIT 2u
@@ -178,10 +202,11 @@ struct proc_io_reply {
 };
 
 /* Events that hold now. If none does and a notification came along, it is signalled with `bits`
- * once, when one may. */
+ * once, when one may; that takes the place of an earlier POLL of the stream with that key. */
 struct proc_poll_request {
     uint64_t events; /* POLLIN 1, POLLOUT 4, POLLERR 8, POLLHUP 16 */
     uint64_t bits;
+    uint64_t key;
 };
 
 /* Flags of the open stream: O_NONBLOCK. */
@@ -190,7 +215,12 @@ struct proc_flags_request {
     uint64_t flags;
 };
 
-enum proc_stream_kind { PROC_STREAM_READ = 1, PROC_STREAM_WRITE, PROC_STREAM_TERMINAL };
+enum proc_stream_kind {
+    PROC_STREAM_READ = 1,
+    PROC_STREAM_WRITE,
+    PROC_STREAM_TERMINAL,
+    PROC_STREAM_COUNTER,
+};
 struct proc_state_reply {
     uint64_t kind; /* enum proc_stream_kind */
     uint64_t id;

@@ -88,9 +88,7 @@ const struct boot_info *arch_start(uint32_t magic, phys_t information, phys_t im
     boot_info.rsdp = acpi.root;
     cpus_create();
     cpu_init(cpu_table[0]);
-    kernel_log("memory: %lu KiB, %u modules, %s, ACPI %s", boot_info.memory_total / 1024,
-               boot_info.module_count, boot_info.uefi ? "UEFI" : "BIOS",
-               acpi.root != 0 ? "found" : "absent");
+    log_boot(&boot_info);
     return &boot_info;
 }
 

@@ -25,19 +25,15 @@ void trap_user(uint32_t vector, uint64_t error, uint64_t address) {
     }
     struct arch_cpu *cpu = arch_cpu_self();
     cpu->count_interrupt++;
-    switch (vector) {
-    case VECTOR_TIMER:
+    if (vector == VECTOR_TIMER) {
         apic_eoi();
         timer_interrupt();
-        break;
-    case VECTOR_ENTER: /* what else it is for happened on the way here */
+    } else if (vector == VECTOR_ENTER) { /* what else it is for happened on the way here */
         cpu->count_ipi++;
         apic_eoi();
         reschedule_interrupt();
-        break;
-    default:
+    } else {
         irq_interrupt(vector);
-        break;
     }
 }
 

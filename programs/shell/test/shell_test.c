@@ -225,6 +225,21 @@ TEST(frames_are_described) {
     }
 }
 
+static const char *cut(const char *text, size_t limit) {
+    static char buffer[64];
+    snprintf(buffer, sizeof(buffer), "%s", text);
+    text_cut(buffer, limit);
+    return buffer;
+}
+
+TEST(long_texts) {
+    CHECK_STR(cut("abcdef", 6), "abcdef");
+    CHECK_STR(cut("abcdefg", 6), "abc...");
+    CHECK_STR(cut("a\u00e4\u00e4\u00e4", 6), "a\u00e4...");
+    CHECK_STR(cut("\u00e4\u00e4\u00e4\u00e4", 6), "\u00e4...");
+    CHECK_STR(cut("\U0001f600abc", 6), "...");
+}
+
 static struct http_head head;
 
 static size_t feed(const char *text) {

@@ -153,9 +153,16 @@ TEST(line_short_answer_and_errors) {
     CHECK_EQ(relay.errors, 1);
 }
 
+static uint64_t link_shown(void) {
+    struct ai_status status;
+    relay_status(&relay, &status);
+    return status.link;
+}
+
 TEST(line_nobody_there) {
     uint32_t index, second;
     start_lines();
+    CHECK_EQ(link_shown(), AI_LINK_NONE);
     ask(1, "a", &index);
     ask(1, "b", &second);
     CHECK_STR(wire(), "ASK a\n");
@@ -165,9 +172,11 @@ TEST(line_nobody_there) {
     CHECK_EQ(read_all(index), E_IO);
     CHECK(strstr(read_text, "bridge") != NULL);
     CHECK_STR(wire(), "ASK b\n");
+    CHECK_EQ(link_shown(), AI_LINK_NONE);
     hear("here\n");
     CHECK_EQ(read_all(second), OK);
     CHECK_STR(read_text, "here");
+    CHECK_EQ(link_shown(), AI_LINK_LINE);
 }
 
 TEST(line_abandoned_answer_is_not_the_next_ones) {
