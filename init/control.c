@@ -136,8 +136,7 @@ static status_t operation_restart(struct event *event, const struct init_name_re
     return restart_by_operator(event, request->name, "restarted by an operator");
 }
 
-/* ---- SWAP, UPGRADE and POWER
- * ----------------------------------------------------------------------- */
+/* ---- SWAP, UPGRADE and POWER -------------------------------------------------------------- */
 
 /* The answer comes when the new program has made its first commit, or has not. */
 static status_t new_program(struct event *event, const struct init_program_request *request,
@@ -150,7 +149,7 @@ static status_t new_program(struct event *event, const struct init_program_reque
     }
     struct service *service = service_find(request->name);
     if (service == NULL) {
-        return E_NOT_FOUND;
+        return strcmp(request->name, "init") == 0 ? E_UNSUPPORTED : E_NOT_FOUND;
     }
     status_t status =
         upgrade_order(service, swap, event->handles[0].handle, request->length, event->token);

@@ -344,7 +344,7 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     policy_forget(&service->policy);
     service->upgrade.caller = caller;
     log_line("service %s: %s to %s, version %lu", service->config->name, swap ? "swap" : "upgrade",
-             then.name, then.version);
+             then.name[0] != 0 ? then.name : "a program without a name", then.version);
     return OK;
 }
 

@@ -9,6 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tools")]
 
 from harness.guest import Guest  # noqa: E402
+from harness.web import Web  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -37,6 +38,14 @@ def machine(tmp_path, request):
     yield start
     for guest in guests:
         guest.stop()
+
+
+@pytest.fixture
+def web(tmp_path):
+    """An HTTP server on the host, with an empty folder."""
+    server = Web(tmp_path / "web")
+    yield server
+    server.stop()
 
 
 @pytest.hookimpl(hookwrapper=True)

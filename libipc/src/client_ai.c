@@ -14,15 +14,7 @@ status_t ai_ask(handle_t ai, const char *prompt, size_t length, handle_t *questi
     struct message message = {
         .data = &request, .size = sizeof request, .leases = &lease, .lease_count = 1};
     struct answer answer = {.data = NULL};
-    status_t status = call(ai, AI_ASK, &message, &answer);
-    if (status < 0) {
-        return status;
-    }
-    if (answer.handle_count != 1 || answer.handles[0].handle == HANDLE_NONE) {
-        return E_PROTOCOL;
-    }
-    *question = answer.handles[0].handle;
-    return OK;
+    return call_handle(ai, AI_ASK, &message, &answer, question);
 }
 
 status_t ai_read(handle_t question, void *buffer, size_t size, uint64_t flags, size_t *length) {

@@ -28,15 +28,7 @@ status_t file_open(handle_t vfs, const char *path, uint64_t flags, handle_t *fil
     }
     struct message message = {.data = &request, .size = sizeof request};
     struct answer answer = {.data = information, .size = sizeof *information};
-    status_t status = call(vfs, FILE_OPEN, &message, &answer);
-    if (status < 0) {
-        return status;
-    }
-    if (answer.handle_count != 1 || answer.handles[0].handle == HANDLE_NONE) {
-        return E_PROTOCOL;
-    }
-    *file = answer.handles[0].handle;
-    return OK;
+    return call_handle(vfs, FILE_OPEN, &message, &answer, file);
 }
 
 /* One READ or WRITE; *moved gets the bytes. */

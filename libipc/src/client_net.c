@@ -5,22 +5,6 @@
 #include <common/ip.h>
 #include <common/string.h>
 
-/* A call that answers with one handle. */
-static status_t handle_call(handle_t session, uint32_t operation, const void *request, size_t size,
-                            void *data, size_t data_size, handle_t *handle) {
-    struct message message = {.data = request, .size = size};
-    struct answer answer = {.data = data, .size = data_size};
-    status_t status = call(session, operation, &message, &answer);
-    if (status < 0) {
-        return status;
-    }
-    if (answer.handle_count != 1 || answer.handles[0].handle == HANDLE_NONE) {
-        return E_PROTOCOL;
-    }
-    *handle = answer.handles[0].handle;
-    return OK;
-}
-
 struct net_address net_address_v4(uint32_t ip, uint32_t port) {
     struct net_address address = {.port = (uint16_t)port};
     ip_from_v4(address.ip.bytes, ip);
@@ -29,7 +13,9 @@ struct net_address net_address_v4(uint32_t ip, uint32_t port) {
 
 status_t net_socket(handle_t net, uint64_t kind, handle_t *socket) {
     struct net_socket_request request = {.kind = kind};
-    return handle_call(net, NET_SOCKET, &request, sizeof request, NULL, 0, socket);
+    struct message message = {.data = &request, .size = sizeof request};
+    struct answer answer = {.data = NULL};
+    return call_handle(net, NET_SOCKET, &message, &answer, socket);
 }
 
 status_t net_bind(handle_t socket, const struct net_address *address) {
@@ -57,10 +43,9 @@ status_t net_listen(handle_t socket, uint64_t backlog) {
 status_t net_accept(handle_t socket, uint64_t flags, handle_t *connection,
                     struct net_address *peer) {
     struct net_accept_request request = {.flags = flags};
-    struct net_address unused;
-    peer = peer != NULL ? peer : &unused;
-    return handle_call(socket, NET_ACCEPT, &request, sizeof request, peer, sizeof *peer,
-                       connection);
+    struct message message = {.data = &request, .size = sizeof request};
+    struct answer answer = {.data = peer, .size = sizeof *peer};
+    return call_handle(socket, NET_ACCEPT, &message, &answer, connection);
 }
 
 static status_t transfer(handle_t socket, uint32_t operation, const struct net_io_request *request,
@@ -256,7 +241,9 @@ status_t net_counters(handle_t net, struct net_counters *counters) {
 
 status_t net_restrict(handle_t net, const struct net_restrict_request *request,
                       handle_t *restricted) {
-    return handle_call(net, NET_RESTRICT, request, sizeof *request, NULL, 0, restricted);
+    struct message message = {.data = request, .size = sizeof *request};
+    struct answer answer = {.data = NULL};
+    return call_handle(net, NET_RESTRICT, &message, &answer, restricted);
 }
 
 status_t net_capture(handle_t net, uint64_t on, uint64_t length) {

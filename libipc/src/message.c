@@ -125,6 +125,19 @@ status_t call(handle_t session, uint32_t label, const struct message *message,
     return (status_t)TAG_LABEL(registers.tag);
 }
 
+status_t call_handle(handle_t session, uint32_t label, const struct message *message,
+                     struct answer *answer, handle_t *handle) {
+    status_t status = call(session, label, message, answer);
+    if (status < 0) {
+        return status;
+    }
+    if (answer->handle_count != 1 || answer->handles[0].handle == HANDLE_NONE) {
+        return E_PROTOCOL;
+    }
+    *handle = answer->handles[0].handle;
+    return OK;
+}
+
 status_t call_words(handle_t session, uint32_t label, const void *data, size_t size, void *result,
                     size_t result_size) {
     struct message message = {.data = data, .size = size};

@@ -15,7 +15,8 @@ static size_t padded(size_t length) {
     return (length + 7) & ~(size_t)7;
 }
 
-static uint64_t checksum(const uint8_t *bytes, size_t length) {
+uint64_t records_checksum(const void *start, size_t length) {
+    const uint8_t *bytes = start;
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t at = 0; at < length; at += sizeof(uint64_t)) {
         uint64_t word;
@@ -68,7 +69,7 @@ status_t records_end(struct records_writer *writer, const struct image_note *pro
     struct records_head head = {
         .magic = RECORDS_MAGIC,
         .length = length,
-        .checksum = checksum(writer->start + sizeof head, length),
+        .checksum = records_checksum(writer->start + sizeof head, length),
         .count = writer->count,
         .program = *program,
     };
@@ -106,7 +107,7 @@ status_t records_open(struct records_reader *reader, const void *start, size_t s
     }
     *reader = (struct records_reader){.start = start, .size = sizeof *head + head->length};
     reader->head = head;
-    if (checksum(reader->start + sizeof *head, head->length) != head->checksum) {
+    if (records_checksum(reader->start + sizeof *head, head->length) != head->checksum) {
         return E_CHECKSUM;
     }
     struct record record;

@@ -49,7 +49,7 @@ static status_t slot_take(uint32_t *index) {
         }
         if (slot_claim(&slots[i], SLOT_NEW)) {
             status_t status = memory_map_new(THREAD_STACKS_VA + i * THREAD_STACK_SIZE + PAGE_SIZE,
-                                             THREAD_STACK_SIZE - PAGE_SIZE);
+                                             THREAD_STACK_SIZE - PAGE_SIZE, 0);
             if (status != OK) {
                 __atomic_store_n(&slots[i], SLOT_NEW, __ATOMIC_RELEASE);
                 return status;

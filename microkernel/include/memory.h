@@ -44,6 +44,8 @@ struct mapping {
 #define MAPPING_INITIAL 0x200u /* made before the task first started */
 #define MAPPING_PROVISIONAL 0x400u
 #define MAPPING_GOING 0x800u /* unmapped in this turn */
+/* Whoever maps has these rights (PROT_*) to the memory: PROTECT gives no others. */
+#define MAPPING_MAY(prot) ((uint32_t)(prot) << 16)
 
 /* Kinds with pages of their own; those of MEMORY_ARENA are charged at once, others at first touch.
  */

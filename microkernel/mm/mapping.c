@@ -55,7 +55,7 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
                                 .length = length,
                                 .offset = offset,
                                 .prot = prot,
-                                .flags = flags};
+                                .flags = flags | MAPPING_MAY(prot)};
     task->last_mapping = mapping;
     object_get(&memory->object);
     list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
@@ -160,8 +160,8 @@ status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
     if (!prot_ok(prot)) {
         return E_INVALID;
     }
-    if (mapping->memory->kind == MEMORY_ARENA) {
-        return E_STATE;
+    if ((MAPPING_MAY(prot) & ~mapping->flags) != 0) {
+        return E_RIGHTS;
     }
     mapping->prot = prot;
     mapping_unmap_pages(mapping);

@@ -8,6 +8,7 @@
 
 static status_t clone_mapping(struct task *child, const struct mapping *mapping) {
     struct memory *memory = mapping->memory;
+    uint32_t keep = MAP_WRITE_COMBINE | MAPPING_MAY(PROT_READ | PROT_WRITE | PROT_EXEC);
     if (memory->kind == MEMORY_ANONYMOUS && (mapping->prot & PROT_WRITE) != 0) {
         TRY(memory_clone(child->account, memory, &memory));
     } else {
@@ -15,7 +16,7 @@ static status_t clone_mapping(struct task *child, const struct mapping *mapping)
     }
     status_t status =
         mapping_create(child, memory, mapping->offset, mapping->address, mapping->length,
-                       mapping->prot, MAPPING_INITIAL | (mapping->flags & MAP_WRITE_COMBINE), NULL);
+                       mapping->prot, MAPPING_INITIAL | (mapping->flags & keep), NULL);
     object_put(&memory->object);
     return status;
 }

@@ -38,7 +38,7 @@ bool connections_create(const struct site *shared) {
     }
     uint64_t size = (account.limit - account.used - RESERVE) / 8 * 7; /* page tables come on top */
     size = (size < HEAP_MAX ? size : HEAP_MAX) & ~0xfffull;
-    if (memory_map_new(HEAP_VA, size) != OK) {
+    if (memory_map_new(HEAP_VA, size, 0) != OK) {
         return false;
     }
     heap = heap_create((void *)HEAP_VA, size);

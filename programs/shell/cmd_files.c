@@ -12,7 +12,7 @@
 #include "text.h"
 
 #define READ_PIECE 4096
-#define TREE_DEPTH 64
+#define TREE_DEPTH (FILE_PATH_MAX / 2) /* no path has more names */
 
 static char piece[READ_PIECE];
 
@@ -119,12 +119,8 @@ static status_t tree_push(struct tree *tree) {
 }
 
 static status_t tree_enter(struct tree *tree, const char *name) {
-    if (tree->depth + 1 == TREE_DEPTH) {
-        print(tree->shell, "%*s...\n", 2 * (tree->depth + 2), "");
-        return OK;
-    }
     const struct tree_level *level = &tree->levels[tree->depth];
-    if (level->path + 1 + strlen(name) >= sizeof(tree->path)) {
+    if (tree->depth + 1 == TREE_DEPTH || level->path + 1 + strlen(name) >= sizeof(tree->path)) {
         return E_NAME_TOO_LONG;
     }
     tree->path[level->path] = '/';

@@ -15,9 +15,9 @@
 TTY_PROTOCOL(OP)
 #undef OP
 
-static struct terminal *terminal_of(uint64_t badge) {
-    uint64_t number = badge & TERMINAL_BITS;
-    return number < CONSOLE_TERMINALS ? &console.terminals[number] : NULL;
+/* The terminal of a session; dispatch_call has checked that there is one. */
+static struct terminal *terminal_of(const struct event *event) {
+    return &console.terminals[event->badge & TERMINAL_BITS];
 }
 
 /* ---- Writing ------------------------------------------------------------------------------ */
@@ -70,10 +70,10 @@ static void terminal_pump_writers(struct terminal *terminal) {
 
 status_t handle_write(struct event *event, const struct tty_io_request *request,
                       struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     bool leased = event->lease_count != 0;
     uint64_t limit = leased ? event->leases[0].length : TTY_INLINE;
-    if (terminal == NULL || request->length > limit) {
+    if (request->length > limit) {
         return E_INVALID;
     }
     if (leased && (event->leases[0].access & LEASE_READ) == 0) {
@@ -96,12 +96,9 @@ status_t handle_write(struct event *event, const struct tty_io_request *request,
 
 status_t handle_clear(struct event *event, const struct tty_empty *request,
                       struct tty_empty *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     (void)request;
     (void)answer;
-    if (terminal == NULL) {
-        return E_INVALID;
-    }
     terminal_clear(terminal);
     return OK;
 }
@@ -110,8 +107,7 @@ status_t handle_clear(struct event *event, const struct tty_empty *request,
 
 static status_t reader_check(const struct event *event, const struct tty_read_request *request,
                              struct terminal *terminal) {
-    if (terminal == NULL || event->lease_count == 0 ||
-        !dispatch_text_valid(request->prompt, sizeof(request->prompt))) {
+    if (event->lease_count == 0 || !dispatch_text_valid(request->prompt, sizeof(request->prompt))) {
         return E_INVALID;
     }
     if ((event->leases[0].access & LEASE_WRITE) == 0) {
@@ -127,7 +123,7 @@ static status_t reader_check(const struct event *event, const struct tty_read_re
 
 status_t handle_read_line(struct event *event, const struct tty_read_request *request,
                           struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     status_t status = reader_check(event, request, terminal);
     (void)answer;
     if (status != OK) {
@@ -140,7 +136,7 @@ status_t handle_read_line(struct event *event, const struct tty_read_request *re
 
 status_t handle_read(struct event *event, const struct tty_read_request *request,
                      struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     status_t status = reader_check(event, request, terminal);
     (void)answer;
     if (status != OK) {
@@ -197,12 +193,9 @@ void dispatch_typed(struct terminal *terminal, uint8_t byte) {
 
 status_t handle_wait_interrupt(struct event *event, const struct tty_empty *request,
                                struct tty_empty *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     (void)request;
     (void)answer;
-    if (terminal == NULL) {
-        return E_INVALID;
-    }
     if (terminal->interrupt_waiter != TOKEN_NONE) {
         return E_BUSY;
     }
@@ -213,11 +206,8 @@ status_t handle_wait_interrupt(struct event *event, const struct tty_empty *requ
 
 status_t handle_poll_interrupt(struct event *event, const struct tty_empty *request,
                                struct tty_interrupts *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     (void)request;
-    if (terminal == NULL) {
-        return E_INVALID;
-    }
     answer->count = terminal->interrupts;
     return OK;
 }
@@ -226,11 +216,8 @@ status_t handle_poll_interrupt(struct event *event, const struct tty_empty *requ
 
 status_t handle_size(struct event *event, const struct tty_empty *request,
                      struct tty_size *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
+    struct terminal *terminal = terminal_of(event);
     (void)request;
-    if (terminal == NULL) {
-        return E_INVALID;
-    }
     answer->columns = terminal->screen.columns;
     answer->rows = terminal->screen.rows;
     answer->terminal = event->badge & TERMINAL_BITS;
@@ -239,10 +226,7 @@ status_t handle_size(struct event *event, const struct tty_empty *request,
 
 status_t handle_history(struct event *event, const struct tty_history_request *request,
                         struct tty_history_reply *answer) {
-    struct terminal *terminal = terminal_of(event->badge);
-    if (terminal == NULL) {
-        return E_INVALID;
-    }
+    struct terminal *terminal = terminal_of(event);
     const struct history *history = &terminal->history;
     const char *line =
         request->index < history->count ? history_line(history, (uint32_t)request->index) : NULL;
@@ -255,6 +239,10 @@ status_t handle_history(struct event *event, const struct tty_history_request *r
 }
 
 void dispatch_call(struct event *event) {
+    if ((event->badge & TERMINAL_BITS) >= CONSOLE_TERMINALS) {
+        reply_status(event->token, E_INVALID);
+        return;
+    }
     switch (event->label) {
 #define OP(number, NAME, name, request, reply) DISPATCH_CASE(number, handle_##name, request, reply)
         TTY_PROTOCOL(OP)

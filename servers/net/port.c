@@ -116,7 +116,8 @@ static status_t pool_prepare(struct blocks *pool, uint64_t address, uint32_t cou
 static status_t pool_create(struct blocks *pool, uint64_t address, uint64_t bytes, uint32_t size) {
     uint32_t count = (uint32_t)(bytes / size);
     status_t status = pool_prepare(pool, address, count, size);
-    return status == OK ? memory_map_new(address, PAGE_ROUND_UP((uint64_t)count * size)) : status;
+    return status == OK ? memory_map_new(address, PAGE_ROUND_UP((uint64_t)count * size), 0)
+                        : status;
 }
 
 status_t pools_adopt(uint32_t receive, uint32_t transmit) {
@@ -136,7 +137,7 @@ status_t pools_create(void) {
     if (status != OK) {
         return status;
     }
-    status = memory_map_new(CAPTURE_VA, (uint64_t)CAPTURE_SLOTS * CAPTURE_SLOT);
+    status = memory_map_new(CAPTURE_VA, (uint64_t)CAPTURE_SLOTS * CAPTURE_SLOT, 0);
     if (status != OK) {
         return status;
     }

@@ -4,31 +4,18 @@
  */
 #include "payload.h"
 
-#include <ipc/handle.h>
 #include <ipc/memory.h>
-#include <ipc/startup.h>
 
 #define TERMINALS_VA BLOCKS_VA
 #define PIPES_VA (BLOCKS_VA + 0x1000000ull)
 #define TERMINAL_SIZE (2 * PAGE_SIZE)
 
-static status_t map(uint64_t address, uint64_t size) {
-    handle_t memory;
-    status_t status = memory_create(startup_handle("account"), size, &memory);
-    if (status != OK) {
-        return status;
-    }
-    status = memory_map(TASK_SELF, memory, 0, address, size, PROT_READ | PROT_WRITE | MAP_POPULATE);
-    handle_close(memory);
-    return status;
-}
-
 status_t payload_pipe(uint32_t index) {
-    return map((uint64_t)(uintptr_t)payload_of_pipe(index), PROC_PIPE_SIZE);
+    return memory_map_new((uintptr_t)payload_of_pipe(index), PROC_PIPE_SIZE, MAP_POPULATE);
 }
 
 status_t payload_terminals(void) {
-    status_t status = map(TERMINALS_VA, TERMINALS * TERMINAL_SIZE);
+    status_t status = memory_map_new(TERMINALS_VA, TERMINALS * TERMINAL_SIZE, MAP_POPULATE);
     return status == E_EXISTS ? OK : status;
 }
 

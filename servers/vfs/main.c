@@ -43,16 +43,8 @@ void device_random(void *bytes, size_t length) {
 
 /* The pages are allocated now: a page fault that the account cannot pay for would kill us. */
 static status_t grow(uint32_t first, uint32_t count) {
-    uint64_t address = BLOCKS_VA + (uint64_t)first * CHUNK_SIZE;
-    uint64_t size = (uint64_t)count * CHUNK_SIZE;
-    handle_t memory;
-    status_t status = memory_create(startup_handle("account"), size, &memory);
-    if (status != OK) {
-        return status;
-    }
-    status = memory_map(TASK_SELF, memory, 0, address, size, PROT_READ | PROT_WRITE | MAP_POPULATE);
-    handle_close(memory);
-    return status;
+    return memory_map_new(BLOCKS_VA + (uint64_t)first * CHUNK_SIZE, (uint64_t)count * CHUNK_SIZE,
+                          MAP_POPULATE);
 }
 
 static void shrink(uint32_t first, uint32_t count) {
@@ -118,7 +110,7 @@ static status_t import(struct records_reader *records) {
     size_t size, scratch = PAGE_ROUND_UP(vfs_import_scratch(records));
     status_t status = page_range(&start, &size);
     if (status == OK) {
-        status = scratch == 0 ? E_FORMAT : memory_map_new(SCRATCH_VA, scratch);
+        status = scratch == 0 ? E_FORMAT : memory_map_new(SCRATCH_VA, scratch, 0);
     }
     if (status != OK) {
         return status;

@@ -201,22 +201,11 @@ static void node_stat(const struct vfs *vfs, uint32_t id, struct file_stat *answ
     };
 }
 
-/* The existing thing that a path names. */
-static status_t path_node(const struct vfs *vfs, const struct path *path, uint32_t *node) {
-    struct place place;
-    status_t status = tree_resolve(vfs, path, &place);
-    if (status != OK) {
-        return status;
-    }
-    *node = place.node;
-    return place.node == 0 ? E_NOT_FOUND : OK;
-}
-
 status_t operation_stat(const struct vfs *vfs, const struct path *path, struct file_stat *answer) {
-    uint32_t node;
-    status_t status = path_node(vfs, path, &node);
+    struct place place;
+    status_t status = tree_find(vfs, path, &place);
     if (status == OK) {
-        node_stat(vfs, node, answer);
+        node_stat(vfs, place.node, answer);
     }
     return status;
 }
@@ -277,14 +266,14 @@ static uint64_t mount_files(const struct vfs *vfs, uint32_t mount) {
 
 status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64_t growth,
                           struct file_statfs *answer) {
-    uint32_t id;
-    status_t status = path_node(vfs, path, &id);
+    struct place place;
+    status_t status = tree_find(vfs, path, &place);
     if (status != OK) {
         return status;
     }
-    const struct mount *mount = &vfs->mounts[node_get(vfs, id)->mount];
+    const struct mount *mount = &vfs->mounts[node_get(vfs, place.node)->mount];
     strlcpy(answer->kind, mount->kind, sizeof answer->kind);
-    if (id == vfs->root || (mount->flags & MOUNT_FIXED) == 0) {
+    if (place.node == vfs->root || (mount->flags & MOUNT_FIXED) == 0) {
         const struct store *store = &vfs->store;
         uint64_t limit = (uint64_t)(STORE_CHUNKS - store->chunks) * CHUNK_SIZE;
         uint64_t more = growth < limit ? growth / CHUNK_SIZE * CHUNK_SIZE : limit;
@@ -295,7 +284,7 @@ status_t operation_statfs(const struct vfs *vfs, const struct path *path, uint64
     } else if (strcmp(mount->kind, "archive") == 0) {
         answer->total = vfs->archive_size;
     }
-    answer->files = mount_files(vfs, node_get(vfs, id)->mount);
+    answer->files = mount_files(vfs, node_get(vfs, place.node)->mount);
     answer->files_max = answer->files;
     if ((mount->flags & MOUNT_FIXED) == 0) {
         answer->files_max += pool_room(&vfs->pool, POOL_NODE);

@@ -22,15 +22,9 @@ status_t remote_add(struct vfs *vfs, const struct path *path, handle_t server) {
     if (outer != NULL) {
         return strcmp(outer->path, path->text) == 0 ? E_EXISTS : E_UNSUPPORTED;
     }
-    status_t status = tree_resolve(vfs, path, &place);
+    status_t status = tree_find_directory(vfs, path, &place);
     if (status != OK) {
         return status;
-    }
-    if (place.node == 0) {
-        return E_NOT_FOUND;
-    }
-    if (node_get(vfs, place.node)->kind != NODE_DIRECTORY) {
-        return E_NOT_DIRECTORY;
     }
     if (place.entry == 0) {
         return E_BUSY;

@@ -44,6 +44,19 @@ status_t tree_resolve(const struct vfs *vfs, const struct path *path, struct pla
     return OK;
 }
 
+status_t tree_find(const struct vfs *vfs, const struct path *path, struct place *place) {
+    status_t status = tree_resolve(vfs, path, place);
+    return status == OK && place->node == 0 ? E_NOT_FOUND : status;
+}
+
+status_t tree_find_directory(const struct vfs *vfs, const struct path *path, struct place *place) {
+    status_t status = tree_find(vfs, path, place);
+    if (status != OK) {
+        return status;
+    }
+    return node_get(vfs, place->node)->kind == NODE_DIRECTORY ? OK : E_NOT_DIRECTORY;
+}
+
 static bool names_fixed(const struct vfs *vfs, uint32_t directory) {
     return (mount_flags(vfs, node_get(vfs, directory)) & MOUNT_FIXED) != 0;
 }
@@ -84,12 +97,9 @@ status_t tree_mkdir(struct vfs *vfs, const struct path *path) {
 /* Finds an entry that may be taken away. */
 static status_t resolve_removable(const struct vfs *vfs, const struct path *path,
                                   struct place *place) {
-    status_t status = tree_resolve(vfs, path, place);
+    status_t status = tree_find(vfs, path, place);
     if (status != OK) {
         return status;
-    }
-    if (place->node == 0) {
-        return E_NOT_FOUND;
     }
     if (place->entry == 0) {
         return E_BUSY;
@@ -230,16 +240,10 @@ status_t mount_add(struct vfs *vfs, const char *path, const char *kind, uint32_t
     }
     status_t status = path_normalise(path, strlen(path) + 1, &normal);
     if (status == OK) {
-        status = tree_resolve(vfs, &normal, &place);
+        status = tree_find_directory(vfs, &normal, &place);
     }
     if (status != OK) {
         return status;
-    }
-    if (place.node == 0) {
-        return E_NOT_FOUND;
-    }
-    if (node_get(vfs, place.node)->kind != NODE_DIRECTORY) {
-        return E_NOT_DIRECTORY;
     }
     *mount = vfs->mount_count;
     struct mount *entry = &vfs->mounts[*mount];

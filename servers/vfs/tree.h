@@ -19,6 +19,11 @@ struct place {
 MUST_CHECK status_t tree_resolve(const struct vfs *vfs, const struct path *path,
                                  struct place *place);
 
+/* The same for a name that must be there: E_NOT_FOUND. And for a directory: E_NOT_DIRECTORY. */
+MUST_CHECK status_t tree_find(const struct vfs *vfs, const struct path *path, struct place *place);
+MUST_CHECK status_t tree_find_directory(const struct vfs *vfs, const struct path *path,
+                                        struct place *place);
+
 /* A new node of that kind at an unused name. E_READ_ONLY, E_NO_SPACE. */
 MUST_CHECK status_t tree_create(struct vfs *vfs, const struct place *place, enum node_kind kind,
                                 uint32_t *node);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The device manager and the NIC drivers: where a card may sit, its cable, its driver's death."""
 import hashlib
-import http.server
-import os
 import subprocess
 import threading
 import time
 
 import pytest
+
+from harness.web import fill
 
 # The card, its driver, its interface.
 CARDS = {
@@ -81,33 +81,15 @@ def test_cable(machine, nic):
         pings(guest)
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(tmp_path):
-    """(port, file's content) of a host HTTP server with the file `big`."""
-    content = os.urandom(30_000_000)
-    (tmp_path / "big").write_bytes(content)
-    with http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0),
-            lambda *words: Files(*words, directory=str(tmp_path))) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        yield web.server_port, content
-        web.shutdown()
-
-
 @pytest.mark.parametrize("nic", CARDS)
-def test_killed_under_traffic(machine, server, nic):
+def test_killed_under_traffic(machine, web, nic):
     """30 MB each way; the driver, net and the device manager are killed while they come back."""
-    port, content = server
+    expected = fill(web.folder / "big", 30_000_000, nic)
     driver, interface = CARDS[nic]
     guest = machine(nic=nic, mem=256, forward=(80,))
     guest.boot()
     guest.expect_in_log(rf"{interface}: address")
-    output = guest.cmd(f"httpget http://10.0.2.2:{port}/big > /tmp/big", timeout=120)
+    output = guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/big", timeout=120)
     assert "30000000 bytes" in output, output
     curl = subprocess.Popen(["curl", "-sS", "--max-time", "100", "--limit-rate", "8M",
                              f"http://127.0.0.1:{guest.port[80]}/tmp/big"],
@@ -122,6 +104,6 @@ def test_killed_under_traffic(machine, server, nic):
         reader.join(0.1)
     reader.join()
     assert result[1] == b"" and curl.returncode == 0
-    assert hashlib.sha256(result[0]).digest() == hashlib.sha256(content).digest()
+    assert hashlib.sha256(result[0]).hexdigest() == expected
     assert kills >= 8
     pings(guest)

@@ -40,6 +40,7 @@ WRONG = [
     ("swap vfs /nothing", "swap: /nothing: not found"),
     ("swap vfs /boot/manifest", "swap: vfs: malformed"),
     ("swap vfs /dev/null", "swap: /dev/null: malformed"),
+    ("swap init /boot/bin/vfs.elf", "swap: init: not supported"),
     ("kill -9 vfs", r"kill: unknown option -9 \(usage: .*\)"),
     ("log -q", r"log: unknown option -q \(usage: .*\)"),
     ("lspci -x", r"lspci: unknown option -x .*"),
@@ -157,6 +158,15 @@ def test_files(guest):
     archive = len(guest.cmd("ls /boot").split()) + len(guest.cmd("ls /boot/bin").split())
     assert rows["/boot"][-3:-1] == ["100%", str(archive + 1)] and rows["/boot"][1] != "0"
     assert rows["/dev"][-2] == str(len(guest.cmd("ls /dev").split()) + 1)
+
+
+def test_a_deep_tree(guest):
+    guest.cmd("run /boot/bin/busybox mkdir -p /tmp/deep" + "/x" * 120)
+    rows = guest.cmd("tree /tmp/deep").splitlines()
+    assert rows[0] == "/tmp/deep" and rows[-1] == "120 directories, 0 files"
+    assert [row for row in rows[1:-1] if row.strip() != "x/"] == []
+    assert rows[-2] == " " * 240 + "x/"
+    assert guest.cmd("rm -r /tmp/deep") == "" and guest.cmd("ls /tmp") == ""
 
 
 def test_scripts(guest):

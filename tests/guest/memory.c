@@ -71,6 +71,29 @@ static void mappings(void) {
     handle_close(memory);
 }
 
+/* PROTECT gives nothing that the handle mapped from did not. */
+static void protection_needs_rights(void) {
+    const uint32_t both = PROT_READ | PROT_WRITE;
+    handle_t memory = HANDLE_NONE, readable = HANDLE_NONE;
+    REQUIRE(memory_create(test_account, PAGE_SIZE, &memory) == OK);
+    REQUIRE(handle_copy(memory, RIGHT_READ | RIGHT_EXECUTE, &readable) == OK);
+    CHECK_EQ(memory_map(TASK_SELF, readable, 0, AREA, PAGE_SIZE, both), E_RIGHTS);
+    CHECK_EQ(memory_map(TASK_SELF, readable, 0, AREA, PAGE_SIZE, PROT_READ), OK);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, PAGE_SIZE, both), E_RIGHTS);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, PAGE_SIZE, PROT_READ | PROT_EXEC), OK);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, PAGE_SIZE, 0), OK);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, PAGE_SIZE, PROT_READ), OK);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA, PAGE_SIZE), OK);
+    CHECK_EQ(memory_map(TASK_SELF, memory, 0, AREA, PAGE_SIZE, PROT_READ), OK);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, PAGE_SIZE, both), OK);
+    *at(0) = 1;
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA, PAGE_SIZE), OK);
+    handle_close(readable);
+    handle_close(memory);
+    /* Everybody has the clock page; nobody may write it. */
+    CHECK_EQ(memory_protect(TASK_SELF, CLOCK_PAGE_VA, PAGE_SIZE, both), E_RIGHTS);
+}
+
 /* Parts of mappings, and ranges over several. */
 static void ranges(void) {
     const uint32_t both = PROT_READ | PROT_WRITE;
@@ -245,6 +268,7 @@ static void bad_pointers(void) {
 const struct guest_test memory_tests[] = {
     {"reading and writing a memory", read_and_write},
     {"mappings", mappings},
+    {"protection needs rights", protection_needs_rights},
     {"parts of mappings", ranges},
     {"mappings that are refused", bad_mappings},
     {"copy-on-write clones", clones},

@@ -266,9 +266,9 @@ class Guest:
         """The colours of the VGA text screen."""
         return attributes_of_vga(self.qmp.memory(VGA_TEXT, 4000, os.path.join(self.work, "vga")))
 
-    def picture(self, name: str = "screen.ppm") -> str:
+    def picture(self) -> str:
         """A picture of the screen; returns its path (PPM)."""
-        path = os.path.join(self.work, name)
+        path = os.path.join(self.work, "screen.ppm")
         self.qmp.command("screendump", filename=path)
         return path
 

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import random
+import socket
 import subprocess
 import threading
 import time
@@ -24,13 +25,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 class Web(http.server.ThreadingHTTPServer):
-    """`folder` is what it serves, `port` where."""
+    """`folder` is what it serves, `port` where; the guest sees the loopback as 10.0.2.2, fec0::2."""
 
     daemon_threads = True
 
-    def __init__(self, folder) -> None:
-        super().__init__(("127.0.0.1", 0), lambda *args: Handler(*args, directory=str(folder)))
-        folder.mkdir()
+    def __init__(self, folder, address: str = "127.0.0.1") -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, 0), lambda *args: Handler(*args, directory=str(folder)))
+        folder.mkdir(exist_ok=True)
         self.folder, self.port = folder, self.server_address[1]
         self.asked, self.go = threading.Event(), threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from wire import BAD_FRAMES, NameServer, WebServer, assert_clean, tshark
+from harness.web import Web
+from wire import BAD_FRAMES, NameServer, assert_clean, tshark
 
 BIG = 10 * 1024 * 1024
 NICS = ["e1000", "e1000e"]
@@ -28,7 +29,7 @@ def files_on_the_host(tmp_path_factory):
 @pytest.fixture(name="web")
 def web_server(folder):
     """A web server on the host."""
-    server = WebServer(str(folder))
+    server = Web(folder)
     yield server
     server.stop()
 
@@ -117,7 +118,7 @@ def test_unreachable_and_refused(machine):
 @pytest.mark.parametrize("nic", NICS)
 def test_ipv6(machine, folder, nic):
     """An address from the router, neighbours, ping, and a file from the host's loopback."""
-    web = WebServer(str(folder), "::1")
+    web = Web(folder, "::1")
     guest = machine(nic=nic)
     guest.boot()
     assert "2 received" in guest.cmd("ping -c 2 fec0::2")

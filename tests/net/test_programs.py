@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 
-from wire import WebServer
+from harness.web import Web
 
 
 def test_nettest_and_ping(machine):
@@ -92,7 +92,7 @@ def test_httpget_redirections_and_status(machine, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "index.html").write_text("the index\n")
     (tmp_path / "folder" / "big").write_bytes(bytes(3 * 1024 * 1024))
-    web = WebServer(str(tmp_path))
+    web = Web(tmp_path)
     guest = machine()
     guest.boot()
     assert guest.cmd(f"httpget http://10.0.2.2:{web.port}/folder") == "the index"

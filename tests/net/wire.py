@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Peers on the host, and what tshark finds in a capture."""
-import functools
-import http.server
 import socket
 import struct
 import subprocess
@@ -32,31 +30,6 @@ def assert_clean(capture: str) -> None:
     assert len(tshark(capture, mine)) > 10
     assert tshark(capture, f"{mine} && ({BAD_FRAMES})") == []
     assert tshark(capture, f"{mine} && ({AGAIN})") == []
-
-
-class WebServer:
-    """Serves a folder on the host's loopback, which the guest sees as 10.0.2.2 or fec0::2."""
-
-    def __init__(self, folder: str, address: str = "127.0.0.1") -> None:
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            """Without a line for each request."""
-
-            def log_message(self, *_args) -> None:
-                pass
-
-        handler = functools.partial(Handler, directory=folder)
-        class Server(http.server.ThreadingHTTPServer):
-            """Of the address's family."""
-            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-        self.server = Server((address, 0), handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Ends the server."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class NameServer:

@@ -7,11 +7,9 @@ import threading
 import urllib.error
 import urllib.request
 
-import pytest
-
 import machine as tools
 from harness.expected import assert_files, services
-from harness.web import Web, curl, fill, online
+from harness.web import curl, fill, online
 
 MEGABYTE = 1 << 20
 INSTANCES = 2  # the first gets the state by records; if it dies at its start it is the last
@@ -43,14 +41,6 @@ def spoil(guest, server, symbol, times, begin):
     gdb.stop()
     gdb.breakpoint(address, False)
     gdb.resume()
-
-
-@pytest.fixture
-def web(tmp_path):
-    """An HTTP server on the host."""
-    server = Web(tmp_path / "web")
-    yield server
-    server.stop()
 
 
 class Reader:

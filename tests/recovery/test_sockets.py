@@ -7,17 +7,9 @@ import pytest
 
 from harness.clients import MEGABYTE, Held, traffic
 from harness.peer import PORT, Killer, accounts, load, sequence
-from harness.web import Web, checksum, curl, fill, online
+from harness.web import checksum, curl, fill, online
 
 SERVERS = ["net", "e1000", "vfs", "devmgr"]
-
-
-@pytest.fixture
-def web(tmp_path):
-    """An HTTP server on the host."""
-    server = Web(tmp_path / "web")
-    yield server
-    server.stop()
 
 
 def boot(machine, tmp_path, **options):

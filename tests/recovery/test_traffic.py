@@ -4,17 +4,9 @@ import time
 
 import pytest
 
-from harness.web import Web, checksum, curl, fill, online
+from harness.web import checksum, curl, fill, online
 
 MEGABYTE = 1 << 20
-
-
-@pytest.fixture
-def web(tmp_path):
-    """An HTTP server on the host."""
-    server = Web(tmp_path / "web")
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("server", ["net", "e1000", "vfs", "devmgr"])

@@ -4,12 +4,12 @@ import socket
 
 from harness.expected import services
 from harness.guest import free_port
-from harness.web import Web, fill, online
+from harness.web import fill, online
 
 MEGABYTE = 1 << 20
 
 
-def test_between_e1000_and_virtio(machine, tmp_path):
+def test_between_e1000_and_virtio(machine, web):
     """Two cards on one network and one connection, which goes on over either."""
     port = free_port()
     cards = ["-netdev", f"user,id=world,hostfwd=tcp:127.0.0.1:{port}-:80",
@@ -20,11 +20,9 @@ def test_between_e1000_and_virtio(machine, tmp_path):
     guest = machine(nic="none", extra=cards, append="without=virtio_net", smp=2, mem=256)
     guest.boot()
     online(guest)
-    web = Web(tmp_path / "web")
     fill(web.folder / "big", 20 * MEGABYTE, "swap")
     expected = (web.folder / "big").read_bytes()
     guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/big", timeout=300)
-    web.stop()
     with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(b"GET /tmp/big HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n")
         got = b""

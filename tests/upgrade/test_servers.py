@@ -7,7 +7,7 @@ import pytest
 
 from harness.archive import archive_with, programs, program
 from harness.expected import services
-from harness.web import Web, fill, online
+from harness.web import fill, online
 
 
 MEGABYTE = 1 << 20
@@ -40,14 +40,6 @@ def test_file_server(machine, tmp_path, smp):
     assert re.findall(r"\bok (\d) - ", text) == ["1", "2", "3", "4", "5"]
     row = services(guest)["vfs"]
     assert row[1:3] == ["running", str(upgrades + 1)]
-
-
-@pytest.fixture
-def web(tmp_path):
-    """An HTTP server on the host."""
-    server = Web(tmp_path / "web")
-    yield server
-    server.stop()
 
 
 def request(connection, path):

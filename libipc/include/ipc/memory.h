@@ -73,5 +73,6 @@ static inline status_t memory_protect(handle_t task, uint64_t address, uint64_t 
 }
 
 /* Creates a memory of `size` bytes charged to the own account (startup handle "account"), maps it
- * readable and writable at `address` and keeps no handle: memory for the life of the task. */
-MUST_CHECK status_t memory_map_new(uint64_t address, uint64_t size);
+ * readable and writable at `address`, with more flags MAP_*, and keeps no handle: memory until it
+ * is unmapped. */
+MUST_CHECK status_t memory_map_new(uint64_t address, uint64_t size, uint32_t flags);

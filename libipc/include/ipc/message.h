@@ -47,6 +47,10 @@ static inline struct lease lease_out(void *address, size_t length) {
 status_t call(handle_t session, uint32_t label, const struct message *message,
               struct answer *answer);
 
+/* call() whose answer is one handle, which becomes the caller's. E_PROTOCOL: it is not. */
+status_t call_handle(handle_t session, uint32_t label, const struct message *message,
+                     struct answer *answer, handle_t *handle);
+
 /* call() for the usual case: words only. `result` (may be NULL) gets `result_size` bytes. */
 status_t call_words(handle_t session, uint32_t label, const void *data, size_t size, void *result,
                     size_t result_size);

@@ -56,6 +56,9 @@ void *record_add(struct records_writer *writer, uint16_t tag, uint16_t version, 
 void record_put(struct records_writer *writer, uint16_t tag, uint16_t version, const void *data,
                 size_t length);
 
+/* The checksum of `length` bytes of records, a multiple of 8. */
+uint64_t records_checksum(const void *start, size_t length);
+
 /* Makes what was written valid. E_NO_SPACE when something had no room. */
 MUST_CHECK status_t records_end(struct records_writer *writer, const struct image_note *program);
 

@@ -23,12 +23,8 @@ static inline unsigned index_at(uint64_t va, unsigned level) {
 
 static inline uint64_t entry_bits(uint32_t flags) {
     uint64_t bits = PTE_PRESENT | PTE_USER;
-    if ((flags & PAGE_WRITE) != 0) {
-        bits |= PTE_WRITE;
-    }
-    if ((flags & PAGE_EXECUTE) == 0) {
-        bits |= PTE_NO_EXECUTE;
-    }
+    bits |= (flags & PAGE_WRITE) != 0 ? PTE_WRITE : 0;
+    bits |= (flags & PAGE_EXECUTE) == 0 ? PTE_NO_EXECUTE : 0;
     if (UNLIKELY((flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0)) {
         bits |= (flags & PAGE_UNCACHED) != 0 ? PTE_UNCACHED : PTE_WRITE_COMBINE;
     }
