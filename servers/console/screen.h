@@ -22,7 +22,6 @@
 /* Low byte: code of page 437; high byte: VGA attribute (background << 4 | foreground). */
 typedef uint16_t cell_t;
 #define CELL(code, attribute) ((cell_t)((uint8_t)(code) | (attribute) << 8))
-#define ATTRIBUTE_NORMAL 0x07
 
 enum screen_state { SCREEN_TEXT, SCREEN_ESCAPE, SCREEN_CSI, SCREEN_SKIP_ONE, SCREEN_OSC };
 

@@ -55,10 +55,13 @@ static void run_test(const struct guest_test *test, unsigned number) {
 }
 
 static volatile uint32_t ended;
+static volatile bool all_made;
 
 static void linger(void *argument) {
     (void)argument;
-    thread_sleep(10 * NS_PER_MS);
+    while (!all_made) {
+        thread_sleep(NS_PER_MS);
+    }
     __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -67,11 +70,12 @@ static void linger(void *argument) {
 static void warm_up(void) {
     static handle_t handles[TEST_HANDLES_MAX];
     handle_t memory = HANDLE_NONE;
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < 10; i++) {
         if (thread_create(linger, NULL, 12, NULL) != OK) {
             check_failed(__FILE__, __LINE__, "thread_create", 0, 0);
         }
     }
+    all_made = true;
     child_actor(&bystander, NULL);
     probe(&bystander, PROBE_BADGE_OF, 0, 0, NULL);
     uint32_t count = 0;
@@ -89,7 +93,7 @@ static void warm_up(void) {
         }
         handle_close(memory);
     }
-    while (ended != 5) {
+    while (ended != 10) {
         thread_sleep(NS_PER_MS);
     }
     thread_sleep(20 * NS_PER_MS);

@@ -49,6 +49,44 @@ static void creation(void) {
     CHECK_EQ(read, 77);
 }
 
+enum { SPINNERS = 4, ROUNDS = 5 };
+
+static volatile uint64_t turns[SPINNERS];
+static volatile bool spinning;
+static volatile uint32_t spinners;
+
+static void spin(void *argument) {
+    volatile uint64_t *mine = argument;
+    while (spinning) {
+        ++*mine;
+    }
+    __atomic_sub_fetch(&spinners, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Nobody here waits in the kernel: without preemption the first to run is the only one. */
+static void spinning_threads(void) {
+    uint64_t give_up = time_now_ns() + 120 * NS_PER_S;
+    spinning = true;
+    spinners = SPINNERS;
+    for (uint32_t i = 0; i < SPINNERS; i++) {
+        turns[i] = 0;
+        REQUIRE(thread_create(spin, (void *)(uintptr_t)&turns[i], 12, NULL) == OK);
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < SPINNERS; i++) {
+            uint64_t before = turns[i];
+            while (turns[i] == before && time_now_ns() < give_up) {
+            }
+            CHECK(turns[i] != before);
+        }
+    }
+    thread_sleep(5 * NS_PER_MS); /* comes back although all of them compute */
+    spinning = false;
+    while (spinners != 0) {
+        thread_sleep(NS_PER_MS);
+    }
+}
+
 static void sleep(void) {
     uint64_t start = time_now_ns();
     CHECK_EQ(thread_sleep(20 * NS_PER_MS), OK);
@@ -234,6 +272,7 @@ static void foreign_thread(void) {
 
 const struct guest_test thread_tests[] = {
     {"threads", creation},
+    {"threads that never wait", spinning_threads},
     {"sleep", sleep},
     {"futexes", futexes},
     {"floating-point state", float_state},

@@ -57,6 +57,7 @@ class Console(fdpexpect.fdspawn):
 class Guest:
     """Options: those of tools/machine.py's Config (machine, smp, mem, uefi, nic, vga, ...) and
     append, without, replace, video, entry: the ISO's menu
+    menu_seconds: how long GRUB shows it
     forward: guest TCP ports; Guest.port[80] is then the host's port
     ai: a bridge backend, with ai_options: more arguments for the bridge
     gdb: whether Guest.gdb, a harness.gdb.Gdb, is there; it is connected at its first use
@@ -66,13 +67,13 @@ class Guest:
 
     def __init__(self, work: str, *, append: str = "", without: tuple[str, ...] = (),
                  replace: dict[str, str] | None = None, video: str = "", entry: int = 0,
-                 forward: tuple[int, ...] = (), ai: str = "", ai_options: tuple[str, ...] = (),
+                 menu_seconds: int = 0, forward: tuple[int, ...] = (), ai: str = "", ai_options: tuple[str, ...] = (),
                  com2: bool = False, gdb: bool = False, **options) -> None:
         os.makedirs(work, exist_ok=True)
         self.work = work
         self.name = os.path.basename(work)
         self.menu = dict(append=append, without=tuple(without), replace=replace or {}, video=video,
-                         default=entry)
+                         default=entry, timeout=menu_seconds)
         self.port = {guest: free_port() for guest in forward}
         self.ai, self.ai_options, self.bridge = ai, ai_options, None
         self.process = self.qmp = self.console = self.socket = self.log = None
@@ -266,9 +267,9 @@ class Guest:
         """The colours of the VGA text screen."""
         return attributes_of_vga(self.qmp.memory(VGA_TEXT, 4000, os.path.join(self.work, "vga")))
 
-    def picture(self, name: str = "screen.ppm") -> str:
+    def picture(self) -> str:
         """A picture of the screen; returns its path (PPM)."""
-        path = os.path.join(self.work, name)
+        path = os.path.join(self.work, "screen.ppm")
         self.qmp.command("screendump", filename=path)
         return path
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Linux programs give the same output here as on Linux."""
 import re
+import time
 
 import pytest
 
@@ -33,6 +34,28 @@ def test_hello(linux, programs):
 def test_end_by_a_signal_is_said(linux):
     assert linux.cmd(f"run {SH} sh -c 'kill -9 $$'") == f"run: {SH}: ended by signal 9"
     assert linux.cmd("echo $?") == "137"
+
+
+def times(guest):
+    """Seconds that each Linux program which computes has used."""
+    return {row[0]: row[6] for row in guest.table("ps")
+            if row[1] == "linux" and row[2] in ("ready", "running")}
+
+
+def test_thirty_loops_stop_nobody(linux):
+    """All get their share of the one processor, and the shell answers."""
+    linux.qmp.key("alt", "f2")
+    linux.wait_rows(lambda rows: rows[1] == "axolotl:/$")
+    linux.qmp.type(f"run {SH} sh -c 'for i in $({SH} seq 30); do while :; do :; done & done; echo a''ll; wait'\n")
+    linux.wait_rows(lambda rows: "all" in rows)
+    assert linux.cmd("echo here") == "here"
+    first = times(linux)
+    assert len(first) == 30
+    waiting, deadline = set(first), time.monotonic() + 120
+    while waiting and time.monotonic() < deadline:
+        now = times(linux)
+        waiting = {task for task in waiting if now[task] == first[task]}
+    assert not waiting
 
 
 @pytest.mark.parametrize("script", ["files", "shell"])

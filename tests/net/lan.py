@@ -112,16 +112,12 @@ class Lan:
         wait_line(path, "dnsmasq-dhcp")
         return path
 
-    def web(self, folder: str, port: int = 8000) -> None:
-        """A web server on every address of the host's side."""
-        self.spawn("python3", "-m", "http.server", str(port), "--directory", folder, "--bind", "::")
-        self.wait_port(port)
-
-    def wait_port(self, port: int, timeout: float = 60) -> None:
-        """Waits until something listens at the port."""
-        end = time.monotonic() + timeout
-        while f":{port} " not in self.run("ss", "-tlnH").stdout:
-            assert time.monotonic() < end, f"nobody listens at port {port}"
+    def web(self, folder: str) -> None:
+        """A web server at port 8000 of every address of the host's side."""
+        self.spawn("python3", "-m", "http.server", "8000", "--directory", folder, "--bind", "::")
+        end = time.monotonic() + 60
+        while ":8000 " not in self.run("ss", "-tlnH").stdout:
+            assert time.monotonic() < end, "nobody listens at port 8000"
             time.sleep(0.1)
 
     def bad_wire(self, **rates: float) -> list[str]:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""docs/guide/add-a-server.md, followed to the letter in a copy of the tree."""
+"""docs/guide/add-a-server.md, followed to the letter in a copy of the tree; README's session."""
 import os
 import re
 import shutil
 import subprocess
 
-import machine
+import machine as tools
 from harness.expected import SERVICES
 
-GUIDE = os.path.join(machine.ROOT, "docs", "guide", "add-a-server.md")
+GUIDE = os.path.join(tools.ROOT, "docs", "guide", "add-a-server.md")
 BLOCK = re.compile(r"^(`|In `|At the end of `)([^`]+)`(?:, below `([^`]+)`)?:\n\n```\w*\n(.*?)^```$",
                    re.M | re.S)
 
@@ -36,9 +36,28 @@ def apply_guide(tree):
     return [step[1] for step in steps]
 
 
+def masked(text):
+    """Without numbers and the width of columns, which differ from run to run."""
+    return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?[KMGs]?", "N", text))
+
+
+def test_session_of_the_readme(machine):
+    """The transcript is what a system prints."""
+    with open(os.path.join(tools.ROOT, "README.md"), encoding="utf-8") as file:
+        session = re.search(r"^    axolotl:/\$ .*?(?=\n\n)", file.read(), re.M | re.S).group()
+    commands = re.findall(r"axolotl:/\$ (.*)\n((?:(?!    axolotl:).*\n?)*)", session)
+    assert len(commands) > 5
+    guest = machine(smp=2, ai="echo")
+    guest.boot()
+    guest.expect_in_log("eth0: address")
+    for line, output in commands:
+        wanted = "\n".join(row[4:] for row in output.splitlines())
+        assert masked(guest.cmd(line)) == masked(wanted), line
+
+
 def copy_tree(target):
     """The tree's sources without what is made."""
-    shutil.copytree(machine.ROOT, target, symlinks=True, ignore=shutil.ignore_patterns(
+    shutil.copytree(tools.ROOT, target, symlinks=True, ignore=shutil.ignore_patterns(
         "build*", ".git", "__pycache__", ".cache"))
 
 

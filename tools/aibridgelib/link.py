@@ -43,9 +43,8 @@ class Line:
 
 
 class Link:
-    def __init__(self, backend, now, rng=None):
+    def __init__(self, backend, now):
         self.backend = backend.encode()[:31]
-        self.rng = rng or random.SystemRandom()
         self.decoder = frames.Decoder()
         self.session = None
         self.epoch = None
@@ -128,7 +127,7 @@ class Link:
             self.epoch = frame.session
             previous = self.session
             while self.session == previous:
-                self.session = self.rng.getrandbits(32)
+                self.session = random.SystemRandom().getrandbits(32)
             self._clear()
             self.events.append(SessionBegun(self.session))
         self.heard = now

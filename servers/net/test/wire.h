@@ -89,7 +89,6 @@ void frame_router(struct frame *frame);
 #define FIN 1u
 #define SYN 2u
 #define RST 4u
-#define PSH 8u
 #define ACK 16u
 struct segment {
     uint32_t from_port, to_port, sequence, acknowledgement, flags, window;
