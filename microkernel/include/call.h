@@ -76,8 +76,10 @@ struct call {
         uint64_t flags; /* all of them at once, for the fast path */
     };
     uint32_t attempt;
-    uint32_t slot, sequence; /* the token; slots count from 1, so that it is never TOKEN_NONE */
-    struct call *next;       /* in its bucket of all calls */
+    /* The token. Each use of a slot has a sequence number of its own, so that old tokens are stale;
+     * slots count from 1, so that it is never TOKEN_NONE. */
+    uint32_t slot, sequence;
+    struct call *next; /* in its bucket of all calls */
     uint64_t cookie;
     uint64_t caller_word;       /* what a server learns of the caller: its account's id, shifted */
     struct memory *page_memory; /* a page-in call: the page that is wanted; holds a reference */
@@ -103,10 +105,6 @@ MUST_CHECK status_t session_create(struct endpoint *endpoint, struct account *ac
                                    uint64_t badge, struct session **out);
 
 MUST_CHECK status_t call_create(struct account *account, struct call **out);
-/* A new name for the next use of the slot, so that old tokens are stale. */
-static inline void call_rename(struct call *call) {
-    call->sequence++;
-}
 static inline token_t call_token(const struct call *call) {
     return ((uint64_t)call->sequence << 32) | call->slot;
 }

@@ -73,11 +73,10 @@ static inline uint64_t page_step(uint64_t offset, uint64_t length) {
 /* Kernel pointer to the byte at `offset`, good for the rest of its page; one that is only read is
  * not allocated. As memory_page. */
 MUST_CHECK status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char **out);
-/* Kernel-side access to the content; anonymous and arena kinds, DMA. */
-MUST_CHECK status_t memory_copy_in(struct memory *memory, uint64_t offset, const void *from,
-                                   uint64_t length);
-MUST_CHECK status_t memory_copy_out(struct memory *memory, uint64_t offset, void *to,
-                                    uint64_t length);
+/* Copies from the content to a buffer of the kernel's, or `into` it; not of device memory. E_RANGE,
+ * E_TYPE, and as memory_page. */
+MUST_CHECK status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer,
+                                uint64_t length, bool into);
 
 /* ---- mappings ---- */
 struct mapping *mapping_find(struct task *task, uint64_t address);

@@ -166,6 +166,8 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
                 uint64_t address);
 
 /* ---- foreign threads: object/foreign.c ---- */
+/* A foreign system call: an upcall, or a fault message if it may not be one. */
+void foreign_call(struct thread *thread);
 /* A fault of user code: an upcall for a foreign thread's program code, else a fault message. */
 void foreign_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
 /* A sticky interrupt, if it may be delivered now. */

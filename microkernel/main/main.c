@@ -21,10 +21,10 @@ static void check(status_t status, const char *what) {
 }
 
 /* A page of the kernel's, with content. */
-static struct memory *make_page(const void *content, size_t size) {
+static struct memory *make_page(void *content, size_t size) {
     struct memory *memory;
     check(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &memory), "a page");
-    check(memory_copy_in(memory, 0, content, size), "a page");
+    check(memory_copy(memory, 0, content, size, true), "a page");
     return memory;
 }
 
@@ -103,7 +103,7 @@ static handle_t grant(struct task *task, const char *name, struct object *object
     return handle;
 }
 
-static void map_page(struct task *task, uint64_t address, const void *content, size_t size) {
+static void map_page(struct task *task, uint64_t address, void *content, size_t size) {
     struct memory *memory = make_page(content, size);
     check(mapping_create(task, memory, 0, address, PAGE_SIZE, PROT_READ,
                          MAPPING_INITIAL | MAP_POPULATE, NULL),

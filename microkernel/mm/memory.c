@@ -214,8 +214,8 @@ status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char *
     return OK;
 }
 
-static status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint64_t length,
-                            bool into) {
+status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint64_t length,
+                     bool into) {
     if (offset > memory->size || length > memory->size - offset) {
         return E_RANGE;
     }
@@ -229,12 +229,4 @@ static status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer
         memcpy(into ? bytes : other, into ? other : bytes, step);
     }
     return OK;
-}
-
-status_t memory_copy_in(struct memory *memory, uint64_t offset, const void *from, uint64_t length) {
-    return memory_copy(memory, offset, (void *)(uintptr_t)from, length, true);
-}
-
-status_t memory_copy_out(struct memory *memory, uint64_t offset, void *to, uint64_t length) {
-    return memory_copy(memory, offset, to, length, false);
 }

@@ -116,22 +116,14 @@ void actor_update_priority(struct task *task) {
 static void consume(struct task *task) {
     struct turn turn = task->turn;
     task->turn = (struct turn){.kind = EVENT_NONE};
-    switch (turn.kind) {
-    case EVENT_CALL:
-        if (turn.call != NULL) {
-            turn.call->state = CALL_ACCEPTED;
-            list_push_back(&task->accepted, &turn.call->link);
-            message_drop_handles(&turn.call->request);
-        }
-        break;
-    case EVENT_REPLY:
+    if (turn.kind == EVENT_CALL && turn.call != NULL) {
+        turn.call->state = CALL_ACCEPTED;
+        list_push_back(&task->accepted, &turn.call->link);
+        message_drop_handles(&turn.call->request);
+    } else if (turn.kind == EVENT_REPLY) {
         object_put(&turn.call->object);
-        break;
-    case EVENT_CLOSED:
+    } else if (turn.kind == EVENT_CLOSED) {
         object_put(&turn.session->object);
-        break;
-    default:
-        break;
     }
 }
 
@@ -156,31 +148,21 @@ static void give_back(struct task *task, uint32_t flags) {
         return;
     }
     task->turn = (struct turn){.kind = EVENT_NONE};
-    switch (turn.kind) {
-    case EVENT_CALL:
-        if (turn.call != NULL && (flags & (RESET_POISON | RESET_COLD)) != 0) {
-            call_fail(turn.call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
-        } else if (turn.call != NULL) {
-            turn.call->attempt++;
-            call_requeue(turn.call);
-        }
-        break;
-    case EVENT_CANCEL:
-        if (turn.call != NULL) {
-            list_push_front(&task->endpoint->cancels, &turn.call->cancel_link);
-        }
-        break;
-    case EVENT_CLOSED:
-        list_push_front(&task->endpoint->closed, &turn.session->closed_link);
-        break;
-    case EVENT_REPLY:
-        list_push_front(&task->replies, &turn.call->link);
-        break;
-    case EVENT_NOTIFY:
+    if (turn.kind == EVENT_NOTIFY) {
         task->notification->bits |= turn.bits;
-        break;
-    default:
-        break;
+    } else if (turn.kind == EVENT_CLOSED) {
+        list_push_front(&task->endpoint->closed, &turn.session->closed_link);
+    } else if (turn.call == NULL) {
+        return; /* none, or it is gone */
+    } else if (turn.kind == EVENT_REPLY) {
+        list_push_front(&task->replies, &turn.call->link);
+    } else if (turn.kind == EVENT_CANCEL) {
+        list_push_front(&task->endpoint->cancels, &turn.call->cancel_link);
+    } else if ((flags & (RESET_POISON | RESET_COLD)) != 0) {
+        call_fail(turn.call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
+    } else {
+        turn.call->attempt++;
+        call_requeue(turn.call);
     }
 }
 

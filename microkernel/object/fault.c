@@ -63,7 +63,7 @@ static status_t fault_call(struct thread *thread, struct session *session, uint3
     }
     struct call *call = thread->call;
     ASSERT(call->thread == NULL);
-    call_rename(call);
+    call->sequence++;
     call->request.tag = TAG(label, count, 0, 0);
     memcpy(call->request.words, words, count * sizeof(uint64_t));
     call->priority = thread->effective;

@@ -30,7 +30,6 @@ void foreign_call(struct thread *thread) {
     if (thread->upcall_entry == 0 || thread->foreign_active || !upcall(thread, &page)) {
         fault_send(thread, FAULT_LABEL_FAULT, FAULT_VECTOR_FOREIGN, thread->context.rax, 0);
     }
-    sched_exit();
 }
 
 void foreign_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address) {

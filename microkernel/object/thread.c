@@ -56,26 +56,18 @@ void *thread_fpu_area_alloc(struct thread *thread) {
 }
 
 void thread_detach(struct thread *thread) {
-    switch ((enum thread_state)thread->state) {
-    case THREAD_READY:
-    case THREAD_RUNNING:
+    if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING) {
         sched_stop(thread, THREAD_NEW);
-        break;
-    case THREAD_RECEIVING:
-        thread->task->receiver = NULL;
-        break;
-    case THREAD_WAITING:
-    case THREAD_SLEEPING:
-        if (thread->waiting != NULL) {
-            thread->waiting->waiter = NULL;
-            object_put(&thread->waiting->object);
-            thread->waiting = NULL;
-        }
-        futex_forget(thread);
-        break;
-    default:
-        break;
     }
+    if (thread->task->receiver == thread) {
+        thread->task->receiver = NULL;
+    }
+    if (thread->waiting != NULL) {
+        thread->waiting->waiter = NULL;
+        object_put(&thread->waiting->object);
+        thread->waiting = NULL;
+    }
+    futex_forget(thread);
     timer_disarm(&thread->timer);
 }
 
@@ -129,24 +121,17 @@ void thread_kill(struct thread *thread) {
 
 void thread_interrupt(struct thread *thread) {
     thread->interrupted = true;
-    switch ((enum thread_state)thread->state) {
-    case THREAD_CALLING: /* a handler must learn of it also when the answer is no E_CANCELLED */
+    if (thread->state == THREAD_CALLING) {
+        /* A handler must learn of it also when the answer is no E_CANCELLED. */
         thread->interrupted = thread->upcall_entry != 0;
         call_cancel(thread->call, E_INTR);
-        break;
-    case THREAD_WAITING:
-    case THREAD_SLEEPING:
+    } else if (thread->state == THREAD_WAITING || thread->state == THREAD_SLEEPING) {
         thread->interrupted = false;
         thread_release(thread, E_INTR);
-        break;
-    case THREAD_READY:
-    case THREAD_RUNNING:
-        if (thread->upcall_entry != 0 && !thread->foreign_active && thread->resume == RESUME_NONE) {
-            thread->resume = RESUME_INTERRUPT;
-            sched_look(thread);
-        }
-        break;
-    default:
-        break;
+    } else if ((thread->state == THREAD_READY || thread->state == THREAD_RUNNING) &&
+               thread->upcall_entry != 0 && !thread->foreign_active &&
+               thread->resume == RESUME_NONE) {
+        thread->resume = RESUME_INTERRUPT;
+        sched_look(thread);
     }
 }

@@ -82,7 +82,7 @@ struct arch_context *fast_call(struct thread *thread) {
         return NULL;
     }
     counters.calls++;
-    call_rename(call);
+    call->sequence++;
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
         if (call->session != NULL) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * From the number of a system call to its handler, and what handlers share.
+ * From the number of a system call to its handler. Compiled with every register free to use, as
+ * sched/fastpath.c.
  */
 #include <arch/hooks.h>
 #include <counters.h>
@@ -67,35 +68,16 @@ static int64_t invoke(struct thread *thread, uint32_t op) {
 }
 
 void syscall_dispatch(struct thread *thread) {
-    int64_t result = invoke(thread, (uint32_t)thread->context.rax & ~SYSCALL_NATIVE);
-    if (result != SYSCALL_NO_RESULT) {
-        thread->context.rax = (uint64_t)result;
+    uint32_t op = (uint32_t)thread->context.rax;
+    if (UNLIKELY((op & SYSCALL_NATIVE) == 0)) {
+        foreign_call(thread);
+    } else {
+        int64_t result = invoke(thread, op & ~SYSCALL_NATIVE);
+        if (LIKELY(result != SYSCALL_NO_RESULT)) {
+            thread->context.rax = (uint64_t)result;
+        }
     }
     if (cpu_here()->choose) {
         sched_exit();
     }
-}
-
-int64_t give_handle(struct thread *thread, struct object *object, uint32_t rights) {
-    handle_t handle;
-    TRY(staged_handle(thread->task, object, rights, &handle));
-    return handle;
-}
-
-int64_t give_new(struct thread *thread, struct object *object, uint32_t rights) {
-    object->flags |= thread->task->actor ? OBJECT_PROVISIONAL : 0;
-    int64_t handle = give_handle(thread, object, rights);
-    if (handle < 0 && object->type == OBJECT_TASK) {
-        task_kill((struct task *)object, (status_t)handle);
-    }
-    object_put(object);
-    return handle;
-}
-
-status_t effect(struct thread *thread, const struct staged *template) {
-    if (thread->task->actor) {
-        return staged_effect(thread->task, template);
-    }
-    staged_apply(thread->task, template);
-    return OK;
 }

@@ -1,7 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * Handles, endpoints, sessions, notifications, timers, accounts.
+ * What handlers share; handles, notifications, timers, accounts.
  */
 #include <syscall.h>
+
+int64_t give_handle(struct thread *thread, struct object *object, uint32_t rights) {
+    handle_t handle;
+    TRY(staged_handle(thread->task, object, rights, &handle));
+    return handle;
+}
+
+int64_t give_new(struct thread *thread, struct object *object, uint32_t rights) {
+    object->flags |= thread->task->actor ? OBJECT_PROVISIONAL : 0;
+    int64_t handle = give_handle(thread, object, rights);
+    if (handle < 0 && object->type == OBJECT_TASK) {
+        task_kill((struct task *)object, (status_t)handle);
+    }
+    object_put(object);
+    return handle;
+}
+
+status_t effect(struct thread *thread, const struct staged *template) {
+    if (thread->task->actor) {
+        return staged_effect(thread->task, template);
+    }
+    staged_apply(thread->task, template);
+    return OK;
+}
+
+/* ---- handles --------------------------------------------------------------------------------- */
 
 int64_t sys_handle_close(struct thread *thread) {
     struct object *object;

@@ -93,7 +93,7 @@ int64_t sys_call(struct thread *thread, struct session *session) {
     const struct list *mark = task->staged.prev;
     TRY(message_read(thread, &call->request, call->leases));
     counters.calls++;
-    call_rename(call);
+    call->sequence++;
     call->caller = task;
     call->thread = thread;
     call->priority = thread->effective;

@@ -36,6 +36,19 @@ def test_end_by_a_signal_is_said(linux):
     assert linux.cmd("echo $?") == "137"
 
 
+def test_hundred_programs_leave_nothing_behind(linux):
+    def free():
+        return {row[0]: int(row[1]) for row in linux.table("cat /proc/meminfo")}["MemFree:"]
+
+    hundred = f"run {SH} sh -c 'for i in $({SH} seq 100); do {SH} true; done'"
+    linux.cmd(hundred)  # what is kept for good
+    before, deadline = free(), time.monotonic() + 60
+    linux.cmd(hundred)
+    while free() < before and time.monotonic() < deadline:
+        pass  # the end of the last one may lag behind
+    assert free() >= before
+
+
 def times(guest):
     """Seconds that each Linux program which computes has used."""
     return {row[0]: row[6] for row in guest.table("ps")

@@ -38,7 +38,7 @@ FRAME_RFLAGS equ 32
 FRAME_RSP equ 40
 FRAME_SIZE equ 176                      ; struct exception_frame
 
-extern syscall_dispatch, fast_call, fast_commit_receive, foreign_call, schedule_forced
+extern syscall_dispatch, fast_call, fast_commit_receive, schedule_forced
 extern trap_user, trap_kernel, kernel_lock_wait
 extern kernel_lock, smp_active
 
@@ -154,8 +154,6 @@ section .text progbits alloc exec nowrite align=64
     jmp %%tried
 %%general:
     mov rdi, [gs:CPU_CURRENT]
-    cmp dword [rdi], 0
-    jge foreign
     call syscall_dispatch
 %endmacro
 
@@ -225,10 +223,6 @@ exit_by_iret:
     LOAD rbx, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx
     swapgs
     iretq
-
-foreign:
-    call foreign_call
-    jmp exit_to_user
 
 forced:
     call schedule_forced

@@ -23,12 +23,8 @@ static inline unsigned index_at(uint64_t va, unsigned level) {
 
 static inline uint64_t entry_bits(uint32_t flags) {
     uint64_t bits = PTE_PRESENT | PTE_USER;
-    if ((flags & PAGE_WRITE) != 0) {
-        bits |= PTE_WRITE;
-    }
-    if ((flags & PAGE_EXECUTE) == 0) {
-        bits |= PTE_NO_EXECUTE;
-    }
+    bits |= (flags & PAGE_WRITE) != 0 ? PTE_WRITE : 0;
+    bits |= (flags & PAGE_EXECUTE) == 0 ? PTE_NO_EXECUTE : 0;
     if (UNLIKELY((flags & (PAGE_UNCACHED | PAGE_WRITE_COMBINE)) != 0)) {
         bits |= (flags & PAGE_UNCACHED) != 0 ? PTE_UNCACHED : PTE_WRITE_COMBINE;
     }
@@ -63,8 +59,7 @@ static inline uint64_t *walk(struct arch_space *space, uint64_t va, bool create)
                                                : walk_tables(space, va, create);
 }
 
-/* The entry that maps va; NULL: nothing does. */
-static inline uint64_t *mapped(struct arch_space *space, uint64_t va) {
+uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
     uint64_t *entry = walk(space, va, false);
     return entry != NULL && (*entry & PTE_PRESENT) != 0 ? entry : NULL;
 }
@@ -122,17 +117,13 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
 }
 
 bool arch_unmap(struct arch_space *space, uint64_t va) {
-    uint64_t *entry = mapped(space, va);
+    uint64_t *entry = arch_entry(space, va);
     if (entry == NULL) {
         return false;
     }
     *entry = 0;
     invalidate_if_loaded(space, va);
     return true;
-}
-
-uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
-    return walk(space, va, false);
 }
 
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {

@@ -25,19 +25,15 @@ void trap_user(uint32_t vector, uint64_t error, uint64_t address) {
     }
     struct arch_cpu *cpu = arch_cpu_self();
     cpu->count_interrupt++;
-    switch (vector) {
-    case VECTOR_TIMER:
+    if (vector == VECTOR_TIMER) {
         apic_eoi();
         timer_interrupt();
-        break;
-    case VECTOR_ENTER: /* what else it is for happened on the way here */
+    } else if (vector == VECTOR_ENTER) { /* what else it is for happened on the way here */
         cpu->count_ipi++;
         apic_eoi();
         reschedule_interrupt();
-        break;
-    default:
+    } else {
         irq_interrupt(vector);
-        break;
     }
 }
 
@@ -55,24 +51,15 @@ static bool user_copy_fixup(struct exception_frame *frame, uint64_t address) {
 /* In the kernel. NMI, machine check and double fault may interrupt anything, at any time and with
  * or without the lock, so these touch nothing that it protects. */
 void trap_kernel(struct exception_frame *frame, uint64_t address) {
-    switch (frame->vector) {
-    case VECTOR_NMI:
+    if (frame->vector == VECTOR_NMI) { /* a stray one: nothing to do */
         if (panicking) {
             cpu_halt();
         }
-        return; /* a stray one: nothing to do */
-    case VECTOR_DEBUG:
+    } else if (frame->vector == VECTOR_DEBUG) {
         /* A user's single step that a mov to ss delayed into the kernel's first instruction. */
         __asm__ volatile("mov %0, %%dr6" ::"r"(0ull));
         frame->rflags &= ~0x100ull;
-        return;
-    case VECTOR_PAGE_FAULT:
-        if (user_copy_fixup(frame, address)) {
-            return;
-        }
-        break;
-    default:
-        break;
+    } else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_fixup(frame, address)) {
+        panic_exception(frame, address);
     }
-    panic_exception(frame, address);
 }

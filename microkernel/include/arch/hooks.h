@@ -19,11 +19,9 @@ void kernel_main(const struct boot_info *info);
 
 /* ---- Entries from user mode -------------------------------------------------------------- */
 
-/* A native system call (rax bit 31 set). Arguments and results are in thread's context. */
+/* A system call, native (rax bit 31 set) or foreign. Arguments and results are in thread's context.
+ */
 void syscall_dispatch(struct thread *thread);
-
-/* A foreign one (rax bit 31 clear). */
-void foreign_call(struct thread *thread);
 
 /* Page fault in user mode; error is the CPU's code (PAGE_FAULT_*). */
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error);
