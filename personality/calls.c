@@ -56,6 +56,7 @@ static linux_call *const calls[] = {
     [50] = call_listen,
     [51] = call_getsockname,
     [52] = call_getpeername,
+    [53] = call_socketpair,
     [54] = call_setsockopt,
     [55] = call_getsockopt,
     [56] = call_clone,

@@ -292,7 +292,8 @@ int64_t call_fcntl(struct thread *thread, const uint64_t *a) {
     }
 }
 
-static int64_t make_pipe(uint64_t to, uint32_t flags) {
+int64_t descriptor_two(uint64_t to, uint32_t operation, uint32_t flags) {
+    bool pair = operation == PROC_PAIR;
     struct proc_flags request = {flags & O_NONBLOCK};
     struct message message = {.data = &request, .size = sizeof request};
     struct answer answer = {.data = NULL};
@@ -303,7 +304,7 @@ static int64_t make_pipe(uint64_t to, uint32_t flags) {
     if (!user_ok(to, sizeof numbers, true)) {
         return -EFAULT;
     }
-    status_t status = call_server(NULL, process.proc, PROC_PIPE, &message, &answer, false);
+    status_t status = call_server(NULL, process.proc, operation, &message, &answer, false);
     if (status != OK) {
         return status == E_NO_SPACE ? -EMFILE : error_of(status);
     }
@@ -311,7 +312,11 @@ static int64_t make_pipe(uint64_t to, uint32_t flags) {
         struct descriptor descriptor = {.handle = answer.handles[i].handle,
                                         .kind = DESCRIPTOR_STREAM,
                                         .close_on_exec = (flags & O_CLOEXEC) != 0,
-                                        .flags = i == 0 ? 0 : O_WRONLY};
+                                        .family = pair ? AF_UNIX : 0,
+                                        .type = pair ? SOCK_STREAM : 0,
+                                        .flags = pair     ? O_RDWR
+                                                 : i == 0 ? 0
+                                                          : O_WRONLY};
         numbers[i] = (int32_t)descriptor_add(&descriptor, 0);
         if (numbers[i] < 0) {
             if (i == 0) {
@@ -327,12 +332,12 @@ static int64_t make_pipe(uint64_t to, uint32_t flags) {
 
 int64_t call_pipe(struct thread *thread, const uint64_t *a) {
     (void)thread;
-    return make_pipe(a[0], 0);
+    return descriptor_two(a[0], PROC_PIPE, 0);
 }
 
 int64_t call_pipe2(struct thread *thread, const uint64_t *a) {
     (void)thread;
-    return make_pipe(a[0], (uint32_t)a[1]);
+    return descriptor_two(a[0], PROC_PIPE, (uint32_t)a[1]);
 }
 
 int64_t call_lseek(struct thread *thread, const uint64_t *a) {

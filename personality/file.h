@@ -67,6 +67,11 @@ int64_t file_load(handle_t file, uint64_t offset, void *to, uint64_t length, uin
 /* Reads or writes a user range; -errno or bytes. */
 int64_t descriptor_transfer(struct thread *thread, struct descriptor *descriptor, bool write,
                             uint64_t address, uint64_t length, uint64_t offset);
+/* A pipe (PROC_PIPE) or a pair of sockets (PROC_PAIR), its numbers given to the program. */
+int64_t descriptor_two(uint64_t to, uint32_t operation, uint32_t flags);
+/* Reads or writes a stream of proc once; MSG_* as in socket.h. */
+int64_t stream_move(struct thread *thread, const struct descriptor *descriptor, bool write,
+                    uint64_t address, uint64_t length, uint32_t flags);
 /* 0, or when a wait of that length that begins now is over. */
 uint64_t descriptor_deadline(uint64_t ns);
 

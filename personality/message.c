@@ -203,6 +203,9 @@ static int64_t send_message(struct thread *thread, uint64_t fd, uint64_t user, u
     if (result == 0) {
         result = check_flags(flags, true);
     }
+    if (result == 0 && descriptor->family == AF_UNIX && message.control_length != 0) {
+        result = -EOPNOTSUPP; /* descriptors are not passed */
+    }
     if (result == 0 && message.name != 0 && descriptor->type == SOCK_DGRAM) {
         result = address_take(descriptor, message.name, message.name_length, true, &io.peer);
     }

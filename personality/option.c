@@ -71,7 +71,7 @@ static int64_t set_linger(const struct descriptor *descriptor, const uint64_t *a
         return -EFAULT;
     }
     uint64_t abort = linger.on != 0 && linger.seconds == 0;
-    return descriptor->type != SOCK_STREAM
+    return descriptor->type != SOCK_STREAM || descriptor->family == AF_UNIX
                ? 0
                : socket_error(socket_option(descriptor, NET_OPTION_ABORT, true, &abort));
 }
@@ -119,7 +119,11 @@ static int64_t set_group(const struct descriptor *descriptor, const uint64_t *a,
 
 static int64_t set_mapped(const struct descriptor *descriptor, const struct mapped *option,
                           uint64_t value) {
-    if (option->option == 0 || (option->type != ANY && option->type != descriptor->type)) {
+    if (descriptor->family == AF_UNIX && option->level != SOL_SOCKET) {
+        return -EOPNOTSUPP;
+    }
+    if (descriptor->family == AF_UNIX || option->option == 0 ||
+        (option->type != ANY && option->type != descriptor->type)) {
         return 0;
     }
     status_t status = socket_option(descriptor, option->option, true, &value);
@@ -183,7 +187,7 @@ static int64_t give_timeout(const uint64_t *a, uint64_t ns) {
 static int64_t give_linger(const struct descriptor *descriptor, const uint64_t *a) {
     int32_t linger[2] = {0, 0};
     uint64_t value = 0;
-    if (descriptor->type == SOCK_STREAM &&
+    if (descriptor->type == SOCK_STREAM && descriptor->family != AF_UNIX &&
         socket_option(descriptor, NET_OPTION_ABORT, false, &value) == OK) {
         linger[0] = value != 0;
     }
@@ -199,6 +203,10 @@ static int64_t buffer_size(const struct descriptor *descriptor, uint64_t option,
 
 static int64_t read_own(const struct descriptor *descriptor, uint64_t name, int32_t *to) {
     uint64_t value = 0;
+    if (descriptor->family == AF_UNIX && name != SO_TYPE && name != SO_DOMAIN) {
+        *to = name == SO_SNDBUF || name == SO_RCVBUF ? PROC_PIPE_SIZE : 0;
+        return name == SO_ERROR || name == SO_PROTOCOL || *to != 0 ? 0 : -ENOPROTOOPT;
+    }
     switch (name) {
     case SO_TYPE:
         *to = descriptor->type;
@@ -241,7 +249,8 @@ int64_t call_getsockopt(struct thread *thread, const uint64_t *a) {
     const struct mapped *option = find(a[1], a[2]);
     if (option == NULL) {
         result = a[1] == SOL_SOCKET ? read_own(descriptor, a[2], &number) : -ENOPROTOOPT;
-    } else if (option->option != 0 && (option->type == ANY || option->type == descriptor->type)) {
+    } else if (option->option != 0 && descriptor->family != AF_UNIX &&
+               (option->type == ANY || option->type == descriptor->type)) {
         uint64_t value = 0;
         result = socket_error(socket_option(descriptor, option->option, false, &value));
         number = (int32_t)value;

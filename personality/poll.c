@@ -19,7 +19,7 @@ static uint64_t stream_events(const struct descriptor *descriptor, uint64_t even
                               const struct watch *watch) {
     struct proc_poll_request request = {events, 1, watch->key};
     struct proc_flags reply = {0};
-    struct handle_slot slot = {watch->notification, RIGHT_SIGNAL};
+    struct handle_slot slot = {watch->notification, RIGHT_SIGNAL | RIGHT_COPY};
     struct message message = {.data = &request,
                               .size = sizeof request,
                               .handles = &slot,

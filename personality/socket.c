@@ -30,7 +30,13 @@ int64_t socket_error(status_t status) {
 
 int64_t socket_get(uint64_t number, struct descriptor **descriptor) {
     *descriptor = descriptor_get(number);
-    return *descriptor == NULL ? -EBADF : (*descriptor)->kind != DESCRIPTOR_SOCKET ? -ENOTSOCK : 0;
+    return *descriptor == NULL ? -EBADF : (*descriptor)->family == 0 ? -ENOTSOCK : 0;
+}
+
+/* The same for what a pair's end, which has no name and is connected for ever, can't do. */
+static int64_t get_named(uint64_t number, struct descriptor **descriptor) {
+    int64_t result = socket_get(number, descriptor);
+    return result == 0 && (*descriptor)->family == AF_UNIX ? -EINVAL : result;
 }
 
 status_t socket_option(const struct descriptor *descriptor, uint64_t option, bool set,
@@ -104,7 +110,9 @@ int64_t address_give(const struct descriptor *descriptor, const struct net_addre
     bool v6 = descriptor->family == AF_INET6;
     struct sockaddr to;
     uint32_t room;
-    const uint32_t whole = v6 ? SIZE_V6 : SIZE_V4;
+    const uint32_t whole = descriptor->family == AF_UNIX ? (uint32_t)sizeof to.family
+                           : v6                          ? SIZE_V6
+                                                         : SIZE_V4;
     if (user == 0) {
         return 0;
     }
@@ -171,6 +179,19 @@ int64_t call_socket(struct thread *thread, const uint64_t *a) {
                         : add_socket(answer.handles[0].handle, (uint32_t)a[0], type, flags);
 }
 
+int64_t call_socketpair(struct thread *thread, const uint64_t *a) {
+    uint32_t type = (uint32_t)a[1] & SOCK_TYPE;
+    uint32_t flags = (uint32_t)a[1] & ~SOCK_TYPE;
+    (void)thread;
+    if (a[0] != AF_UNIX) {
+        return a[0] == AF_INET || a[0] == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+    }
+    if (type != SOCK_STREAM) {
+        return -ESOCKTNOSUPPORT;
+    }
+    return a[2] > 1 ? -EPROTONOSUPPORT : descriptor_two(a[3], PROC_PAIR, flags);
+}
+
 static int64_t bind_to(const struct descriptor *descriptor, const struct net_address *address) {
     return socket_error(
         call_simple(descriptor->handle, NET_BIND, address, sizeof *address, NULL, 0));
@@ -194,7 +215,7 @@ int64_t call_bind(struct thread *thread, const uint64_t *a) {
     struct descriptor *descriptor;
     struct net_address address;
     (void)thread;
-    int64_t result = socket_get(a[0], &descriptor);
+    int64_t result = get_named(a[0], &descriptor);
     if (result == 0) {
         result = address_take(descriptor, a[1], (uint32_t)a[2], false, &address);
     }
@@ -206,7 +227,7 @@ int64_t call_listen(struct thread *thread, const uint64_t *a) {
     uint64_t listening = 0;
     int32_t backlog = (int32_t)a[1];
     (void)thread;
-    int64_t result = socket_get(a[0], &descriptor);
+    int64_t result = get_named(a[0], &descriptor);
     if (result != 0 || descriptor->type != SOCK_STREAM) {
         return result != 0 ? result : -EOPNOTSUPP;
     }
@@ -225,7 +246,7 @@ int64_t call_accept4(struct thread *thread, const uint64_t *a) {
     struct descriptor *descriptor;
     struct net_address peer;
     struct net_accept_request request = {0};
-    int64_t result = socket_get(a[0], &descriptor);
+    int64_t result = get_named(a[0], &descriptor);
     if (result != 0) {
         return result;
     }
@@ -300,7 +321,10 @@ int64_t call_connect(struct thread *thread, const uint64_t *a) {
     struct descriptor *descriptor;
     struct net_connect_request request = {.flags = NET_NO_WAIT};
     uint16_t family = 0;
-    int64_t result = socket_get(a[0], &descriptor);
+    int64_t result = get_named(a[0], &descriptor);
+    if (result == -EINVAL) {
+        return -EISCONN;
+    }
     if (result == 0 && (uint32_t)a[2] < sizeof family) {
         result = -EINVAL;
     }
@@ -340,6 +364,11 @@ int64_t call_shutdown(struct thread *thread, const uint64_t *a) {
     if (result != 0 || (uint32_t)a[1] > 2) {
         return result != 0 ? result : -EINVAL;
     }
+    if (descriptor->family == AF_UNIX) {
+        struct proc_control_request control = {.what = PROC_SHUTDOWN, .a = (uint32_t)a[1]};
+        return error_of(
+            call_simple(descriptor->handle, PROC_CONTROL, &control, sizeof control, NULL, 0));
+    }
     struct net_shutdown_request request = {(uint32_t)a[1] + 1};
     _Static_assert(NET_SHUTDOWN_READ == 1 && NET_SHUTDOWN_WRITE == 2, "SHUT_RD + 1, SHUT_WR + 1");
     return socket_error(
@@ -350,7 +379,7 @@ static int64_t give_end(const uint64_t *a, uint32_t operation) {
     struct descriptor *descriptor;
     struct net_address address = {.port = 0};
     int64_t result = socket_get(a[0], &descriptor);
-    if (result == 0) {
+    if (result == 0 && descriptor->family != AF_UNIX) {
         result = socket_error(
             call_simple(descriptor->handle, operation, NULL, 0, &address, sizeof address));
     }
@@ -393,6 +422,11 @@ int64_t socket_move(struct thread *thread, struct descriptor *descriptor, bool s
     uint64_t timeout = send ? descriptor->send_ns : descriptor->receive_ns;
     struct net_io_request request = {.length = io->length, .address = io->peer};
     struct net_io_reply reply = {0};
+    if (descriptor->family == AF_UNIX) {
+        return (io->flags & MSG_PEEK) != 0
+                   ? -EOPNOTSUPP
+                   : stream_move(thread, descriptor, send, io->address, io->length, io->flags);
+    }
     if (datagram && send && io->length > DATAGRAM_MAX) {
         return -EMSGSIZE;
     }

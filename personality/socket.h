@@ -48,6 +48,7 @@ int64_t address_take(const struct descriptor *descriptor, uint64_t user, uint64_
 int64_t address_give(const struct descriptor *descriptor, const struct net_address *address,
                      uint64_t user, uint64_t size);
 
-linux_call call_socket, call_bind, call_listen, call_accept, call_accept4, call_connect,
-    call_shutdown, call_getsockname, call_getpeername, call_setsockopt, call_getsockopt,
-    call_sendto, call_recvfrom, call_sendmsg, call_recvmsg, call_sendmmsg, call_recvmmsg;
+linux_call call_socket, call_socketpair, call_bind, call_listen, call_accept, call_accept4,
+    call_connect, call_shutdown, call_getsockname, call_getpeername, call_setsockopt,
+    call_getsockopt, call_sendto, call_recvfrom, call_sendmsg, call_recvmsg, call_sendmmsg,
+    call_recvmmsg;

@@ -73,13 +73,13 @@ static int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
         status_t status =
             call_simple(descriptor->handle, PROC_STATE, NULL, 0, &state, sizeof state);
         bool tty = state.kind == PROC_STREAM_TERMINAL;
-        bool counter = state.kind == PROC_STREAM_COUNTER;
+        uint32_t type = state.kind == PROC_STREAM_COUNTER ? 0
+                        : state.kind == PROC_STREAM_PAIR  ? S_IFSOCK
+                                                          : S_IFIFO;
         *to = (struct linux_stat){.dev = tty ? 5 : 8,
                                   .ino = state.id,
                                   .nlink = 1,
-                                  .mode = tty       ? S_IFCHR | 0620u
-                                          : counter ? 0600u
-                                                    : S_IFIFO | 0600u,
+                                  .mode = tty ? S_IFCHR | 0620u : type | 0600u,
                                   .rdev = tty ? 0x8800 + state.number : 0,
                                   .blksize = 4096};
         return error_of(status);

@@ -18,13 +18,14 @@ static int64_t transfer_socket(struct thread *thread, struct descriptor *descrip
     return socket_move(thread, descriptor, write, &io);
 }
 
-static int64_t transfer_stream(struct thread *thread, struct descriptor *descriptor, bool write,
-                               uint64_t address, uint64_t length) {
+int64_t stream_move(struct thread *thread, const struct descriptor *descriptor, bool write,
+                    uint64_t address, uint64_t length, uint32_t flags) {
     uint32_t identity = descriptor->identity;
     bool fixed = signal_blocked_or_ignored(thread, write ? SIGTTOU : SIGTTIN);
     struct proc_io_request request = {.length = length < PROC_IO_MAX ? length : PROC_IO_MAX,
                                       .pid = process.pid,
-                                      .flags = fixed ? PROC_IO_NO_STOP : 0};
+                                      .flags = (fixed ? PROC_IO_NO_STOP : 0) |
+                                               ((flags & MSG_DONTWAIT) != 0 ? PROC_IO_NO_WAIT : 0)};
     struct proc_io_reply reply = {0};
     struct lease lease = {address, request.length, write ? LEASE_READ : LEASE_WRITE, 0};
     struct message message = {
@@ -33,7 +34,7 @@ static int64_t transfer_stream(struct thread *thread, struct descriptor *descrip
     status_t status = call_server(thread, descriptor->handle, write ? PROC_WRITE : PROC_READ,
                                   &message, &answer, true);
     epoll_rearm(identity);
-    if (status == E_PIPE) {
+    if (status == E_PIPE && (flags & MSG_NOSIGNAL) == 0) {
         signal_self(thread, SIGPIPE);
     }
     return status == E_INTR ? RESTART_BY_FLAG
@@ -83,7 +84,7 @@ int64_t descriptor_transfer(struct thread *thread, struct descriptor *descriptor
         uint64_t at = offset == FILE_OFFSET_CURRENT ? offset : offset + done;
         int64_t moved =
             descriptor->kind == DESCRIPTOR_STREAM
-                ? transfer_stream(thread, descriptor, write, address + done, length - done)
+                ? stream_move(thread, descriptor, write, address + done, length - done, 0)
             : descriptor->kind == DESCRIPTOR_SOCKET
                 ? transfer_socket(thread, descriptor, write, address + done, length - done)
                 : transfer_file(descriptor, write, address + done, length - done, at);

@@ -34,8 +34,8 @@ static bool prot_ok(uint32_t prot) {
 
 status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
                         uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
-    if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || prot == 0 ||
-        !prot_ok(prot) || !user_range_ok(address, length)) {
+    if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || !prot_ok(prot) ||
+        !user_range_ok(address, length)) {
         return E_INVALID;
     }
     if (offset > memory->size || length > memory->size - offset) {

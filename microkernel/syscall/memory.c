@@ -94,12 +94,12 @@ int64_t sys_map(struct thread *thread, struct task *task) {
     struct memory *memory;
     struct mapping *mapping;
     uint64_t flags = ARG(5);
-    uint32_t prot = (uint32_t)flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
+    uint64_t prot = flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
     if (task->state == TASK_DEAD) {
         return E_STATE;
     }
-    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ | 4 * prot, &memory);
-    if ((flags & ~(uint64_t)(prot | MAP_POPULATE | MAP_WRITE_COMBINE | MAP_PERSIST)) != 0) {
+    LOOKUP(1, OBJECT_MEMORY, RIGHT_READ | 4 * (uint32_t)prot, &memory);
+    if (prot == 0 || (flags & ~(prot | MAP_POPULATE | MAP_WRITE_COMBINE | MAP_PERSIST)) != 0) {
         return E_INVALID;
     }
     if (memory->kind == MEMORY_ARENA) {
@@ -114,7 +114,7 @@ int64_t sys_map(struct thread *thread, struct task *task) {
     kind |= MAPPING_MAY(rights / 4 & (PROT_READ | PROT_WRITE | PROT_EXEC));
     bool keep = !task->started || (flags & MAP_PERSIST) != 0;
     kind |= (keep ? MAPPING_INITIAL : 0) | (provisional ? MAPPING_PROVISIONAL : 0);
-    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), prot, kind, &mapping));
+    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), (uint32_t)prot, kind, &mapping));
     if (!provisional) {
         return OK;
     }

@@ -363,21 +363,20 @@ status_t handle_pipe(struct event *event, const struct proc_flags *request,
     return pipe_open(event, request->flags);
 }
 
+status_t handle_pair(struct event *event, const struct proc_flags *request,
+                     struct proc_empty *answer) {
+    CALLER(process)
+    (void)answer;
+    (void)process;
+    return pair_open(event, request->flags);
+}
+
 status_t handle_counter(struct event *event, const struct proc_counter_request *request,
                         struct proc_empty *answer) {
     CALLER(process)
     (void)answer;
     (void)process;
     return counter_open(event, request);
-}
-
-status_t handle_timer(struct event *event, const struct proc_timer_request *request,
-                      struct proc_timer *answer) {
-    if (badge_kind(event->badge) != BADGE_COUNTER) {
-        return E_UNSUPPORTED;
-    }
-    struct counter *counter = counter_of_badge(event->badge);
-    return counter == NULL ? E_RESET : counter_timer(counter, request, answer);
 }
 
 status_t handle_terminal(struct event *event, const struct proc_empty *request,
@@ -394,171 +393,6 @@ status_t handle_terminal(struct event *event, const struct proc_empty *request,
         event_answer_handle(event, session, HANDLE_MOVE | RIGHT_CALL | RIGHT_COPY);
     }
     return status;
-}
-
-static status_t check_lease(const struct event *event, const struct proc_io_request *request,
-                            uint32_t access) {
-    if (event->lease_count != 1 || (event->leases[0].access & access) == 0) {
-        return E_INVALID;
-    }
-    return request->length > event->leases[0].length ? E_RANGE : OK;
-}
-
-status_t handle_read(struct event *event, const struct proc_io_request *request,
-                     struct proc_io_reply *answer) {
-    status_t status = check_lease(event, request, LEASE_WRITE);
-    if (status != OK) {
-        return status;
-    }
-    if (badge_kind(event->badge) == BADGE_READ) {
-        struct pipe *pipe = pipe_of_badge(event->badge);
-        return pipe == NULL ? E_RESET : pipe_read(event, pipe, request, answer);
-    }
-    if (badge_kind(event->badge) == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(event->badge);
-        return terminal == NULL ? E_RESET : terminal_read(event, terminal, request, answer);
-    }
-    if (badge_kind(event->badge) == BADGE_COUNTER) {
-        struct counter *counter = counter_of_badge(event->badge);
-        return counter == NULL ? E_RESET : counter_read(event, counter, request, answer);
-    }
-    return E_UNSUPPORTED;
-}
-
-status_t handle_write(struct event *event, const struct proc_io_request *request,
-                      struct proc_io_reply *answer) {
-    status_t status = check_lease(event, request, LEASE_READ);
-    if (status != OK) {
-        return status;
-    }
-    if (badge_kind(event->badge) == BADGE_WRITE) {
-        struct pipe *pipe = pipe_of_badge(event->badge);
-        return pipe == NULL ? E_RESET : pipe_write(event, pipe, request, answer);
-    }
-    if (badge_kind(event->badge) == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(event->badge);
-        return terminal == NULL ? E_RESET : terminal_write(event, terminal, request, answer);
-    }
-    if (badge_kind(event->badge) == BADGE_COUNTER) {
-        struct counter *counter = counter_of_badge(event->badge);
-        return counter == NULL ? E_RESET : counter_write(event, counter, request, answer);
-    }
-    return E_UNSUPPORTED;
-}
-
-/* What holds on a stream now; false: it is none. */
-static bool stream_events(uint64_t badge, uint64_t *events) {
-    uint32_t kind = badge_kind(badge);
-    if (kind == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(badge);
-        *events = terminal == NULL ? POLLHUP : terminal_events(terminal);
-        return true;
-    }
-    if (kind == BADGE_COUNTER) {
-        const struct counter *counter = counter_of_badge(badge);
-        *events = counter == NULL ? POLLHUP : counter_events(counter);
-        return true;
-    }
-    if (kind != BADGE_READ && kind != BADGE_WRITE) {
-        return false;
-    }
-    const struct pipe *pipe = pipe_of_badge(badge);
-    *events = pipe == NULL ? POLLHUP : pipe_events(pipe, kind);
-    return true;
-}
-
-status_t handle_poll(struct event *event, const struct proc_poll_request *request,
-                     struct proc_flags *answer) {
-    uint64_t events;
-    uint64_t wanted = request->events | POLLERR | POLLHUP;
-    if (!stream_events(event->badge, &events)) {
-        return E_UNSUPPORTED;
-    }
-    answer->flags = events & wanted;
-    if ((request->events & POLLIN) != 0 && (events & POLLIN) == 0 &&
-        badge_kind(event->badge) == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(event->badge);
-        if (terminal != NULL) {
-            terminal_wanted(terminal);
-        }
-    }
-    if (answer->flags != 0 || event->handle_count == 0) {
-        return OK;
-    }
-    waiter_replace(badge_kind(event->badge), badge_index(event->badge), request->key);
-    struct waiter *waiter = waiter_add(WAITER_POLL, badge_index(event->badge), TOKEN_NONE);
-    if (waiter == NULL) {
-        return E_BUSY;
-    }
-    waiter->stream = badge_kind(event->badge);
-    waiter->notification = event_take_handle(event, 0);
-    waiter->length = request->bits;
-    waiter->done = wanted;
-    waiter->selector = (int64_t)request->key;
-    return OK;
-}
-
-status_t handle_flags(struct event *event, const struct proc_flags_request *request,
-                      struct proc_flags *answer) {
-    uint32_t kind = badge_kind(event->badge);
-    uint32_t *flags = NULL;
-    if (kind == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(event->badge);
-        flags = terminal == NULL ? NULL : &terminal->flags;
-    } else if (kind == BADGE_COUNTER) {
-        struct counter *counter = counter_of_badge(event->badge);
-        flags = counter == NULL ? NULL : &counter->flags;
-    } else if (kind == BADGE_READ || kind == BADGE_WRITE) {
-        struct pipe *pipe = pipe_of_badge(event->badge);
-        flags = pipe == NULL ? NULL : &pipe->flags[kind == BADGE_READ ? 0 : 1];
-    }
-    if (flags == NULL) {
-        return E_UNSUPPORTED;
-    }
-    if (request->set != 0) {
-        *flags = (uint32_t)request->flags & O_NONBLOCK;
-    }
-    answer->flags = *flags;
-    return OK;
-}
-
-status_t handle_state(struct event *event, const struct proc_empty *request,
-                      struct proc_state_reply *answer) {
-    (void)request;
-    answer->id = event->badge & 0xffffffffffffull;
-    if (badge_kind(event->badge) == BADGE_TERMINAL) {
-        struct terminal *terminal = terminal_of_badge(event->badge);
-        answer->kind = PROC_STREAM_TERMINAL;
-        answer->available = terminal == NULL ? 0 : tty_count(&terminal->tty);
-        answer->number = terminal == NULL ? 0 : terminal->number;
-        return OK;
-    }
-    if (badge_kind(event->badge) == BADGE_COUNTER) {
-        answer->kind = PROC_STREAM_COUNTER;
-        return OK;
-    }
-    bool read = badge_kind(event->badge) == BADGE_READ;
-    if (!read && badge_kind(event->badge) != BADGE_WRITE) {
-        return E_UNSUPPORTED;
-    }
-    const struct pipe *pipe = pipe_of_badge(event->badge);
-    answer->kind = read ? PROC_STREAM_READ : PROC_STREAM_WRITE;
-    answer->available = pipe == NULL ? 0 : pipe->count;
-    return OK;
-}
-
-status_t handle_termios(struct event *event, const struct proc_termios_request *request,
-                        struct proc_termios *answer) {
-    struct terminal *terminal =
-        badge_kind(event->badge) == BADGE_TERMINAL ? terminal_of_badge(event->badge) : NULL;
-    return terminal == NULL ? E_UNSUPPORTED : terminal_termios(terminal, request, answer);
-}
-
-status_t handle_control(struct event *event, const struct proc_control_request *request,
-                        struct proc_control_reply *answer) {
-    struct terminal *terminal =
-        badge_kind(event->badge) == BADGE_TERMINAL ? terminal_of_badge(event->badge) : NULL;
-    return terminal == NULL ? E_UNSUPPORTED : terminal_control(terminal, request, answer);
 }
 
 void dispatch(struct event *event) {

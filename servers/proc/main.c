@@ -113,6 +113,9 @@ static void on_closed(struct event *event) {
             terminal_closed(terminal);
         }
         break;
+    case BADGE_PAIR:
+        pair_closed(event->badge);
+        break;
     case BADGE_COUNTER:
         counter = counter_of_badge(event->badge);
         if (counter != NULL) {

@@ -13,6 +13,9 @@
 
 #define END_READ 1u
 #define END_WRITE 2u
+#define END_PAIR 4u /* of a pair: the end that reads this pipe is held by somebody */
+
+static uint32_t room_of(const struct pipe *pipe);
 
 static uint32_t pipe_index(const struct pipe *pipe) {
     return (uint32_t)(pipe - proc.pipes);
@@ -32,12 +35,11 @@ struct pipe *pipe_of_badge(uint64_t badge) {
     return open && pipe->serial == badge_serial(badge) ? pipe : NULL;
 }
 
-static status_t give_ends(struct event *event, const struct pipe *pipe) {
+/* Two sessions, for the caller of PIPE or PAIR. */
+static status_t give_ends(struct event *event, const uint64_t badges[2]) {
     handle_t ends[2];
     for (uint32_t i = 0; i < 2; i++) {
-        uint64_t badge =
-            badge_make(i == 0 ? BADGE_READ : BADGE_WRITE, pipe->serial, pipe_index(pipe));
-        status_t status = session_create(startup_handle("endpoint"), badge, &ends[i]);
+        status_t status = session_create(startup_handle("endpoint"), badges[i], &ends[i]);
         if (status != OK) {
             if (i == 1) {
                 handle_close(ends[0]);
@@ -50,7 +52,8 @@ static status_t give_ends(struct event *event, const struct pipe *pipe) {
     return OK;
 }
 
-status_t pipe_open(struct event *event, uint64_t flags) {
+/* An empty one with memory; it is the caller's when `used` is set. */
+static status_t find_free(struct pipe **out) {
     for (uint32_t i = 0; i < PIPES; i++) {
         struct pipe *pipe = &proc.pipes[i];
         if (pipe->used != 0) {
@@ -62,17 +65,119 @@ status_t pipe_open(struct event *event, uint64_t flags) {
         }
         pipe->mapped = true;
         pipe->serial = ++proc.serial;
-        status = give_ends(event, pipe);
-        if (status != OK) {
-            return status;
-        }
-        pipe->used = END_READ | END_WRITE;
         pipe->head = pipe->count = 0;
-        pipe->flags[0] = pipe->flags[1] = (uint32_t)flags & O_NONBLOCK;
         pipe->postponed = false;
+        *out = pipe;
         return OK;
     }
     return E_NO_SPACE;
+}
+
+static void start_pipe(struct pipe *pipe, uint32_t used, uint64_t flags) {
+    pipe->used = used;
+    pipe->flags[0] = pipe->flags[1] = (uint32_t)flags & O_NONBLOCK;
+}
+
+status_t pipe_open(struct event *event, uint64_t flags) {
+    struct pipe *pipe;
+    status_t status = find_free(&pipe);
+    if (status != OK) {
+        return status;
+    }
+    const uint64_t badges[2] = {badge_make(BADGE_READ, pipe->serial, pipe_index(pipe)),
+                                badge_make(BADGE_WRITE, pipe->serial, pipe_index(pipe))};
+    status = give_ends(event, badges);
+    if (status == OK) {
+        start_pipe(pipe, END_READ | END_WRITE, flags);
+    }
+    return status;
+}
+
+/* ---- pairs: two pipes, whose ends are crossed ---- */
+
+static bool is_pair(uint64_t badge) {
+    return badge_kind(badge) == BADGE_PAIR;
+}
+
+status_t pair_open(struct event *event, uint64_t flags) {
+    struct pipe *pipes[2];
+    status_t status = find_free(&pipes[0]);
+    if (status == OK) {
+        start_pipe(pipes[0], END_READ | END_WRITE | END_PAIR, flags);
+        status = find_free(&pipes[1]);
+        pipes[0]->used = status == OK ? pipes[0]->used : 0;
+    }
+    if (status != OK) {
+        return status;
+    }
+    const uint64_t badges[2] = {badge_make(BADGE_PAIR, pipes[0]->serial, pipe_index(pipes[0])),
+                                badge_make(BADGE_PAIR, pipes[1]->serial, pipe_index(pipes[1]))};
+    status = give_ends(event, badges);
+    if (status != OK) {
+        pipes[0]->used = 0;
+        return status;
+    }
+    start_pipe(pipes[1], END_READ | END_WRITE | END_PAIR, flags);
+    for (uint32_t i = 0; i < 2; i++) {
+        pipes[i]->other = pipe_index(pipes[1 - i]);
+        pipes[i]->other_serial = pipes[1 - i]->serial;
+    }
+    return OK;
+}
+
+struct pipe *pipe_read_by(uint64_t badge) {
+    if (!is_pair(badge)) {
+        return badge_kind(badge) == BADGE_READ ? pipe_of_badge(badge) : NULL;
+    }
+    uint32_t index = badge_index(badge);
+    struct pipe *pipe = index < PIPES ? &proc.pipes[index] : NULL;
+    return pipe != NULL && (pipe->used & END_PAIR) != 0 && pipe->serial == badge_serial(badge)
+               ? pipe
+               : NULL;
+}
+
+struct pipe *pipe_written_by(uint64_t badge) {
+    if (!is_pair(badge)) {
+        return badge_kind(badge) == BADGE_WRITE ? pipe_of_badge(badge) : NULL;
+    }
+    const struct pipe *own = pipe_read_by(badge);
+    struct pipe *other = own == NULL ? NULL : &proc.pipes[own->other];
+    return other != NULL && other->used != 0 && other->serial == own->other_serial ? other : NULL;
+}
+
+uint64_t pair_events(uint64_t badge) {
+    const struct pipe *in = pipe_read_by(badge);
+    const struct pipe *out = pipe_written_by(badge);
+    bool no_more = in == NULL || (in->used & (END_READ | END_WRITE)) != (END_READ | END_WRITE);
+    bool over = out == NULL || (out->used & (END_READ | END_WRITE)) != (END_READ | END_WRITE);
+    return (no_more          ? POLLIN | POLLRDHUP
+            : in->count != 0 ? POLLIN
+                             : 0) |
+           (over || room_of(out) >= PROC_PIPE_ATOMIC ? POLLOUT : 0) |
+           (no_more && over ? POLLHUP : 0);
+}
+
+status_t pair_shutdown(uint64_t badge, int64_t how) {
+    struct pipe *in = pipe_read_by(badge);
+    struct pipe *out = pipe_written_by(badge);
+    if (how < 0 || how > 2) {
+        return E_INVALID;
+    }
+    if (how != 1 && in != NULL) {
+        pipe_closed(in, BADGE_READ);
+    }
+    if (how != 0 && out != NULL) {
+        pipe_closed(out, BADGE_WRITE);
+    }
+    return OK;
+}
+
+void pair_closed(uint64_t badge) {
+    struct pipe *in = pipe_read_by(badge);
+    (void)pair_shutdown(badge, 2);
+    if (in != NULL) {
+        in->used &= ~END_PAIR;
+    }
 }
 
 /* Room that a write may use in this turn. */
@@ -207,7 +312,8 @@ status_t pipe_read(struct event *event, struct pipe *pipe, const struct proc_io_
     uint32_t index = pipe_index(pipe);
     bool waiting = waiter_next(NULL, WAITER_READ, BADGE_READ, index) != NULL;
     if (pipe->count == 0 || waiting || request->length == 0) {
-        if ((pipe->used & END_WRITE) == 0 || request->length == 0) {
+        if ((pipe->used & (END_READ | END_WRITE)) != (END_READ | END_WRITE) ||
+            request->length == 0) {
             return OK;
         }
         if ((pipe->flags[0] & O_NONBLOCK) != 0 || (request->flags & PROC_IO_NO_WAIT) != 0) {
@@ -233,7 +339,7 @@ status_t pipe_read(struct event *event, struct pipe *pipe, const struct proc_io_
 status_t pipe_write(struct event *event, struct pipe *pipe, const struct proc_io_request *request,
                     struct proc_io_reply *answer) {
     uint32_t index = pipe_index(pipe);
-    if ((pipe->used & END_READ) == 0) {
+    if ((pipe->used & (END_READ | END_WRITE)) != (END_READ | END_WRITE)) {
         return E_PIPE;
     }
     if (request->length == 0) {

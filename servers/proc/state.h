@@ -26,7 +26,8 @@ enum badge_kind {
     BADGE_READ,
     BADGE_WRITE,
     BADGE_TERMINAL,
-    BADGE_COUNTER
+    BADGE_COUNTER,
+    BADGE_PAIR /* both ways: reads of one pipe, writes to the other */
 };
 static inline uint64_t badge_make(enum badge_kind kind, uint32_t serial, uint32_t index) {
     return (uint64_t)kind << 56 | (uint64_t)serial << 16 | index;
@@ -105,15 +106,16 @@ struct waiter {
 
 /* ---- pipes ---- */
 struct pipe {
-    uint32_t used; /* the ends that are open: 1 read, 2 write */
+    uint32_t used; /* the ends that are open: 1 read, 2 write; 4: a pair's end that reads it */
     uint32_t serial;
     uint32_t head;  /* of the ring: next byte to read */
     uint32_t count; /* bytes in it */
     uint32_t flags[2];
-    bool mapped;         /* its 64 KiB of payload are there */
-    bool postponed;      /* who waits for room is served in the next turn */
-    uint32_t freed;      /* bytes of the ring that were freed in turn `freed_turn`, */
-    uint64_t freed_turn; /* in which nothing may be written there */
+    uint32_t other, other_serial; /* of a pair: the pipe the other way */
+    bool mapped;                  /* its 64 KiB of payload are there */
+    bool postponed;               /* who waits for room is served in the next turn */
+    uint32_t freed;               /* bytes of the ring that were freed in turn `freed_turn`, */
+    uint64_t freed_turn;          /* in which nothing may be written there */
 };
 
 /* ---- counters ---- */
@@ -195,4 +197,5 @@ enum {
 #define POLLOUT 4u
 #define POLLERR 8u
 #define POLLHUP 16u
+#define POLLRDHUP 0x2000u
 #define O_NONBLOCK 04000u

@@ -9,6 +9,13 @@
 /* pipe.c */
 struct pipe *pipe_of_badge(uint64_t badge);
 status_t pipe_open(struct event *event, uint64_t flags);
+status_t pair_open(struct event *event, uint64_t flags);
+/* The pipe that a session reads or writes: of a pipe's end or of a pair's; else NULL. */
+struct pipe *pipe_read_by(uint64_t badge);
+struct pipe *pipe_written_by(uint64_t badge);
+uint64_t pair_events(uint64_t badge);
+status_t pair_shutdown(uint64_t badge, int64_t how);
+void pair_closed(uint64_t badge);
 void pipe_closed(struct pipe *pipe, uint32_t kind);
 status_t pipe_read(struct event *event, struct pipe *pipe, const struct proc_io_request *request,
                    struct proc_io_reply *answer);

@@ -2,6 +2,7 @@
  * Measures system calls and calls in TSC ticks, which are instructions under QEMU's -icount. Each
  * line of the log: name, least, median, with the cost of reading the clock taken off.
  */
+#include <client/init.h>
 #include <ipc/cpu.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
@@ -13,6 +14,7 @@
 #include "bench.h"
 
 #define ROUNDS 201
+#define SETTLE_NS (1 * NS_PER_S)
 
 static uint64_t samples[ROUNDS];
 static handle_t server, account;
@@ -87,6 +89,34 @@ static void run_fault(void) {
              (unsigned long)(samples[ROUNDS / 2] - overhead));
 }
 
+/* From an operator's kill of a server to its next answer: no operation has this label. */
+#define LABEL_NONE 0xffffu
+
+static void ask(handle_t session) {
+    uint64_t to = session, tag = TAG(LABEL_NONE, 0, 0, 0), unused = 0;
+    bench_message(SYS_CALL, &to, &tag, &unused);
+}
+
+static void measure_restart(uint64_t name) {
+    const char *service = (const char *)name;
+    if (init_kill(startup_handle("init"), service) == OK) {
+        ask(startup_handle(service));
+    }
+}
+
+/* When all is up and nothing else is to do. */
+static void run_restarts(void) {
+    static const char *const names[][2] = {{"restart_vfs", "vfs"},
+                                           {"restart_net", "net"},
+                                           {"restart_console", "console"},
+                                           {"restart_aiproxy", "aiproxy"}};
+    thread_sleep(SETTLE_NS);
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ask(startup_handle(names[i][1]));
+        run(names[i][0], measure_restart, (uint64_t)names[i][1]);
+    }
+}
+
 int main(void) {
     server = startup_handle("benchserver");
     account = startup_handle("account");
@@ -107,6 +137,7 @@ int main(void) {
         run("map_unmap", measure_map, memory);
     }
     run_fault();
+    run_restarts();
     log_line("bench: end 0 0");
     thread_sleep_until(UINT64_MAX - 1);
     return 0;

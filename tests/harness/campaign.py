@@ -121,8 +121,10 @@ class Campaign:
 
     # ---- The whole --------------------------------------------------------------------------
 
-    def run(self, kills, seconds):
-        """Kills until there are that many, the time is over, or a client complains."""
+    def run(self, kills, seconds, attack=None):
+        """Kills until there are that many, the time is over, or a client complains. `attack`: in
+        place of the injector's."""
+        attack = attack or self.injector.attack
         end = time.monotonic() + seconds
         threads = [threading.Thread(target=self.repeat, args=[client], name=client.__name__,
                                     daemon=True)
@@ -132,7 +134,7 @@ class Campaign:
         try:
             while len(self.injector.kills) < kills and time.monotonic() < end \
                     and not self.ended.is_set():
-                self.injector.attack()
+                attack()
         except (OSError, AssertionError) as error:
             self.complaints.append(f"the machine: {error!r}, QEMU {self.guest.process.poll()}")
         self.ended.set()

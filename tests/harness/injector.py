@@ -95,14 +95,15 @@ class Injector:
             self.gdb.breakpoint(address, False)
         return registers
 
-    def walk(self, name, registers):
-        """Some instructions on. Returns the registers and, if the server was in the kernel on the
-        way there, in which kind of entry."""
-        steps = self.random.choice([int(STEPS ** self.random.random()) - 1,
-                                    self.random.randrange(STEPS)])
+    def walk(self, name, registers, steps, rest=0.5):
+        """So many instructions of its own on, to its commit at most. Returns the registers and, if
+        the server was in the kernel on the way there, in which kind of entry; it goes no further
+        than that with probability `rest`."""
         space = registers["cr3"]
         for _ in range(steps):
             before = registers["rip"]
+            if before == self.programs[name].turn - len(SYSCALL):
+                return registers, "commit"
             self.gdb.step()
             registers = self.gdb.registers()
             if registers["cs"] & 3 == USER and registers["cr3"] == space:
@@ -110,7 +111,7 @@ class Injector:
             # In the kernel: what comes now takes effect when it returns, if it does.
             called = self.gdb.read(before, 2) == SYSCALL
             registers = self.reach(name, before + 2 if called else before)
-            if registers is None or self.random.random() < 0.5:
+            if registers is None or self.random.random() < rest:
                 return registers, "system call" if called else "interrupt"
         return registers, ""
 
@@ -118,7 +119,9 @@ class Injector:
 
     def kill_at(self, name, registers, phase):
         """Kills the server where it stands, after a walk."""
-        registers, way = self.walk(name, registers)
+        steps = self.random.choice([int(STEPS ** self.random.random()) - 1,
+                                    self.random.randrange(STEPS)])
+        registers, way = self.walk(name, registers, steps)
         return registers is not None and self.spoil(name, registers, way or phase)
 
     def spoil(self, name, registers, phase):
@@ -168,6 +171,17 @@ class Injector:
             for _ in range(2):
                 if self.random.random() < 0.25:
                     self.kill_in_start(name)
+        self.leave()
+
+    def sweep(self, name):
+        """Kills one instruction later in a call's turn than the last time, when the turn that met
+        that one has been committed and another one, so that the supervisor sees no rapid deaths."""
+        for _ in range(3):
+            registers = self.reach(name, self.programs[name].turn)
+        if registers is not None and registers["rax"] == EVENTS.index("call"):
+            registers, _ = self.walk(name, registers, len(self.kills), rest=0)
+            if registers is not None:
+                self.spoil(name, registers, "call, swept")
         self.leave()
 
     def leave(self):

@@ -264,7 +264,8 @@ static void memory(void) {
     SHOW(mprotect(p + 4096, 4096, PROT_READ | PROT_WRITE));
     p = mremap(p + 4096, size - 4096, 3 * size, MREMAP_MAYMOVE);
     SHOW(p[0] + p[4096]);
-    if (fork() == 0) {
+    SHOW(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    if (fork() == 0) { /* what may not be touched is there in the child too */
         *shared = 42;
         p[4096] = 'z';
         _exit(0);

@@ -477,6 +477,72 @@ static void counters(void) {
     close(one_by_one);
 }
 
+static void pairs(void) {
+    char buffer[10], *big = calloc(1, 200000);
+    int *volatile bad = (int *)8;
+    int s[2], count;
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    SHOW(socketpair(AF_INET, SOCK_STREAM, 0, s));
+    SHOW(socketpair(AF_UNIX, SOCK_STREAM, 0, bad));
+    SHOW(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    SHOW(fcntl(s[1], F_GETFD));
+    SHOW(write(s[0], "hello", 5));
+    SHOW(write(s[1], "back", 4));
+    SHOW(ioctl(s[1], FIONREAD, &count));
+    SHOW(count);
+    SHOW(read(s[1], buffer, 3));
+    SHOW(recv(s[1], buffer, 10, 0));
+    SHOW(recv(s[0], buffer, 10, 0));
+    SHOW(recv(s[0], buffer, 10, MSG_DONTWAIT));
+    SHOW(ready(s[0], POLLIN | POLLOUT));
+    SHOW(poll(&(struct pollfd){s[0], POLLIN, 0}, 1, 1));
+    SHOW(option(s[0], SOL_SOCKET, SO_DOMAIN));
+    SHOW(option(s[0], SOL_SOCKET, SO_ERROR));
+    SHOW(getpeername(s[0], (struct sockaddr *)&name, &size));
+    SHOW(name.ss_family * 100 + size);
+    SHOW(listen(s[0], 1));
+    struct stat st;
+    fstat(s[0], &st);
+    SHOW(S_ISSOCK(st.st_mode));
+    if (fork() == 0) { /* gives back all it gets */
+        close(s[0]);
+        long got;
+        while ((got = read(s[1], big, 200000)) > 0) {
+            write(s[1], big, (size_t)got);
+        }
+        _exit(3);
+    }
+    close(s[1]);
+    long sum = 0;
+    if (fork() == 0) {
+        _exit(write(s[0], big, 200000) == 200000 && shutdown(s[0], SHUT_WR) == 0 ? 4 : 5);
+    }
+    for (long got; (got = read(s[0], big, 200000)) > 0;) {
+        sum += got;
+    }
+    SHOW(sum);
+    wait(&count);
+    sum = WEXITSTATUS(count);
+    wait(&count);
+    SHOW(sum + WEXITSTATUS(count));
+    SHOW(ready(s[0], POLLIN | POLLRDHUP | POLLOUT));
+    SHOW(write(s[0], "x", 1));
+    close(s[0]);
+    SHOW(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s));
+    SHOW(read(s[0], buffer, 1));
+    SHOW(shutdown(s[0], SHUT_WR));
+    SHOW(read(s[1], buffer, 1));
+    SHOW(write(s[1], "y", 1));
+    SHOW(ready(s[1], POLLIN | POLLRDHUP));
+    close(s[1]);
+    SHOW(read(s[0], buffer, 2));
+    SHOW(read(s[0], buffer, 2));
+    SHOW(send(s[0], buffer, 2, MSG_NOSIGNAL));
+    close(s[0]);
+    free(big);
+}
+
 /* A read into several parts takes what there is and does not wait for more. */
 static void parts(void) {
     int p[2];
@@ -535,6 +601,7 @@ int main(void) {
     selects();
     counters();
     parts();
+    pairs();
     shared_listener();
     return 0;
 }

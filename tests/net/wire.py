@@ -47,15 +47,15 @@ class NameServer:
             except OSError:  # another test has it
                 assert time.monotonic() < deadline, "port 53 stays in use"
                 time.sleep(0.2)
-        threading.Thread(target=self._run, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def _run(self) -> None:
         while True:
-            try:
-                query, sender = self.socket.recvfrom(512)
-                self.socket.sendto(self._answer(query), sender)
-            except OSError:
+            query, sender = self.socket.recvfrom(512)
+            if not query:
                 return
+            self.socket.sendto(self._answer(query), sender)
 
     def _answer(self, query: bytes) -> bytes:
         labels, at = [], 12
@@ -75,5 +75,7 @@ class NameServer:
                 + socket.inet_aton(address))
 
     def stop(self) -> None:
-        """Ends the server."""
+        """Ends the server; the port is free again."""
+        self.socket.sendto(b"", ("127.0.0.1", 53))
+        self.thread.join()
         self.socket.close()

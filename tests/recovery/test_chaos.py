@@ -60,6 +60,16 @@ def test_a_kernel_that_releases_what_a_dead_turn_staged_is_noticed(machine, tmp_
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("server", ["vfs", "net", "console"])
+def test_every_instruction_of_a_call(machine, tmp_path, server):
+    """Killed at the first instruction of a turn, in another at the second, and so on."""
+    campaign = Campaign(machine, tmp_path, 1, smp=1)
+    campaign.run(300, 1800, lambda: campaign.injector.sweep(server))
+    complain_never(campaign)
+    assert len(campaign.injector.kills) == 300
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(1000, 1008))
 def test_campaign(machine, tmp_path, seed):
     """Half an hour at most, two machines at a time; more of them: `tools/chaos --machines`."""

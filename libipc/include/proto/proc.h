@@ -33,6 +33,7 @@
     OP(22, LIST, list, struct proc_pid, struct proc_list_reply)                                    \
     OP(23, NUMBER, number, struct proc_empty, struct proc_pid)                                     \
     OP(24, COUNTER, counter, struct proc_counter_request, struct proc_empty)                       \
+    OP(25, PAIR, pair, struct proc_flags, struct proc_empty)                                       \
     OP(32, READ, read, struct proc_io_request, struct proc_io_reply)                               \
     OP(33, WRITE, write, struct proc_io_request, struct proc_io_reply)                             \
     OP(34, POLL, poll, struct proc_poll_request, struct proc_flags)                                \
@@ -63,6 +64,7 @@ enum proc_operation {
     PROC_LIST,
     PROC_NUMBER,
     PROC_COUNTER,
+    PROC_PAIR,
     PROC_READ = 32,
     PROC_WRITE,
     PROC_POLL,
@@ -204,7 +206,7 @@ struct proc_io_reply {
 /* Events that hold now. If none does and a notification came along, it is signalled with `bits`
  * once, when one may; that takes the place of an earlier POLL of the stream with that key. */
 struct proc_poll_request {
-    uint64_t events; /* POLLIN 1, POLLOUT 4, POLLERR 8, POLLHUP 16 */
+    uint64_t events; /* POLLIN 1, POLLOUT 4, POLLERR 8, POLLHUP 16; a pair: POLLRDHUP 0x2000 */
     uint64_t bits;
     uint64_t key;
 };
@@ -220,6 +222,7 @@ enum proc_stream_kind {
     PROC_STREAM_WRITE,
     PROC_STREAM_TERMINAL,
     PROC_STREAM_COUNTER,
+    PROC_STREAM_PAIR,
 };
 struct proc_state_reply {
     uint64_t kind; /* enum proc_stream_kind */
@@ -248,7 +251,8 @@ enum proc_control {
     PROC_FOREGROUND_GET,
     PROC_FOREGROUND_SET, /* a: group; pid, flags as in proc_io_request */
     PROC_SESSION_GET,
-    PROC_FLUSH, /* a: 0 input, 1 output, 2 both */
+    PROC_FLUSH,    /* a: 0 input, 1 output, 2 both */
+    PROC_SHUTDOWN, /* of a pair's end; a: 0 reading, 1 writing, 2 both */
 };
 struct proc_control_request {
     uint64_t what; /* enum proc_control */
