@@ -8,6 +8,8 @@
 
 #include "shell.h"
 
+#define LINE_PROMPT 240 /* bytes, as proto/ai.h says; no line typed here is too long for frames */
+
 static int run_aistatus(struct shell *shell, int argc, char **argv) {
     static const char *const links[] = {"none", "line", "frames", "probing"};
     if (!count_arguments(shell, argc, argv, 0, 0) || !need(shell, shell->ai, "aiproxy")) {
@@ -98,8 +100,10 @@ static int run_aiask(struct shell *shell, int argc, char **argv) {
     }
     drop_question(shell);
     status_t status = ai_ask(shell->ai, prompt, length, &shell->question);
+    if (status == E_MESSAGE_SIZE) {
+        return fail(shell, "PROMPT is too long: %d bytes at most without a bridge", LINE_PROMPT);
+    }
     if (status != OK) {
-        shell->question = HANDLE_NONE;
         return fail_status(shell, "aiproxy", status);
     }
     if (!wait) {
