@@ -48,6 +48,11 @@ MUST_CHECK status_t handle_install(struct handle_table *table, struct object *ob
                                    uint32_t rights, uint32_t flags, handle_t *out);
 /* Makes `to`, new and empty, a copy of `from`: same numbers, same rights. E_QUOTA. */
 MUST_CHECK status_t handle_table_clone(const struct handle_table *from, struct handle_table *to);
+/* The entry with a slot that the table has. */
+static inline struct handle_entry *handle_entry_at(const struct handle_table *table,
+                                                   uint32_t slot) {
+    return &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
+}
 /* The entry, whatever its flags, or NULL for a free or foreign one. */
 struct handle_entry *handle_entry_find(struct handle_table *table, handle_t handle);
 /* Clears flags of an entry; returns it, or NULL for one that is gone. */

@@ -13,10 +13,6 @@ void handle_table_init(struct handle_table *table, struct account *account) {
     table->account = account;
 }
 
-static struct handle_entry *entry_at(const struct handle_table *table, uint32_t slot) {
-    return &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
-}
-
 static status_t table_grow(struct handle_table *table) {
     if (table->page_count == HANDLE_PAGES) {
         return E_NO_HANDLES;
@@ -42,7 +38,7 @@ status_t handle_install(struct handle_table *table, struct object *object, uint3
         TRY(table_grow(table));
     }
     uint32_t slot = table->free_head;
-    struct handle_entry *entry = entry_at(table, slot);
+    struct handle_entry *entry = handle_entry_at(table, slot);
     table->free_head = entry->epoch;
     table->used++;
     object_handle_get(object);
@@ -59,7 +55,7 @@ struct handle_entry *handle_entry_find(struct handle_table *table, handle_t hand
     if (slot >= table->page_count * HANDLE_PAGE_ENTRIES) {
         return NULL;
     }
-    struct handle_entry *entry = entry_at(table, slot);
+    struct handle_entry *entry = handle_entry_at(table, slot);
     if (entry->object == NULL || entry->generation != handle >> 16) {
         return NULL;
     }
@@ -76,7 +72,7 @@ struct handle_entry *handle_entry_clear(struct handle_table *table, handle_t han
 }
 
 static void entry_free(struct handle_table *table, uint32_t slot) {
-    struct handle_entry *entry = entry_at(table, slot);
+    struct handle_entry *entry = handle_entry_at(table, slot);
     struct object *object = entry->object;
     entry->object = NULL;
     entry->flags = 0;
@@ -95,7 +91,7 @@ void handle_remove(struct handle_table *table, handle_t handle) {
 
 struct handle_entry *handle_table_next(struct handle_table *table, uint32_t *slot) {
     while (*slot < table->page_count * HANDLE_PAGE_ENTRIES) {
-        struct handle_entry *entry = entry_at(table, (*slot)++);
+        struct handle_entry *entry = handle_entry_at(table, (*slot)++);
         if (entry->object != NULL) {
             return entry;
         }
@@ -146,8 +142,8 @@ status_t handle_table_clone(const struct handle_table *from, struct handle_table
         TRY(table_grow(to));
     }
     for (uint32_t slot = 0; slot < from->page_count * HANDLE_PAGE_ENTRIES; slot++) {
-        struct handle_entry *entry = entry_at(to, slot);
-        *entry = *entry_at(from, slot);
+        struct handle_entry *entry = handle_entry_at(to, slot);
+        *entry = *handle_entry_at(from, slot);
         if (entry->object != NULL) {
             object_handle_get(entry->object);
         }

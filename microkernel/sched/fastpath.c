@@ -26,8 +26,7 @@ static inline struct session *session_of(struct task *task, handle_t handle) {
     if (UNLIKELY(slot >= table->page_count * HANDLE_PAGE_ENTRIES)) {
         return NULL;
     }
-    const struct handle_entry *entry =
-        &table->pages[slot / HANDLE_PAGE_ENTRIES][slot % HANDLE_PAGE_ENTRIES];
+    const struct handle_entry *entry = handle_entry_at(table, slot);
     struct object *object = entry->object;
     if (UNLIKELY(object == NULL || object->type != OBJECT_SESSION ||
                  (entry->word & ENTRY_LOOKED_AT) !=

@@ -109,7 +109,7 @@ int64_t sys_map(struct thread *thread, struct task *task) {
     if (thread->task->actor && !provisional && (task->object.flags & OBJECT_PROVISIONAL) == 0) {
         return E_NOT_STAGED;
     }
-    uint32_t rights = handle_entry_find(&thread->task->handles, ARG_HANDLE(1))->rights;
+    uint32_t rights = handle_entry_at(&thread->task->handles, ARG_HANDLE(1) & 0xffff)->rights;
     uint32_t kind = (uint32_t)flags & (MAP_POPULATE | MAP_WRITE_COMBINE);
     kind |= MAPPING_MAY(rights / 4 & (PROT_READ | PROT_WRITE | PROT_EXEC));
     bool keep = !task->started || (flags & MAP_PERSIST) != 0;
