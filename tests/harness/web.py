@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An HTTP server on the host for guests to fetch from, and what tests of traffic share."""
+import errno
 import hashlib
 import http.server
 import random
@@ -74,6 +75,29 @@ def curl(guest, path, output, *options, background=False):
     done = subprocess.run(words, check=False, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
     return None
+
+
+# What a connection that was reset says, by what was tried first.
+RESET = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
+
+
+def exchange(port, text, length=None):
+    """Sends text to a listener in the guest and returns the `length` bytes that come; without a
+    length, ends our side and returns all. QEMU takes a connection also before anybody listens in
+    the guest, and resets it then: it is tried again."""
+    got = b""
+    while not got:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as peer:
+            try:
+                peer.sendall(text)
+                if length is None:
+                    peer.shutdown(socket.SHUT_WR)
+                while (length is None or len(got) < length) and (part := peer.recv(65536)):
+                    got += part
+            except OSError as error:
+                if error.errno not in RESET:
+                    raise
+    return got
 
 
 def checksum(path):

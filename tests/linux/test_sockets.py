@@ -10,7 +10,7 @@ import pytest
 
 import machine as tools
 from harness.clients import MEGABYTE
-from harness.web import Web, curl, fill, online
+from harness.web import Web, curl, exchange, fill, online
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "net"))
 from wire import NameServer  # noqa: E402
@@ -72,21 +72,6 @@ def test_names(linux, web):
     output = guest.cmd(f"run {SH} nslookup axolotl.test")
     assert "Address: 10.0.2.2" in output, output
     names.stop()
-
-
-def exchange(port, text, length):
-    """Sends text to the guest and returns the `length` bytes it sends. QEMU takes a connection
-    before anybody listens in the guest: then it is over at once."""
-    got = b""
-    while not got:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as peer:
-            try:
-                peer.sendall(text)
-                while len(got) < length and (part := peer.recv(4096)):
-                    got += part
-            except ConnectionResetError:
-                pass
-    return got
 
 
 def test_nc_and_httpd(linux, web):

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 
-from harness.web import Web
+from harness.web import Web, exchange
 
 
 def test_nettest_and_ping(machine):
@@ -63,17 +63,7 @@ def test_netcat_and_connections(machine):
     guest.cmd(f"udpsend 10.0.2.2 {datagrams.getsockname()[1]} one two")
     assert datagrams.recv(100) == b"one two"
     guest.send("nc -l 9000 'from the guest\\n'\r")
-    got = b""
-    while not got:  # QEMU takes the connection also before anybody listens in the guest
-        with socket.create_connection(("127.0.0.1", guest.port[9000]), timeout=60) as peer:
-            try:
-                peer.sendall(b"from the host\n")
-                peer.shutdown(socket.SHUT_WR)
-                while part := peer.recv(4096):
-                    got += part
-            except ConnectionResetError:
-                pass
-    assert got == b"from the guest\n"
+    assert exchange(guest.port[9000], b"from the host\n") == b"from the guest\n"
     assert "from the host" in guest.prompt()
     thread = threading.Thread(target=echo_once, args=(listener,))
     thread.start()
