@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+PIECE = 4096  # bytes that the shell writes at a time
+
 
 @pytest.fixture
 def guest(machine):
@@ -208,7 +210,8 @@ def test_interrupted_commands_end(guest):
         guest.send(line + "\r")
         guest.expect(r"\r?\n")
         guest.send("\x03")
-        assert guest.prompt().rstrip("\n").endswith("^C")
+        _, key, late = guest.prompt().partition("^C")
+        assert key and len(late) <= PIECE + 2  # the write that was on its way
         assert guest.cmd("echo $?") == "130"
         guest.cmd("rm /tmp/zeros")
 
