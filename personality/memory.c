@@ -345,17 +345,6 @@ void memory_forked(bool child) {
     }
 }
 
-bool memory_region(uint32_t index, uint64_t *start, uint64_t *end, uint32_t *prot, uint32_t *kind) {
-    if (index >= count) {
-        return false;
-    }
-    *start = regions[index].kind == REGION_STACK ? regions[index].mapped : regions[index].start;
-    *end = regions[index].end;
-    *prot = regions[index].prot;
-    *kind = regions[index].kind;
-    return true;
-}
-
 /* ---- system calls ---- */
 
 void memory_heap(uint64_t start) {

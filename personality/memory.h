@@ -30,7 +30,5 @@ void memory_heap(uint64_t start);
 void memory_lock(void);
 void memory_unlock(void);
 void memory_forked(bool child);
-/* Text for /proc/self/maps; index-th region, false: past the end. */
-bool memory_region(uint32_t index, uint64_t *start, uint64_t *end, uint32_t *prot, uint32_t *kind);
 
 linux_call call_mmap, call_munmap, call_mprotect, call_brk, call_mremap, call_madvise, call_msync;

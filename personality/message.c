@@ -192,17 +192,21 @@ int64_t call_recvfrom(struct thread *thread, const uint64_t *a) {
     return given != 0 ? given : result;
 }
 
+/* The socket and the message that sendmsg or recvmsg is about. */
+static int64_t message_get(uint64_t fd, uint64_t user, uint32_t flags, bool send,
+                           struct descriptor **descriptor, struct linux_message *message) {
+    int64_t result = socket_get(fd, descriptor);
+    if (result == 0) {
+        result = user_read(message, user, sizeof *message);
+    }
+    return result != 0 ? result : check_flags(flags, send);
+}
+
 static int64_t send_message(struct thread *thread, uint64_t fd, uint64_t user, uint32_t flags) {
     struct descriptor *descriptor;
     struct linux_message message;
     struct socket_io io = {.flags = flags};
-    int64_t result = socket_get(fd, &descriptor);
-    if (result == 0) {
-        result = user_read(&message, user, sizeof message);
-    }
-    if (result == 0) {
-        result = check_flags(flags, true);
-    }
+    int64_t result = message_get(fd, user, flags, true, &descriptor, &message);
     if (result == 0 && descriptor->family == AF_UNIX && message.control_length != 0) {
         result = -EOPNOTSUPP; /* descriptors are not passed */
     }
@@ -218,13 +222,7 @@ static int64_t receive_message(struct thread *thread, uint64_t fd, uint64_t user
     struct descriptor *descriptor;
     struct linux_message message;
     struct socket_io io = {.flags = flags};
-    int64_t result = socket_get(fd, &descriptor);
-    if (result == 0) {
-        result = user_read(&message, user, sizeof message);
-    }
-    if (result == 0) {
-        result = check_flags(flags, false);
-    }
+    int64_t result = message_get(fd, user, flags, false, &descriptor, &message);
     if (result != 0) {
         return result;
     }

@@ -91,6 +91,3 @@ struct lock {
 };
 void lock_take(struct lock *lock);
 void lock_give(struct lock *lock);
-
-/* fork.c */
-void fork_child_locks(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stub of the device protocol. */
+/* The client's side of the device protocol. */
 #include <client/pci.h>
 
 status_t pci_list(handle_t pci, uint64_t index, struct pci_entry *entry) {

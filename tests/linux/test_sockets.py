@@ -111,9 +111,10 @@ def numbers(count):
     return "".join(f"{i}\n" for i in range(1, count + 1)).encode()
 
 
-def test_socket_calls(linux, programs):
+@pytest.mark.parametrize("name", ["sockets", "events"])
+def test_socket_calls(linux, programs, name):
     """System calls and their errors, on the loopback interface: as on the host."""
     guest = linux(smp=2)
-    output, status = programs.on_host(["/boot/test/sockets"])
-    assert guest.cmd("run /boot/test/sockets") == output.rstrip("\n")
+    output, status = programs.on_host([f"/boot/test/{name}"])
+    assert guest.cmd(f"run /boot/test/{name}") == output.rstrip("\n")
     assert guest.cmd("echo $?") == str(status)
