@@ -226,12 +226,13 @@ class Campaign:
         for row in self.guest.table("services"):
             if row and row[0] in SERVICES:
                 self.effect += int(row[3])
-                assert int(row[3]) <= killed[row[0]] + self.ordered[row[0]], " ".join(row)
                 name, crashes = row[0], 0 if row[0] == "init" else killed[row[0]]
+                most = killed[name] + self.ordered[name]
                 # An operator's kill may come before the server has met what was done to it.
                 least = crashes - self.ordered[name]
-                assert row[1] == "running" and least <= int(row[4]) <= crashes, \
-                    f"{' '.join(row)}: {crashes} crashes were ours"
+                assert row[1] == "running" and least <= int(row[4]) <= crashes \
+                    and int(row[3]) <= most, \
+                    f"{' '.join(row)}: {crashes} crashes were ours, {most} restarts at most"
         log = self.guest.cmd("log")
         assert "poisoned" not in log and "new instance" not in log, \
             re.findall(r".*(?:poisoned|new instance).*", log)
