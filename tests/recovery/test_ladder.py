@@ -43,7 +43,7 @@ def test_every_step(machine, tmp_path, smp):
     assert [(word, int(number)) for word, number, _ in found] == \
         [("ok", number) for number in range(1, 8)], log[-4000:]
     story = re.findall(r"service crasher: (.*)", log)
-    illegal = r"invalid instruction \(rip 0x[0-9a-f]+\) in "
+    illegal = r"invalid instruction \(rip %s\+0x[0-9a-f]+\) in "
     for part in (
             [rf"{illegal}call 4; restart \d+"] * 2 + [rf"{illegal}call 4; restart, call poisoned \d+"],
             [rf"{illegal}call 4; new instance \d+"],
