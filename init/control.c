@@ -110,6 +110,7 @@ static status_t restart_by_operator(struct event *event, const char *name, const
     if (strcmp(name, "init") == 0) {
         init.dying_incarnation = actor_incarnation() + 1;
         init.died_ns = time_now_ns();
+        init.told = false;
         strlcpy(init.reason, reason, sizeof init.reason);
         timer_set(init.timer, 1);
         return OK;

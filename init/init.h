@@ -78,6 +78,7 @@ struct init {
     uint64_t dying_incarnation; /* plus 1: this incarnation of init has been told to die */
     uint64_t started_ns;        /* of this incarnation */
     uint64_t died_ns;           /* when the last one was told to die; 0: it was not */
+    bool told;                  /* the log says how long that took */
     uint64_t tick_ns;           /* what the timer is set to */
     char reason[96];            /* of the last one's death */
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */

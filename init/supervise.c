@@ -92,10 +92,10 @@ static void describe_fault(struct service *service, const struct fault_message *
     }
 }
 
-static const char *step_name(uint32_t step) {
+static const char *level_name(uint32_t level) {
     static const char *const names[] = {"L0 restart", "L1 restart, call poisoned",
-                                        "L2 new instance"};
-    return names[step];
+                                        "L2 new instance", "L3 previous program", "L4 cold start"};
+    return names[level];
 }
 
 /* Leaves the service stopped, without what it has opened and mapped since its start. */
@@ -126,14 +126,14 @@ static void act(struct service *service, struct death death) {
     if (verdict.delay_ns == 0) {
         service_restart(service, verdict.flags);
         log_line("service %s: %s; %s %u", service->config->name, service->reason,
-                 step_name(verdict.step), service->restarts);
+                 level_name(service->level), service->restarts);
         return;
     }
     service->state = SERVICE_BACKOFF;
     service->restart_at = now + verdict.delay_ns;
     service->restart_flags = verdict.flags;
     log_line("service %s: %s; %s in %lu ms", service->config->name, service->reason,
-             step_name(verdict.step), verdict.delay_ns / NS_PER_MS);
+             level_name(verdict.step), verdict.delay_ns / NS_PER_MS);
     supervise_tick();
 }
 
@@ -209,18 +209,34 @@ void supervise_death(struct service *service) {
     }
 }
 
-/* The end of the story of a death. True: it is still to come. */
-static bool watch_back(struct service *service) {
+/* The end of the story of a death, if it has ended. */
+static bool tell_back(handle_t task, uint64_t died_ns, const char *name, bool redone) {
     struct task_info information = {0};
-    (void)task_info(service->task, &information);
-    if (information.back_ns <= service->died_ns) {
-        return true;
+    (void)task_info(task, &information);
+    if (information.back_ns <= died_ns) {
+        return false;
     }
-    service->told = true;
-    log_line("service %s: back after %lu us%s", service->config->name,
-             (information.back_ns - service->died_ns) / NS_PER_US,
-             service->redone ? ", its call was given to it again" : "");
-    return false;
+    log_line("service %s: back after %lu us%s", name, (information.back_ns - died_ns) / NS_PER_US,
+             redone ? ", its call was given to it again" : "");
+    return true;
+}
+
+/* True: somebody is not back yet. */
+static bool watch_dead(void) {
+    bool missing = false;
+    if (init.died_ns != 0 && !init.told) {
+        init.told = tell_back(init.task, init.died_ns, "init", false);
+        missing = !init.told;
+    }
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        struct service *service = &init.services[i];
+        if (service->died_ns != 0 && !service->told && service->state == SERVICE_RUNNING) {
+            service->told =
+                tell_back(service->task, service->died_ns, service->config->name, service->redone);
+            missing |= !service->told;
+        }
+    }
+    return missing;
 }
 
 void supervise_tick(void) {
@@ -233,14 +249,15 @@ void supervise_tick(void) {
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
             service_restart(service, service->restart_flags);
-            log_line("service %s: restart %u", service->config->name, service->restarts);
+            log_line("service %s: %s %u", service->config->name, level_name(service->level),
+                     service->restarts);
         }
         if (service->state == SERVICE_BACKOFF) {
             next = earlier(next, service->restart_at);
-        } else if (service->state == SERVICE_RUNNING && service->died_ns != 0 && !service->told &&
-                   watch_back(service)) {
-            next = earlier(next, now + BACK_WATCH_NS);
         }
+    }
+    if (watch_dead()) {
+        next = earlier(next, now + BACK_WATCH_NS);
     }
     if (init.power_ns != 0 && init.power_ns <= now) {
         power_step();
