@@ -46,21 +46,22 @@ def test_every_step(machine, tmp_path, smp):
     for part in (
             [fault("call_event", "call 4; L0 restart")] * 2
             + [fault("call_event", "call 4; L1 restart, call poisoned")],
-            [fault("call_event", "call 4; L2 new instance")],
+            [fault("call_event", "call 4; L2 new instance"),
+             r"no records \(export: not supported\); L4 cold start"],
             [fault("call_event", "call 5; L1 restart, call poisoned")],
             [fault("notify_event", "notification; L0 restart")] * 2
-            + [fault("notify_event", "notification; L2 new instance")],
+            + [fault("notify_event", "notification; L4 cold start")],
             [fault("start", "start-up; L0 restart")] * 2
-            + [fault("start", "start-up; L2 new instance")],
+            + [fault("start", "start-up; L4 cold start")],
             [r"\d s of CPU time in one turn \(call\); L0 restart \d+"] * 2
             + [r"\d s of CPU time in one turn \(call\); L1 restart, call poisoned \d+"],
-            [r"\d s of CPU time in one turn \(start-up\); L2 new instance \d+", r"back after \d+ us"]):
+            [r"\d s of CPU time in one turn \(start-up\); L4 cold start \d+", r"back after \d+ us"]):
         assert appears(part, story), (part, story)
     table = guest.table("services")
     row = next(row for row in table if row[0] == "crasher")
     assert row[1] == "running"
     assert int(row[4]) == 3 * 3 + 6 + 3 + 3 + 3 + 3, row
-    assert "us L2: 5 s of CPU time in one turn (start-up)" in " ".join(row)
+    assert "us L4: 5 s of CPU time in one turn (start-up)" in " ".join(row)
     assert all(row[1] == "running" for name, row in services(guest).items()
                if name in ("console", "vfs", "shell"))
     assert_files(guest)
