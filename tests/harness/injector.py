@@ -17,6 +17,7 @@ CALL = EVENTS.index("call")
 WAIT = 0.7  # seconds for a server to come by before another one is tried
 SHORT_WAIT = 0.1
 GAP = 0.05  # seconds between attacks, on average
+AFTER_RECORD = 0.5  # seconds of running after a standstill
 ABSENT = 10  # attacks that then pass it by
 STEPS = 400  # at most, from the start of a life
 SAME_CALL = 3  # kills in the same call; the ladder poisons it at six
@@ -175,6 +176,8 @@ class Injector:
             return self.kill_at_commit(name, phase)
         if self.traces.wanted(key, self.random):
             self.traces.record(self.gdb, key, registers, turn, self.random)
+            self.leave()
+            time.sleep(AFTER_RECORD)
             return False
         instant = self.traces.choose(key, self.random)
         end = (self.programs[name].commit if instant.ring == USER else turn, USER)
