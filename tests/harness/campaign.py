@@ -18,7 +18,7 @@ from harness import clients, tap
 from harness.archive import archive_with, program
 from harness.guest import plain
 from harness.injector import SERVICES, Injector, kernel_symbol
-from harness.peer import MANIFEST, PORT, sequence
+from harness.peer import MANIFEST, PORT, PUT_PORT, digest, sequence
 from harness.web import checksum, curl, online
 
 STOP = "/tmp/stop"
@@ -49,7 +49,7 @@ class Campaign:
         options.setdefault("smp", 2)
         if tap.inside():
             options |= {"netdev": tap.NETDEV, "address": tap.GUEST}
-        self.guest = start(forward=(PORT, 80), replace=modules(folder), ai="echo", gdb=True, **options)
+        self.guest = start(forward=(PORT, PUT_PORT, 80), replace=modules(folder), ai="echo", gdb=True, **options)
         self.guest.boot()
         self.guest.cmd("touch /tmp/typed")
         online(self.guest)
@@ -125,6 +125,17 @@ class Campaign:
         curl(self.guest, "/boot/page", path)
         assert checksum(path) == hashlib.sha256(PAGE).hexdigest(), "curl got another page"
 
+    def put(self, number):
+        """curl sends bytes."""
+        data = sequence(100000, number % KINDS)
+        path = self.folder / "put"
+        path.write_bytes(data)
+        words = ["curl", "-sS", "--fail", "--max-time", "300", "-H", "Expect:", "-T", str(path),
+                 f"http://{self.guest.address}:{self.guest.port[PUT_PORT]}/put"]
+        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        clients.same(done.stdout, f"{len(data)} {digest(data):016x}\n")
+
     def host_ping(self, _number):
         """The guest answers pings; while something is dead they get lost."""
         for _ in range(PINGS):
@@ -156,7 +167,7 @@ class Campaign:
         end = time.monotonic() + seconds
         at_work = [self.console, self.echo, self.upload, self.download, self.short]
         if tap.inside():
-            at_work += [self.fetch, self.host_ping]
+            at_work += [self.fetch, self.put, self.host_ping]
         threads = [threading.Thread(target=self.repeat, args=[client], name=client.__name__,
                                     daemon=True) for client in at_work]
         for thread in threads:

@@ -7,6 +7,7 @@ import threading
 from harness.archive import with_services
 
 PORT = 7
+PUT_PORT = 81
 GREETING = b"peer\n"
 MANIFEST = """
 service peer
