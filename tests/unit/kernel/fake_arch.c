@@ -3,6 +3,7 @@
  */
 #include <arch/boot.h>
 #include <arch/hooks.h>
+#include <arch/iommu.h>
 #include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/pci.h>
@@ -292,6 +293,27 @@ void irq_mask(uint32_t vector, bool masked) {
 
 uint32_t irq_gsi(uint32_t vector) {
     return vector - IRQ_VECTOR_FIRST;
+}
+
+uint32_t iommu_units;
+phys_t host_iommu_root;
+uint32_t host_iommu_flushes;
+
+status_t iommu_start(phys_t registers) {
+    (void)registers;
+    iommu_units = 1;
+    return OK;
+}
+
+status_t iommu_confine(uint32_t name, const struct arch_space *space) {
+    (void)name;
+    host_iommu_root = space->root;
+    iommu_flush();
+    return OK;
+}
+
+void iommu_flush(void) {
+    host_iommu_flushes++;
 }
 
 uint32_t pci_config_read(uint32_t address, uint32_t offset, unsigned width) {
