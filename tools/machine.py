@@ -72,8 +72,10 @@ def _network(config: Config) -> list[str]:
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in config.ports)
     netdev = config.netdev or ["-netdev", f"user,id=net0{forwards}"]
     # Without these words QEMU's virtio devices reach memory past the IOMMU.
-    platform = ",iommu_platform=on,ats=off" if config.iommu and config.nic.startswith("virtio") else ""
-    words = [*netdev, "-device", f"{config.nic},netdev=net0,romfile={platform}"]
+    card = f"{config.nic},netdev=net0,romfile="
+    if config.iommu and config.nic.startswith("virtio"):
+        card += ",disable-legacy=on,iommu_platform=on,ats=off"
+    words = [*netdev, "-device", card]
     if config.capture:
         words += ["-object", f"filter-dump,id=dump0,netdev=net0,file={config.capture}"]
     return words
@@ -209,7 +211,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smp", type=number(1, 8), default=1, metavar="N", help="processors, 1 to 8")
     parser.add_argument("--mem", type=number(32), default=256, metavar="MB", help="memory in MB")
     parser.add_argument("--machine", choices=["pc", "q35"], default="q35")
-    parser.add_argument("--iommu", action="store_true", help="with an IOMMU (q35)")
+    parser.add_argument("--iommu", action="store_true", help="with an IOMMU")
     parser.add_argument("--nic", choices=["e1000", "e1000e", "virtio-net-pci", "none"], default="e1000")
     parser.add_argument("--display", action="store_true", help="open a window with the screen")
     parser.add_argument("--port", type=port_pair, action="append", default=[],

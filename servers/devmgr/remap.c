@@ -22,7 +22,8 @@
 /* Registers in words of 32 bits. */
 enum { CAPABILITY = 2, CAPABILITY_HIGH = 3, FAULT_STATUS = 13 };
 #define DOMAINS_MASK 7u
-#define DOMAINS_256 2u /* at least so many: one for each function of the table */
+#define WRITES_BUFFERED 0x10u /* the first units; the kernel does not flush those buffers */
+#define DOMAINS_256 2u        /* at least so many: one for each function of the table */
 #define FAULT_OVERFLOW 1u
 
 /* A record of a fault: four words. */
@@ -98,8 +99,9 @@ static status_t open_units(struct remap *remap, const struct dmar *dmar) {
             remap->unit_count++;
             status = map_unit(remap, i);
         }
-        if (status == OK && (unit_registers(i)[CAPABILITY] & DOMAINS_MASK) < DOMAINS_256) {
-            status = E_UNSUPPORTED;
+        uint32_t capability = status == OK ? unit_registers(i)[CAPABILITY] : 0;
+        if ((capability & DOMAINS_MASK) < DOMAINS_256 || (capability & WRITES_BUFFERED) != 0) {
+            status = status == OK ? E_UNSUPPORTED : status;
         }
         if (status != OK) {
             return status;

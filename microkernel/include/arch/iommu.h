@@ -6,7 +6,8 @@
 #include <arch/paging.h>
 
 /* Puts the unit with these registers in force, for good: what it sees of the devices is blocked.
- * Nothing happens when it is already. E_UNSUPPORTED: no unit, of an unknown kind, or in use. or in use. */
+ * Nothing happens when it is already. E_UNSUPPORTED: no unit, of an unknown kind, in use, or one
+ * too many. */
 MUST_CHECK status_t iommu_start(phys_t registers);
 extern uint32_t iommu_units; /* in force */
 
