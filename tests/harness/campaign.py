@@ -27,6 +27,8 @@ LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
 PAGE = random.Random("page").randbytes(150000)  # what curl fetches
 PINGS = 100
+BRIDGE_GONE = "aiask: the AI bridge has gone"
+STARVED = 3  # seconds
 
 
 def modules(folder):
@@ -62,6 +64,7 @@ class Campaign:
         self.ordered = {name: 0 for name in SERVICES}
         self.appended = []
         self.done = {}
+        self.starved = 0  # questions that were given up for want of a processor
         self.effect = None  # deaths that the machine has counted, at the end
 
     # ---- Clients ----------------------------------------------------------------------------
@@ -82,9 +85,14 @@ class Campaign:
         self.appended.append(f"{number} {word[:40]}")
 
     def ask(self, _number):
-        """The AI answers with what it was asked."""
+        """The AI answers with what it was asked. Six seconds of silence end a session: that is what
+        a machine sees which has no processor of the host to run on."""
         words = " ".join(self.text()[:20] for _ in range(8))
+        starved = self.guest.starved_seconds()
         answer = self.guest.cmd(f"aiask {words}")
+        if BRIDGE_GONE in answer and self.guest.starved_seconds() - starved >= STARVED:
+            self.starved += 1
+            return
         assert answer.replace("\n", " ") == f"AI echo: {words}", f"asked {words!r}, got {answer!r}"
 
     def ping(self, _number):

@@ -39,7 +39,7 @@ def record(campaign, **more):
                                for kill in kills)
     return {"seed": campaign.seed, "kills": [[*key, count] for key, count in rows.items()],
             "operator": sum(campaign.ordered.values()), "effect": campaign.effect,
-            "done": campaign.done, "complaints": campaign.complaints,
+            "done": campaign.done, "starved": campaign.starved, "complaints": campaign.complaints,
             "result": result(campaign.complaints) if campaign.complaints else "",
             "last": kind(kills[-1]) if kills else OPERATOR, "last_kills": [str(k) for k in kills[-6:]],
             **more}
@@ -78,7 +78,9 @@ def summary(records):
               f"at the end, {sum(r['effect'] for r in effect):,} deaths for {asked:,} kills (one can come "
               "before the server has met another). Of those by the debugger, with a call TAKEN: "
               f"{share(sum(row[-1] for row in rows if row[2]), total)}; ordered in a commit or copy: "
-              f"{share(sum(row[-1] for row in rows if row[3]), total)}.", ""]
+              f"{share(sum(row[-1] for row in rows if row[3]), total)}. AI questions given up because the "
+              "host gave the machine no processor for seconds: "
+              f"{sum(record.get('starved', 0) for record in records)}.", ""]
     return lines + histogram(rows)
 
 
