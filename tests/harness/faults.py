@@ -22,6 +22,7 @@ MESSAGE_WORDS = ["rdx", "r10", "r8", "r9", "r12", "r13"]
 STORE = b"\xc6\x00"  # mov byte [rax], number
 PAGE = 4096
 ARENA = 0x100000000000  # abi.h
+FAR_WAIT = 0.5  # seconds for a certain instruction to be executed
 WATCH = 0.8  # seconds that the machine runs on after a fault
 LOST = 90  # seconds after which a turn that does not end is given up
 STRANGE = [0, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1, ARENA]  # numbers that nobody expects
@@ -308,29 +309,29 @@ class Faults:
         died. The machine stands afterwards."""
         commit = self.injector.programs[fault.service].turn - len(SYSCALL)
         entries = {name: self.injector.programs[name].entry for name in SERVICES}
-        for address in (*entries.values(), commit):
+        places = {commit, *entries.values()}  # several programs begin at the same address
+        for address in places:
             self.gdb.breakpoint(address)
-        begin = time.monotonic()
-        end = begin + LOST  # for the turn to end
+        ended, end = False, time.monotonic() + LOST  # for the turn to end
         while (rest := end - time.monotonic()) > 0:
             self.gdb.resume()
             if not self.gdb.wait(rest):
                 self.gdb.stop()
                 break
-            if self.injector.is_at(fault.service, commit) and commit in self.gdb.breakpoints:
-                self.gdb.breakpoint(commit, False)
-                end = time.monotonic() + WATCH
-            for name, address in entries.items():
-                if address in self.gdb.breakpoints and self.injector.is_at(name, address):
-                    self.gdb.breakpoint(address, False)
-                    fault.died.append(name)
-                    if name == fault.service:
-                        fault.result = RECOVERED
-                        end = min(end, time.monotonic() + WATCH)
-        if commit in self.gdb.breakpoints and not fault.died:
-            fault.result = HANG
-        for address in set(self.gdb.breakpoints):
+            died = [name for name, address in entries.items()
+                    if name not in fault.died and self.injector.is_at(name, address)]
+            fault.died += died
+            if not ended and (fault.service in died or self.injector.is_at(fault.service, commit)):
+                ended, end = True, time.monotonic() + WATCH
+                if commit not in entries.values():
+                    self.gdb.breakpoint(commit, False)
+                    places.discard(commit)
+        for address in places:
             self.gdb.breakpoint(address, False)
+        if fault.service in fault.died:
+            fault.result = RECOVERED
+        elif not ended:
+            fault.result = HANG
         return fault.service in fault.died
 
 
