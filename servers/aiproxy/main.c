@@ -11,6 +11,7 @@
 #include <ipc/random.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
+#include <ipc/uart.h>
 
 #ifndef AIPROXY_VERSION
 #define AIPROXY_VERSION 1

@@ -14,7 +14,7 @@ import time
 import machine
 from harness import mutation
 from harness.campaign import Campaign
-from harness.injector import EVENTS, SERVICES, STEPS, SYSCALL, kernel_symbol
+from harness.injector import SERVICES, STEPS, event_of
 
 KINDS = [*mutation.KINDS, "message", "interrupt", "stack flip", "arena flip"]
 TEXT = set(mutation.KINDS)
@@ -140,13 +140,12 @@ class Faults:
         registers = self.injector.reach(name, self.injector.programs[name].turn)
         if registers is None:
             return None, ""
-        kind = registers["rax"]
-        return registers, EVENTS[kind] if kind < len(EVENTS) else "receive"
+        return registers, event_of(registers)
 
     def walk(self, name, wanted=lambda address: True):
         """Into a turn, by a random number of instructions and on to one that is wanted."""
         registers, phase = self.turn(name)
-        code, commit = self.code_of(name), self.injector.programs[name].turn - len(SYSCALL)
+        code, commit = self.code_of(name), self.injector.programs[name].commit
         rest = self.random.randrange(STEPS)
         while registers is not None and registers["rip"] != commit:
             index = code.index(registers["rip"])
@@ -169,21 +168,7 @@ class Faults:
         if not choice:
             return None, None
         index = self.random.choice(choice)
-        return self.reach(name, code.addresses[index]), index
-
-    def reach(self, name, address):
-        """As the injector's, without more patience when others come by."""
-        self.gdb.stop()
-        self.gdb.breakpoint(address)
-        registers, end = None, time.monotonic() + FAR_WAIT
-        while registers is None and (rest := end - time.monotonic()) > 0:
-            self.gdb.resume()
-            if not self.gdb.wait(rest):
-                self.gdb.stop()
-                break
-            registers = self.injector.is_at(name, address)
-        self.gdb.breakpoint(address, False)
-        return registers
+        return self.injector.reach(name, code.addresses[index], wait=FAR_WAIT), index
 
     # ---- Text -------------------------------------------------------------------------------
 
@@ -307,7 +292,7 @@ class Faults:
     def watch(self, fault):
         """Lets the machine run until the turn has ended, and a while longer. True: the server has
         died. The machine stands afterwards."""
-        commit = self.injector.programs[fault.service].turn - len(SYSCALL)
+        commit = self.injector.programs[fault.service].commit
         entries = {name: self.injector.programs[name].entry for name in SERVICES}
         places = {commit, *entries.values()}  # several programs begin at the same address
         for address in places:
