@@ -9,6 +9,7 @@ import os
 import random
 import re
 import struct
+import subprocess
 import time
 
 import machine
@@ -323,7 +324,8 @@ class Faults:
 def kernel_log(gdb):
     """The kernel's ring of log lines."""
     gdb.stop()
-    ring, size = kernel_symbol("ring"), 32768
+    symbols = subprocess.run(["nm", machine.KERNEL], check=True, stdout=subprocess.PIPE, text=True)
+    ring, size = int(re.search(r"([0-9a-f]+) b ring$", symbols.stdout, re.M).group(1), 16), 32768
     data = b"".join(gdb.read(ring + at, 2048) for at in range(0, size, 2048))
     gdb.resume()
     lines = data.replace(b"\0", b"").decode("utf-8", "replace").splitlines()
