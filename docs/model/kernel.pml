@@ -31,6 +31,9 @@
  *   MISS_THE_PAST     a deadline that has passed already is forgotten
  *   DISARM            a reset disarms the timers that its task has set
  */
+#ifndef BITS
+#define BITS byte /* of a notification */
+#endif
 #ifndef KILLS
 #define KILLS 3 /* in all, of any server, between any two steps */
 #endif
@@ -66,8 +69,8 @@ call_t calls[CALLS];
 typedef server_t {
     mtype event = NO_EVENT;
     byte slot;     /* of the event's call; a closed session */
-    byte bits;     /* taken by the event */
-    byte pending;  /* bits that wait */
+    BITS bits;     /* taken by the event */
+    BITS pending;  /* bits that wait */
     bit reply[CALLS]; /* staged answers */
     mtype status[CALLS];
     byte value[CALLS];
