@@ -316,6 +316,31 @@ bool upgrade_stands(const struct service *service) {
     return service->upgrade.step != UPGRADE_NONE && service->upgrade.step != UPGRADE_TRIAL;
 }
 
+/* Whether the program may take the service's place; what it is tested against is what clients were
+ * given. */
+static bool suits(const struct service *service, const struct image_info *now,
+                  const struct image_info *then, bool swap, char *reason, size_t size) {
+    if (service->config->kind != KIND_PROGRAM &&
+        !protocol_suits(then, service_protocols(service, now), reason, size)) {
+        return false;
+    }
+    if (!swap && memcmp(now->name, then->name, sizeof now->name) != 0) {
+        format(reason, size, "the file holds %s, not %s: that is a swap",
+               then->name[0] != '\0' ? then->name : "a program without a name", now->name);
+        return false;
+    }
+    return true;
+}
+
+/* The order is refused, and nothing has happened. */
+static void refuse(const struct service *service, bool swap, token_t caller,
+                   struct init_program_reply *answer) {
+    log_line("service %s: %s refused: %s", service->config->name, swap ? "swap" : "upgrade",
+             answer->reason);
+    answer->version = service->version;
+    reply(caller, E_TYPE, answer, sizeof *answer);
+}
+
 status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64_t length,
                        token_t caller) {
     struct image_info now = {0}, then = {0};
@@ -332,11 +357,13 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     }
     (void)image_info(service->image, &now);
     (void)image_info(image, &then);
-    if (!swap && memcmp(now.name, then.name, sizeof now.name) != 0) {
-        status = E_TYPE;
-    } else {
-        status = begin(service, swap ? UPGRADE_SWAP : UPGRADE_ORDERED, image, 0);
+    struct init_program_reply answer = {0};
+    if (!suits(service, &now, &then, swap, answer.reason, sizeof answer.reason)) {
+        handle_close(image);
+        refuse(service, swap, caller, &answer);
+        return OK;
     }
+    status = begin(service, swap ? UPGRADE_SWAP : UPGRADE_ORDERED, image, 0);
     if (status != OK) {
         handle_close(image);
         return status;

@@ -118,6 +118,7 @@ static status_t read_note(struct image *image, const struct file *file,
         image->info.layout = note.content.layout;
         image->info.version = note.content.version;
         memcpy(image->info.name, note.content.name, IMAGE_NAME - 1);
+        memcpy(image->info.protocols, note.content.protocols, IMAGE_PROTOCOLS - 1);
     }
     return OK;
 }

@@ -10,7 +10,7 @@
 
 #include "tally.h"
 
-ACTOR_IMAGE("tally", 0, TALLY_VERSION_NUMBER);
+ACTOR_IMAGE("tally", 0, TALLY_VERSION_NUMBER, TALLY_PROTOCOL);
 
 #define SOUND 0x5a5a5a5au
 #define PARKED 4

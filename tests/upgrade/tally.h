@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#define TALLY_PROTOCOL "tally/1"
+
 enum tally_operation {
     TALLY_ADD = 1,  /* adds the word to the count; answers the count */
     TALLY_OPEN,     /* answers with a session */

@@ -1,0 +1,39 @@
+; SPDX-License-Identifier: MIT
+; The callbacks that lwIP keeps in the arena, ours and its own. Only the end of the list may grow
+; (ipc/gates.inc).
+%include "libipc/include/ipc/gates.inc"
+    gate    block_packet_free
+    gate    dhcp_recv
+    gate    dns_recv
+    gate    etharp_output
+    gate    ethip6_output
+    gate    igmp_tmr
+    gate    ip6_frag_free_pbuf_custom
+    gate    ip_input
+    gate    ipfrag_free_pbuf_custom
+    gate    mld6_tmr
+    gate    netif_input
+    gate    netif_loop_output_ipv4
+    gate    netif_loop_output_ipv6
+    gate    netif_loopif_init
+    gate    netif_null_output_ip4
+    gate    netif_null_output_ip6
+    gate    on_accept
+    gate    on_answer
+    gate    on_connected
+    gate    on_datagram
+    gate    on_error
+    gate    on_group4
+    gate    on_group6
+    gate    on_icmp
+    gate    on_init
+    gate    on_message
+    gate    on_name
+    gate    on_output
+    gate    on_receive
+    gate    on_resolved
+    gate    on_sent
+    gate    on_status
+    gate    tcp_accept_null
+    gate    tcp_recv_null
+    gate    tcp_tmr
