@@ -1,6 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; The callbacks that lwIP keeps in the arena, ours and its own. Only the end of the list may grow
-; (ipc/gates.inc).
+; The callbacks that lwIP keeps in the arena, ours and its own (ipc/gates.inc).
 %include "libipc/include/ipc/gates.inc"
     gate    block_packet_free
     gate    dhcp_recv

@@ -76,16 +76,16 @@ class Injector:
             self.names[space] = self.gdb.task()
         return registers if self.names[space] == name else None
 
-    def reach(self, name, *addresses, ring=USER):
-        """Runs until the server is at one of the addresses; its registers, None: it did not come.
-        The machine stands afterwards in either case."""
+    def reach(self, name, *addresses, ring=USER, wait=WAIT):
+        """Runs until the server is at one of the addresses; its registers, None: it did not come,
+        and nobody else did for `wait` seconds. The machine stands afterwards in either case."""
         self.gdb.stop()
         for address in set(addresses):
             self.gdb.breakpoint(address)
         registers = None
         for _ in range(2000):
             self.gdb.resume()
-            if not self.gdb.wait(WAIT):
+            if not self.gdb.wait(wait):
                 self.gdb.stop()
                 break
             if registers := next(filter(None, (self.is_at(name, a, ring) for a in addresses)),

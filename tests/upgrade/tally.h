@@ -4,7 +4,11 @@
  */
 #pragma once
 
-#define TALLY_PROTOCOL "tally/1"
+#if defined(TALLY_VERSION_NUMBER) && TALLY_VERSION_NUMBER == 9
+#define TALLY_PROTOCOL_VERSION 2
+#else
+#define TALLY_PROTOCOL_VERSION 1
+#endif
 
 enum tally_operation {
     TALLY_ADD = 1,  /* adds the word to the count; answers the count */

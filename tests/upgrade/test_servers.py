@@ -2,9 +2,11 @@
 """The real servers are upgraded to builds with another layout and back while clients use them."""
 import re
 import socket
+import subprocess
 
 import pytest
 
+import machine as machines
 from harness.archive import archive_with, programs, program
 from harness.expected import services
 from harness.web import fill, online
@@ -61,6 +63,23 @@ def receive(connection, body, length):
         assert piece, f"the connection ended after {len(body)} bytes"
         body += piece
     return body
+
+
+def functions(build):
+    """Addresses of a program's functions."""
+    text = subprocess.run(["nm", f"{machines.BUILD}/boot/{build}.elf"], check=True,
+                          capture_output=True, text=True).stdout
+    return {name: value for value, name in re.findall(r"^(\w+) [tT] (\w+)$", text, re.M)}
+
+
+def test_moved():
+    """What the next test upgrades to has every callback in another place, and the gates in theirs."""
+    now, then = functions("net"), functions("net2")
+    gates = [name for name in now if name.startswith("gate_")]
+    assert len(gates) > 30
+    assert [name for name in gates if now[name] != then[name]] == []
+    callbacks = [name.removeprefix("gate_") for name in gates]
+    assert [name for name in callbacks if now[name] == then[name]] == []
 
 
 @pytest.mark.parametrize("smp", [1, 2])
