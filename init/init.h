@@ -102,7 +102,7 @@ void service_restart(struct service *service, uint32_t flags);
 uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
 /* What its clients need: as the manifest says, else what the program that runs speaks. */
-const char *service_protocols(const struct service *service, const struct image_info *running);
+const char *service_protocols(const struct service *service, const struct image_note *running);
 
 /* A task of the service's program that exports the state in its arena, which must be free, into
  * `records`, and exits with -status. */

@@ -35,7 +35,7 @@ bool protocols_cover(const char *spoken, const char *needed) {
     return true;
 }
 
-bool protocol_suits(const struct image_info *program, const char *needed, char *reason,
+bool protocol_suits(const struct image_note *program, const char *needed, char *reason,
                     size_t size) {
     if (program->name[0] == '\0') {
         format(reason, size, "the program has no note that says what it speaks, needed: %s",

@@ -13,5 +13,5 @@ bool protocols_cover(const char *spoken, const char *needed);
 
 /* Whether the program may serve where clients need `needed`. False: `reason` (a text of at most
  * `size` bytes) says why not, and names what is needed and what the program speaks. */
-bool protocol_suits(const struct image_info *program, const char *needed, char *reason,
+bool protocol_suits(const struct image_note *program, const char *needed, char *reason,
                     size_t size);

@@ -54,7 +54,7 @@ static uint64_t memory_limit(const struct manifest_service *config, uint64_t mac
     return PAGE_ROUND_UP(share > config->memory ? share : config->memory);
 }
 
-const char *service_protocols(const struct service *service, const struct image_info *running) {
+const char *service_protocols(const struct service *service, const struct image_note *running) {
     return service->config->protocols[0] != '\0' ? service->config->protocols : running->protocols;
 }
 
@@ -65,7 +65,7 @@ static status_t check_program(struct service *service) {
     if (status != OK || service->config->kind == KIND_PROGRAM) {
         return status;
     }
-    return protocol_suits(&information, service->config->protocols, service->reason,
+    return protocol_suits(&information.note, service->config->protocols, service->reason,
                           sizeof service->reason)
                ? OK
                : E_TYPE;
@@ -390,7 +390,7 @@ void service_start(struct service *service) {
     }
     struct image_info information = {0};
     (void)image_info(service->image, &information);
-    service->version = information.version;
+    service->version = information.note.version;
     service->state = SERVICE_RUNNING;
     service->generation = 1;
     service->started_ns = time_now_ns();

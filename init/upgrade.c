@@ -90,9 +90,9 @@ static void succeed(struct service *service) {
             service->previous = old;
         }
         service->generation++;
-        service->version = information.version;
-        if (information.name[0] != '\0') {
-            strlcpy(service->program, information.name, sizeof service->program);
+        service->version = information.note.version;
+        if (information.note.name[0] != '\0') {
+            strlcpy(service->program, information.note.name, sizeof service->program);
         }
     }
     adopt_arena(service);
@@ -164,7 +164,8 @@ static bool same_layout(handle_t left, handle_t right) {
     struct image_info a = {0}, b = {0};
     (void)image_info(left, &a);
     (void)image_info(right, &b);
-    return a.layout != 0 && a.layout == b.layout && memcmp(a.name, b.name, sizeof a.name) == 0;
+    return a.note.layout != 0 && a.note.layout == b.note.layout &&
+           memcmp(a.note.name, b.note.name, sizeof a.note.name) == 0;
 }
 
 static status_t make_arena(struct service *service) {
@@ -318,8 +319,8 @@ bool upgrade_stands(const struct service *service) {
 
 /* Whether the program may take the service's place; what it is tested against is what clients were
  * given. */
-static bool suits(const struct service *service, const struct image_info *now,
-                  const struct image_info *then, bool swap, char *reason, size_t size) {
+static bool suits(const struct service *service, const struct image_note *now,
+                  const struct image_note *then, bool swap, char *reason, size_t size) {
     if (service->config->kind != KIND_PROGRAM &&
         !protocol_suits(then, service_protocols(service, now), reason, size)) {
         return false;
@@ -358,7 +359,7 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     (void)image_info(service->image, &now);
     (void)image_info(image, &then);
     struct init_program_reply answer = {0};
-    if (!suits(service, &now, &then, swap, answer.reason, sizeof answer.reason)) {
+    if (!suits(service, &now.note, &then.note, swap, answer.reason, sizeof answer.reason)) {
         handle_close(image);
         refuse(service, swap, caller, &answer);
         return OK;
@@ -371,7 +372,8 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     policy_forget(&service->policy);
     service->upgrade.caller = caller;
     log_line("service %s: %s to %s, version %lu", service->config->name, swap ? "swap" : "upgrade",
-             then.name[0] != 0 ? then.name : "a program without a name", then.version);
+             then.note.name[0] != 0 ? then.note.name : "a program without a name",
+             then.note.version);
     return OK;
 }
 

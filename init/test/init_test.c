@@ -24,7 +24,7 @@ TEST(protocols_are_compared_by_whole_words) {
 }
 
 TEST(a_program_is_refused_with_both_sides_named) {
-    struct image_info program = {.name = "net", .protocols = "net/2 netif/2"};
+    struct image_note program = {.name = "net", .protocols = "net/2 netif/2"};
     char reason[96] = "";
     CHECK(protocol_suits(&program, "net/2", reason, sizeof reason));
     CHECK_STR(reason, "");
@@ -39,7 +39,7 @@ TEST(a_program_is_refused_with_both_sides_named) {
 }
 
 TEST(a_program_without_a_note_serves_nobody) {
-    struct image_info program = {0};
+    struct image_note program = {0};
     char reason[96] = "";
     CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
     CHECK_STR(reason, "the program has no note that says what it speaks, needed: file/1");

@@ -23,21 +23,22 @@ LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
 
 
-def modules(folder):
-    """The programs `peer` and `filework`, the latter at work until a file says stop."""
+def modules(folder, files=None):
+    """The programs `peer` and `filework`, the latter at work until a file says stop; `files` more
+    in the boot archive."""
     def manifest(text):
         return text.replace("service filework\n",
                             f"service filework\n    args kills=0 stop={STOP}\n") + MANIFEST
     return {"peer": program("peer"), "filework": program("filework"),
-            "boot.tar": archive_with(str(folder), manifest)}
+            "boot.tar": archive_with(str(folder), manifest, files)}
 
 
 class Campaign:
     """`start` starts a machine, as the fixture `machine` does."""
 
-    def __init__(self, start, folder, seed, services=None, **options):
+    def __init__(self, start, folder, seed, services=None, files=None, **options):
         options.setdefault("smp", 2)
-        self.guest = start(forward=(PORT,), replace=modules(folder), ai="echo", gdb=True, **options)
+        self.guest = start(forward=(PORT,), replace=modules(folder, files), ai="echo", gdb=True, **options)
         self.guest.boot()
         self.guest.cmd("touch /tmp/typed")
         online(self.guest)

@@ -39,11 +39,15 @@ class Program:
         table = re.findall(r"^([0-9a-f]+) [tT] (\w+)$", symbols, re.M)
         self.addresses = [int(address, 16) for address, _ in table]
         self.names = [symbol for _, symbol in table]
-        self.entry = self.addresses[self.names.index("_start")]
+        self.entry = self.address("_start")
         code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
         receive = code[code.index("<event_receive>:"):]
         self.turn = int(re.search(r"([0-9a-f]+):\s+syscall", receive).group(1), 16) + 2
+
+    def address(self, function):
+        """Where a function begins."""
+        return self.addresses[self.names.index(function)]
 
     def function(self, address):
         """The name of the function at an address."""
