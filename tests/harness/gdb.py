@@ -8,6 +8,7 @@ from harness.unixsocket import connect
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
              "r13", "r14", "r15", "rip")
 CS_OFFSET = 17 * 8 + 4
+GS_BASE_OFFSET = 17 * 8 + 7 * 4 + 8
 CR3_OFFSET = 17 * 8 + 7 * 4 + 3 * 8 + 2 * 8
 STARTUP_NAME = 0x700000020008  # of the startup block, abi.h
 NAME_SIZE = 20
@@ -19,6 +20,7 @@ class Gdb:
     def __init__(self, path: str, timeout: float = 30) -> None:
         self.socket = connect(path, timeout)
         self.buffer = b""
+        self.unsaid = b""  # the acknowledgement of the last packet; the next one takes it along
         self.timeout = timeout
         self.cpu = 1
         self.running = False
@@ -37,7 +39,8 @@ class Gdb:
     def send(self, text: str) -> None:
         """Sends a packet."""
         data = text.encode("latin-1")
-        self.socket.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xff))
+        self.socket.sendall(self.unsaid + b"$" + data + b"#%02x" % (sum(data) & 0xff))
+        self.unsaid = b""
 
     def fill(self) -> None:
         """Waits for more bytes."""
@@ -47,14 +50,14 @@ class Gdb:
         self.buffer += more
 
     def receive(self) -> str:
-        """The next packet; acknowledged."""
+        """The next packet."""
         while True:
             start = self.buffer.find(b"$")
             end = self.buffer.find(b"#", start + 1)
             if start >= 0 and end >= 0 and len(self.buffer) >= end + 3:
                 data = self.buffer[start + 1:end]
                 self.buffer = self.buffer[end + 3:]
-                self.socket.sendall(b"+")
+                self.unsaid = b"+"
                 return data.decode("latin-1")
             self.fill()
 
@@ -89,16 +92,17 @@ class Gdb:
         return True
 
     def stopped(self, text: str) -> None:
-        """Takes the processor from a stop reply."""
+        """Takes the processor from a stop reply; QEMU has selected it."""
         self.running = False
         if "thread:" in text:
             word = text.split("thread:", 1)[1].split(";", 1)[0]
-            self.select(int(word.rsplit(".", 1)[-1], 16))
+            self.cpu = int(word.rsplit(".", 1)[-1], 16)
 
     def stop(self) -> None:
         """Stops the machine where it is."""
         if self.running:
-            self.socket.sendall(b"\x03")
+            self.socket.sendall(self.unsaid + b"\x03")
+            self.unsaid = b""
             self.stopped(self.receive())
 
     def step(self) -> None:
@@ -123,9 +127,10 @@ class Gdb:
         return bytes.fromhex(self.ask("g").replace("x", "0"))
 
     def registers(self) -> dict[str, int]:
-        """General registers, rip, cs and cr3."""
+        """General registers, rip, cs, gs_base and cr3."""
         data = self.packet()
         values = dict(zip(REGISTERS, struct.unpack_from("<17Q", data)))
+        values["gs_base"] = struct.unpack_from("<Q", data, GS_BASE_OFFSET)[0]
         values["cs"] = struct.unpack_from("<I", data, CS_OFFSET)[0]
         values["cr3"] = struct.unpack_from("<Q", data, CR3_OFFSET)[0]
         return values

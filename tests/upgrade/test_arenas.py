@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 import machine as machines
-from harness.injector import Injector, Program
+from harness.injector import Injector
+from harness.traces import Program
 from harness.web import curl, fill, online
 
 ARENA, PROGRAM = 0x100000000000, 0xfffc0000000

@@ -10,7 +10,7 @@ from harness.archive import programs
 from harness.campaign import Campaign, complain_never
 from harness.clients import Worker
 from harness.expected import services
-from harness.injector import Program
+from harness.traces import Program
 
 WAIT = 100  # seconds that detect a hang
 VERSIONS = {"vfs": 1, "vfs2": 2, "net": 1, "net2": 2, "net3": 3, "console": 1, "console2": 2,
@@ -58,7 +58,7 @@ class Upgrades:
         """Lets the machine run until `who` is at the place."""
         name = {"init": "init", "old": self.now, "new": self.next}[who]
         program = self.programs[name]
-        address = {COMMIT: program.turn - 2, TURN: program.turn}.get(place) \
+        address = {COMMIT: program.commit, TURN: program.turn}.get(place) \
             or program.address(place)
         task = "init" if who == "init" else self.server
         registers = self.injector.reach(task, address, wait=WAIT)

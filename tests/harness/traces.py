@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Instructions that turns consist of: recorded once by single steps, chosen from ever after by
+breakpoints."""
+import bisect
+import collections
+import os
+import re
+import subprocess
+
+import machine
+
+SYSCALL = b"\x0f\x05"
+KERNEL, USER = 0, 3  # rings
+LONGEST = 6000  # instructions of a turn that are looked at
+KEPT = 6  # traces of each kind
+# Functions of the kernel, and what an instruction in one of them, or below it, is part of.
+PARTS = {"actor_commit": "commit", "arena_commit": "commit", "staged_commit": "commit",
+         "task_copy": "copy"}
+
+# far: not the first of its turn; again: how often the turn has been at this instruction before.
+Instant = collections.namedtuple("Instant", "rip ring part far again")
+
+
+class Symbols:
+    """Functions of a program."""
+
+    def __init__(self, path):
+        lines = subprocess.run(["nm", "-n", path], check=True, stdout=subprocess.PIPE,
+                               text=True).stdout
+        table = re.findall(r"^([0-9a-f]+) [tT] (\w+)$", lines, re.M)
+        self.addresses = [int(address, 16) for address, _ in table]
+        self.names = [name for _, name in table]
+
+    def address(self, name):
+        """Where a function starts."""
+        return self.addresses[self.names.index(name)]
+
+    def function(self, address):
+        """The name of the function at an address."""
+        index = bisect.bisect_right(self.addresses, address) - 1
+        return self.names[index] if index >= 0 else "?"
+
+
+class Program(Symbols):
+    """Addresses in one server's program."""
+
+    def __init__(self, name):
+        path = os.path.join(machine.BUILD, "boot", name + ".elf")
+        super().__init__(path)
+        self.entry = self.address("_start")
+        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        receive = code[code.index("<event_receive>:"):]
+        self.turn = int(re.search(r"([0-9a-f]+):\s+syscall", receive).group(1), 16) + 2
+        self.commit = self.turn - len(SYSCALL)
+
+
+class Traces:
+    """Traces of all kinds of turns; those of one machine serve the next, too."""
+
+    def __init__(self):
+        self.kernel = Symbols(machine.KERNEL)
+        # Where the registers are not saved yet, or loaded already.
+        self.ways = range(self.kernel.address("syscall_entry_single"),
+                          self.kernel.address("user_copy"))
+        self.parts = {self.kernel.address(name): part for name, part in PARTS.items()}
+        self.kept = collections.defaultdict(list)
+
+    def wanted(self, key, random):
+        """Whether another trace of this kind is of use."""
+        count = len(self.kept[key])
+        return not count or count < KEPT and random.random() < 0.05
+
+    def record(self, gdb, key, registers, turn):
+        """Steps through a turn from its start, through the kernel too, to where the next one starts
+        or another task goes on. The other processors stand still meanwhile."""
+        space, trace, seen = registers["cr3"], [], collections.Counter()
+        part, depth = "", 0
+        for _ in range(LONGEST):
+            rip, ring = registers["rip"], registers["cs"] & 3
+            if registers["cr3"] != space or trace and (rip, ring) == (turn, USER):
+                break
+            if ring == KERNEL and self.kernel.function(rip) == "kernel_lock_wait":
+                break  # for a processor that stands still
+            if ring == USER or part and registers["rsp"] > depth:
+                part = ""
+            if ring == KERNEL and not part and rip in self.parts:
+                part, depth = self.parts[rip], registers["rsp"]
+            if rip not in self.ways:
+                trace.append(Instant(rip, ring, "" if ring == USER else part or "system call",
+                                     bool(trace), seen[rip]))
+            seen[rip] += 1
+            gdb.step()
+            registers = gdb.registers()
+        self.kept[key].append(trace)
+
+    def choose(self, key, random):
+        """An instant of such a turn, not in a commit or a copy; one in seven in the kernel."""
+        trace = random.choice(self.kept[key])
+        part = "" if random.random() < 0.85 else "system call"
+        return random.choice([i for i in trace if i.part == part] or trace[:1])
+
+    def choose_inside(self, name, random):
+        """An instant of a service in a commit or a copy, each of the two as often; or None."""
+        found = [[i for (service, _), traces in self.kept.items() if service == name
+                  for trace in traces for i in trace if i.part == part]
+                 for part in ("commit", "copy")]
+        found = [instants for instants in found if instants]
+        return random.choice(random.choice(found)) if found else None
