@@ -174,6 +174,12 @@ static void compare(void) {
     }
 }
 
+/* Neighbours are not in the records. */
+static void meet_peer(void) {
+    frame_arp(&frame, 1, PEER_IP, OUR_IP);
+    wire_put(&frame);
+}
+
 /* The peer sees one connection: the rest of what was sent, what it sends is read. */
 static void conversation_goes_on(void) {
     char got[100] = "";
@@ -185,13 +191,15 @@ static void conversation_goes_on(void) {
     peer.peer_port = shared->peer_port;
     peer.next = shared->next;
     peer.acknowledged = shared->acknowledged;
+    meet_peer();
     pass(5000);
     bool found = false;
     while (wire_get_tcp(&frame, &segment)) {
         if (segment.from_port == peer.our_port && segment.length != 0) {
-            CHECK_EQ(segment.sequence, peer.acknowledged);
-            CHECK_EQ(segment.length, 15);
-            CHECK(memcmp(segment.data, "56789abcdefghij", 15) == 0);
+            uint32_t again = peer.acknowledged - segment.sequence;
+            REQUIRE(again <= 5);
+            CHECK_EQ(segment.length - again, 15);
+            CHECK(memcmp(segment.data + again, "56789abcdefghij", 15) == 0);
             found = true;
         }
     }
@@ -214,7 +222,7 @@ static void waiting_goes_on(void) {
     struct socket *datagram = socket_find(shared->datagrams);
     REQUIRE(reading != NULL && listener != NULL && datagram != NULL);
     CHECK_EQ(reading->request_count, 1);
-    CHECK_EQ(reading->watch_count, 1);
+    meet_peer();
     peer.our_port = reading->tcp->local_port;
     peer.peer_port = 80;
     peer.next = reading->tcp->rcv_nxt;
@@ -252,6 +260,7 @@ TEST(everything_goes_on) {
 
 /* A sound state, or none; and the stack works on for a while. */
 static void take_damaged(void) {
+    world_stale_tokens = true; /* as the kernel has it: nobody is answered */
     if (!import_all()) {
         return;
     }
@@ -335,12 +344,12 @@ TEST(any_field_may_be_damaged) {
     static uint8_t kept[ROOM];
     REQUIRE(prepare());
     memcpy(kept, shared->records, shared->size);
-    uint32_t count = ((const struct records_head *)(void *)kept)->count;
+    uint64_t count = ((const struct records_head *)(void *)kept)->count;
     for (uint32_t round = 0; round < PROCESSES; round++) {
         memcpy(shared->records, kept, shared->size);
         uint16_t tag = 0;
         for (uint32_t hits = 0; hits <= round % 4; hits++) {
-            tag = damage(check_random_below(count), FIELD);
+            tag = damage((uint32_t)check_random_below(count), FIELD);
         }
         if (!CHECK(apart(take_damaged))) {
             printf("# round %u, tag %u last\n", round, tag);

@@ -60,6 +60,8 @@ struct call {
     void *lease;
     size_t lease_size;
 };
+/* Answers to calls that are none are forgotten; else they are a fault. */
+extern bool world_stale_tokens;
 /* A new call that lends `size` bytes. */
 struct call *call_begin(void *lease, size_t size);
 /* What the operation returned: an answer at once, or the call is parked. */
