@@ -406,7 +406,8 @@ static bool tcp_sound(const struct record_tcp *from) {
     return from->mss != 0 && from->mss <= TCP_MSS && from->snd_scale <= 14 &&
            from->rcv_scale <= 14 && from->rcv_wnd <= TCP_WND && from->netif_idx <= UINT8_MAX &&
            from->rcv_ann_wnd <= TCP_WND && from->local_port <= UINT16_MAX &&
-           from->remote_port <= UINT16_MAX;
+           from->remote_port <= UINT16_MAX && from->sa <= INT16_MAX && from->sv <= INT16_MAX &&
+           from->rto <= INT16_MAX;
 }
 
 /* A connection is registered where lwIP keeps those of its state. */
