@@ -2,7 +2,7 @@
 """QEMU's gdb stub: stops the machine anywhere, looks, and spoils. Protocol: GDB manual, appendix E."""
 import struct
 
-from harness.unixsocket import connect
+from unixsocket import connect
 
 # Offsets in the register packet of QEMU's x86-64 target.
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",

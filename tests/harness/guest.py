@@ -14,8 +14,8 @@ from pexpect import fdpexpect
 
 import machine
 from harness.gdb import Gdb
-from harness.qmp import Qmp
 from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, text_of_vga
+from qmp import Qmp
 
 ESCAPE = r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])"
 LOG_LINE = r"\[ *\d+\.\d{6}\] "

@@ -97,7 +97,8 @@ def test_code_and_constants_have_the_gates(build):
     assert re.search(r"call .*<one>", code)  # without a detour
     assert re.search(r"jmp .*<one>", code) and re.search(r"jmp .*<two>", code)
     table = symbols(path)
-    with open(path + ".bin", "rb") as file:
+    run(PREFIX + "objcopy", "--strip-all", path + ".elf", path + ".stripped")
+    with open(path + ".stripped", "rb") as file:
         data = file.read()
     assert struct.pack("<QQ", table["gate_one"], table["gate_two"]) in data
     assert struct.pack("<Q", table["one"]) not in data
