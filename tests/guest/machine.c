@@ -111,8 +111,9 @@ static void interrupts(void) {
 static void devices(void) {
     handle_t device = HANDLE_NONE;
     uint32_t value = 0;
-    CHECK_EQ(system_device(test_system, PCI_ADDRESS(255, 31, 7, 0), test_account, &device),
-             E_NOT_FOUND);
+    CHECK_EQ(
+        system_device(test_system, PCI_ADDRESS(255, 31, 7, 0), 0xffff, 1, test_account, &device),
+        E_NOT_FOUND);
     CHECK_EQ(system_pci_read(test_system, PCI_ADDRESS(0, 0, 0, 0), 4, &value), OK);
     CHECK((value & 0xffff) == 0x8086); /* the host bridge of every QEMU PC */
     CHECK(system_pci_read(test_system, PCI_ADDRESS(0, 0, 0, 0), 3, &value) < 0);

@@ -166,6 +166,13 @@ class Gdb:
         """Writes virtual memory, read-only pages too."""
         return self.ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
 
+    def write_physical(self, address: int, data: bytes) -> None:
+        """Writes memory as a device would."""
+        assert self.ask("Qqemu.PhyMemMode:1") == "OK"
+        for at in range(0, len(data), 1024):  # a packet has 4096 bytes at most
+            assert self.write(address + at, data[at:at + 1024])
+        assert self.ask("Qqemu.PhyMemMode:0") == "OK"
+
     def task(self) -> str:
         """Name of the service whose address space is loaded; empty: none."""
         return self.read(STARTUP_NAME, NAME_SIZE).split(b"\0", 1)[0].decode("latin-1")
