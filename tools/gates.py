@@ -8,7 +8,8 @@ One object has the gates (libipc/include/ipc/gates.inc): a jump to a function at
 stays when functions move. Wherever code or data has the address of a function with a gate, this
 puts the gate's, so that all pointers to one function are equal. It is an error if code takes the
 address of a function without a gate: the pointer could get into the arena. Tables of constants may
-have such addresses; they are used where they stand. Direct calls are left alone."""
+have such addresses; they are used where they stand. Direct calls are left alone. Functions of
+libraries, which are linked later, are not looked at."""
 import struct
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def rewire(elf):
     """Puts gates for functions; the names of functions that code takes the address of without."""
     gates = {name[len(PREFIX):]: index for index, (name, _, section, _) in enumerate(elf.symbols)
              if name.startswith(PREFIX) and elf.sections[section]["name"] == SECTION}
-    functions = {}  # (section, value): name and index
+    functions = {}  # (section, value): name
     owners = {}
     for index, (name, kind, section, value) in enumerate(elf.symbols):
         if kind == FUNCTION:
@@ -83,15 +84,15 @@ def rewire(elf):
             if name in owners:  # of one file alone, perhaps: it is no undefined symbol any more
                 struct.pack_into("<II", elf.data, at + 8, kind, owners[name])
             continue
+        text = section["name"].startswith(".text")
+        if kind != R_64 and (kind not in RELATIVE or not text or
+                             is_branch(elf.data, section, offset)):
+            continue  # in constants, relative ones are tables of switches
         start = addend + (4 if kind in RELATIVE else 0)
         if symbol_kind == SECTION_SYMBOL:
             name = functions.get((where, start))
         elif start != 0 or (where != 0 and functions.get((where, value)) != name):
             name = None
-        text = section["name"].startswith(".text")
-        if name is None or kind not in (R_64, *RELATIVE) or \
-                text and kind != R_64 and is_branch(elf.data, section, offset):
-            continue
         if name in gates:
             addend = -4 if kind in RELATIVE else 0
             struct.pack_into("<IIq", elf.data, at + 8, kind, gates[name], addend)
