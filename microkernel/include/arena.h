@@ -41,7 +41,7 @@ static inline bool arena_hot_dirty(const struct arena_hot *hot) {
     return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
 }
 extern uint64_t arena_no_entry;
-/* ARENA_COMMITS is meson's option `commits`. */
+/* ARENA_COMMITS is meson's option `commits`: without, nothing is found to be dirty. */
 /* Whether one of the first `count` hot pages, at most a chunk, is dirty. */
 static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     const struct arena_hot *end = arena->hot[0] + count;
@@ -51,8 +51,13 @@ static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     }
     return ARENA_COMMITS && (bits & ARCH_ENTRY_DIRTY) != 0;
 }
-/* Makes the working pages the committed image; returns the number of pages copied. */
-uint32_t arena_commit(struct arena *arena);
+/* Makes the working pages the committed image; returns the number of pages copied. Of the page that
+ * holds `named`, an ARENA_RANGE, only that is copied; 0 or a range that is in no single page names
+ * nothing. */
+uint32_t arena_commit(struct arena *arena, uint64_t named);
+/* ARENA_CHECKS is meson's option `state_checks`. The address of the page of `named` if something
+ * else in it has changed, otherwise 0. */
+uint64_t arena_check_named(struct arena *arena, uint64_t named);
 /* Working pages = committed image; every page is write-protected again. */
 void arena_rollback(struct arena *arena);
 /* Forgets both images: all zero. */

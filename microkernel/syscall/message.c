@@ -154,6 +154,14 @@ int64_t sys_commit_receive(struct thread *thread) {
     if (task->receiver != NULL) {
         return E_BUSY;
     }
+    uint64_t named = receive_named(&thread->context);
+    uint64_t wrong = ARENA_CHECKS && task->arena != NULL && named != 0
+                         ? arena_check_named(task->arena->arena, named)
+                         : 0;
+    if (wrong != 0) { /* what it would commit is not what it has */
+        fault_send(thread, FAULT_LABEL_FAULT, FAULT_VECTOR_UNNAMED, 0, wrong);
+        return SYSCALL_NO_RESULT;
+    }
     if (ARG(0) != TOKEN_NONE) {
         status_t status = answer_read(thread, &answered);
         if (status != OK && status != E_STALE) {
@@ -163,7 +171,7 @@ int64_t sys_commit_receive(struct thread *thread) {
     task->worker = thread;
     sched_account(cpu_here(), &task->cpu_ticks); /* the next turn starts at 0 */
     bool worked = task->turn.kind != EVENT_NONE;
-    actor_commit(task);
+    actor_commit(task, named);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
         call_complete(answered);

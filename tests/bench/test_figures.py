@@ -15,6 +15,7 @@ PEERS = {
     "null": (60, 89, 345),
     "round_trip": (400, 395, 12702),
     "round_trip_1_page": (1100, None, None),
+    "round_trip_1_page_named": (1100, None, None),
     "round_trip_8_pages": (6000, None, None),
     "map_unmap": (700, None, 11869),
     "page_fault": (1100, None, 3114),
