@@ -34,6 +34,8 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.uefi and args.mem < 64:
         parser.error(f"argument --mem: {args.mem} is not at least 64, which UEFI needs")
+    if args.iommu and args.machine != "q35":
+        parser.error("argument --iommu: only the machine q35 has one")
     if args.demo and args.nic == "none":
         parser.error("argument --demo: it needs a network card")
     if args.display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

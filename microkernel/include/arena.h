@@ -55,12 +55,12 @@ static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
  * holds `named`, an ARENA_RANGE, only that is copied; 0 or a range that is in no single page names
  * nothing. */
 uint32_t arena_commit(struct arena *arena, uint64_t named);
-/* ARENA_CHECKS is meson's option `state_checks`. The address of the page of `named` if something
- * else in it has changed, otherwise 0. */
-uint64_t arena_check_named(struct arena *arena, uint64_t named);
+/* The page that `named` lies in; ~0: in no single one. */
+uint64_t arena_named_page(uint64_t named);
 /* Working pages = committed image; every page is write-protected again. */
 void arena_rollback(struct arena *arena);
 /* Forgets both images: all zero. */
 void arena_clear(struct arena *arena);
-/* Makes a page that is there committed as it is: initial content. */
-void arena_keep(struct arena *arena, uint64_t page);
+/* Makes a page that is there committed as it is, or of one that was before only `named`, unless 0,
+ * a range in it. */
+void arena_keep(struct arena *arena, uint64_t page, uint64_t named);

@@ -60,13 +60,18 @@ static uint64_t address_of(uint64_t page) {
     return ARENA_VA + page * PAGE_SIZE;
 }
 
-void arena_keep(struct arena *arena, uint64_t page) {
+void arena_keep(struct arena *arena, uint64_t page, uint64_t named) {
     phys_t committed = memory_page_peek(arena->committed, page);
+    uint64_t at = 0, length = PAGE_SIZE;
     if (committed == 0) {
         committed = frame_alloc();
         memory_page_set(arena->committed, page, committed);
+    } else if (named != 0) {
+        at = ARENA_RANGE_OFFSET(named) % PAGE_SIZE;
+        length = ARENA_RANGE_LENGTH(named);
     }
-    memcpy(phys_to_virt(committed), phys_to_virt(memory_page_peek(arena->memory, page)), PAGE_SIZE);
+    memcpy(frame_bytes(committed) + at, frame_bytes(memory_page_peek(arena->memory, page)) + at,
+           length);
 }
 
 static void copy_working(struct arena *arena, uint64_t page) {
@@ -105,44 +110,21 @@ status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {
     return OK;
 }
 
-/* The page that `named` lies in; ~0: in none alone. */
-static uint64_t named_page(uint64_t named) {
+uint64_t arena_named_page(uint64_t named) {
     uint64_t at = ARENA_RANGE_OFFSET(named), length = ARENA_RANGE_LENGTH(named);
     return length == 0 || at % PAGE_SIZE + length > PAGE_SIZE ? ~0ull : at / PAGE_SIZE;
 }
 
-static void keep_named(struct arena *arena, uint64_t page, uint64_t named) {
-    uint64_t at = ARENA_RANGE_OFFSET(named) % PAGE_SIZE;
-    memcpy((char *)phys_to_virt(memory_page_peek(arena->committed, page)) + at,
-           frame_bytes(memory_page_peek(arena->memory, page)) + at, ARENA_RANGE_LENGTH(named));
-}
-
-uint64_t arena_check_named(struct arena *arena, uint64_t named) {
-    uint64_t page = named_page(named), at = ARENA_RANGE_OFFSET(named) % PAGE_SIZE;
-    if (page >= arena->memory->size / PAGE_SIZE) {
-        return 0;
-    }
-    const char *now = frame_bytes(memory_page_peek(arena->memory, page));
-    const char *then = frame_bytes(memory_page_peek(arena->committed, page));
-    uint64_t end = at + ARENA_RANGE_LENGTH(named);
-    bool same = memcmp(now, then, at) == 0 && memcmp(now + end, then + end, PAGE_SIZE - end) == 0;
-    return same ? 0 : address_of(page);
-}
-
 uint32_t arena_commit(struct arena *arena, uint64_t named) {
     struct arch_space *space = &arena->task->space;
-    uint64_t part = named_page(named);
+    uint64_t part = arena_named_page(named);
     uint32_t dirty = 0;
     for (uint32_t i = 0; ARENA_COMMITS && i < arena->hot_count; i++) {
         struct arena_hot *hot = arena_hot_at(arena, i);
         if (arena_hot_dirty(hot)) {
             arch_entry_clean(hot->entry);
             arch_shootdown(space, address_of(hot->page), 1);
-            if (hot->page == part && memory_page_peek(arena->committed, part) != 0) {
-                keep_named(arena, hot->page, named);
-            } else {
-                arena_keep(arena, hot->page);
-            }
+            arena_keep(arena, hot->page, hot->page == part ? named : 0);
             hot->idle = 0;
             dirty++;
         } else if (++hot->idle >= ARENA_IDLE_TURNS) {

@@ -2,6 +2,7 @@
  * Calls, answers, events and leases.
  */
 #include <arch/timer.h>
+#include <arena_check.h>
 #include <common/string.h>
 #include <counters.h>
 #include <sched.h>
@@ -155,11 +156,7 @@ int64_t sys_commit_receive(struct thread *thread) {
         return E_BUSY;
     }
     uint64_t named = receive_named(&thread->context);
-    uint64_t wrong = ARENA_CHECKS && task->arena != NULL && named != 0
-                         ? arena_check_named(task->arena->arena, named)
-                         : 0;
-    if (wrong != 0) { /* what it would commit is not what it has */
-        fault_send(thread, FAULT_LABEL_FAULT, FAULT_VECTOR_UNNAMED, 0, wrong);
+    if (ARENA_CHECKS && arena_check_named(thread, named)) {
         return SYSCALL_NO_RESULT;
     }
     if (ARG(0) != TOKEN_NONE) {

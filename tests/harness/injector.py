@@ -62,9 +62,14 @@ class Injector:
     # ---- Coming to an instruction -----------------------------------------------------------
 
     def is_at(self, name, address, ring=USER):
-        """Whether the processor that stopped is this server's, in this ring, at the address."""
+        """The registers of the processor that stopped, if it is this server's, in this ring, at the
+        address; else None."""
+        return self.is_at_any(name, {(address, ring)})
+
+    def is_at_any(self, name, places):
+        """As is_at; places are addresses with their rings."""
         registers = self.gdb.registers()
-        if registers["rip"] != address or registers["cs"] & 3 != ring:
+        if (registers["rip"], registers["cs"] & 3) not in places:
             return None
         space = registers["cr3"]
         if space not in self.names:
@@ -87,7 +92,7 @@ class Injector:
             if not self.gdb.wait(max(0.001, end - time.monotonic())):
                 self.gdb.stop()
                 break
-            registers = next(filter(None, (self.is_at(name, *place) for place in places)), None)
+            registers = self.is_at_any(name, places)
         for address, _ in places:
             self.gdb.breakpoint(address, False)
         return registers
@@ -169,16 +174,18 @@ class Injector:
         if self.random.random() < 0.2:
             return self.kill_at_commit(name, phase)
         if self.traces.wanted(key, self.random):
-            self.traces.record(self.gdb, key, registers, turn)
+            self.traces.record(self.gdb, key, registers, turn, self.random)
             return False
         instant = self.traces.choose(key, self.random)
+        end = (self.programs[name].commit if instant.ring == USER else turn, USER)
         for _ in range(1 + min(instant.again, self.random.randrange(8)) if instant.far else 0):
-            registers = self.reach_any(name, {(instant.rip, instant.ring), (turn, USER)},
-                                       SHORT_WAIT)
+            registers = self.reach_any(name, {(instant.rip, instant.ring), end}, SHORT_WAIT)
             if registers is None:
                 return False
             if at(registers, turn):  # another turn has begun
                 return self.spoil(name, registers, event_of(registers))
+            if at(registers, end[0]):
+                return self.spoil(name, registers, phase + ", all but commit")
         way = f", {instant.part}" if instant.part else ""
         return self.spoil(name, registers, phase + way)
 

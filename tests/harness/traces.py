@@ -3,6 +3,8 @@
 breakpoints."""
 import bisect
 import collections
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -11,8 +13,9 @@ import machine
 
 SYSCALL = b"\x0f\x05"
 KERNEL, USER = 0, 3  # rings
-LONGEST = 6000  # instructions of a turn that are looked at
-KEPT = 6  # traces of each kind
+LONGEST = 2000  # instructions of a turn that are looked at, unless more are asked for
+KEPT = 3  # traces of each kind
+SAMPLE = 200  # instants that are kept of each part of a trace
 # Functions of the kernel, and what an instruction in one of them, or below it, is part of.
 PARTS = {"actor_commit": "commit", "arena_commit": "commit", "staged_commit": "commit",
          "task_copy": "copy"}
@@ -58,7 +61,8 @@ class Program(Symbols):
 class Traces:
     """Traces of all kinds of turns; those of one machine serve the next, too."""
 
-    def __init__(self):
+    def __init__(self, longest=LONGEST):
+        self.longest = longest
         self.kernel = Symbols(machine.KERNEL)
         # Where the registers are not saved yet, or loaded already.
         self.ways = range(self.kernel.address("syscall_entry_single"),
@@ -66,17 +70,45 @@ class Traces:
         self.parts = {self.kernel.address(name): part for name, part in PARTS.items()}
         self.kept = collections.defaultdict(list)
 
+    @staticmethod
+    def build():
+        """What tells one build from another."""
+        folder = os.path.join(machine.BUILD, "boot")
+        paths = [machine.KERNEL] + [os.path.join(folder, name) for name in sorted(os.listdir(folder))
+                                    if name.endswith(".elf")]
+        digest = hashlib.sha256()
+        for path in paths:
+            with open(path, "rb") as file:
+                digest.update(file.read())
+        return digest.hexdigest()
+
+    def load(self, path):
+        """Takes what a campaign with this build has saved, if there is any."""
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                saved = json.load(file)
+            if saved["build"] == self.build():
+                for service, phase, traces in saved["kept"]:
+                    self.kept[service, phase] = [[Instant(*i) for i in trace] for trace in traces]
+
+    def save(self, path):
+        """For load()."""
+        with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+            json.dump({"build": self.build(),
+                       "kept": [[*key, traces] for key, traces in self.kept.items()]}, file)
+        os.replace(file.name, path)
+
     def wanted(self, key, random):
         """Whether another trace of this kind is of use."""
         count = len(self.kept[key])
         return not count or count < KEPT and random.random() < 0.05
 
-    def record(self, gdb, key, registers, turn):
+    def record(self, gdb, key, registers, turn, random):
         """Steps through a turn from its start, through the kernel too, to where the next one starts
         or another task goes on. The other processors stand still meanwhile."""
         space, trace, seen = registers["cr3"], [], collections.Counter()
         part, depth = "", 0
-        for _ in range(LONGEST):
+        for _ in range(self.longest):
             rip, ring = registers["rip"], registers["cs"] & 3
             if registers["cr3"] != space or trace and (rip, ring) == (turn, USER):
                 break
@@ -92,7 +124,11 @@ class Traces:
             seen[rip] += 1
             gdb.step()
             registers = gdb.registers()
-        self.kept[key].append(trace)
+        parts = collections.defaultdict(list)
+        for instant in trace:
+            parts[instant.part].append(instant)
+        self.kept[key].append([instant for part in parts.values() for instant in
+                               random.sample(part, min(SAMPLE, len(part)))])
 
     def choose(self, key, random):
         """An instant of such a turn, not in a commit or a copy; one in seven in the kernel."""
