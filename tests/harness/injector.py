@@ -17,7 +17,6 @@ CALL = EVENTS.index("call")
 WAIT = 0.7  # seconds for a server to come by before another one is tried
 SHORT_WAIT = 0.1
 GAP = 0.05  # seconds between attacks, on average
-STEPPED = 5  # seconds; after some more of them init takes the server for hanging
 AFTER_RECORD = 0.5  # seconds of running after a standstill
 ABSENT = 10  # attacks that then pass it by
 STEPS = 400  # at most, from the start of a life
@@ -59,7 +58,6 @@ class Injector:
         self.calls = {}  # service to the token of the last call it was killed in, and how often
         self.services = services or SERVICES
         self.kills, self.verbose = [], False
-        self.stepped = collections.Counter()  # turns that took too long that way, by service
         self.gdb.resume()
 
     # ---- Coming to an instruction -----------------------------------------------------------
@@ -177,13 +175,13 @@ class Injector:
         if self.random.random() < 0.2:
             return self.kill_at_commit(name, phase)
         if self.traces.wanted(key, self.random):
-            begin = time.monotonic()
             self.traces.record(self.gdb, key, registers, turn, self.random)
-            self.stepped[name] += time.monotonic() - begin > STEPPED
             self.leave()
             time.sleep(AFTER_RECORD)
             return False
         instant = self.traces.choose(key, self.random)
+        if instant is None:
+            return self.spoil(name, registers, phase)
         end = (self.programs[name].commit if instant.ring == USER else turn, USER)
         for _ in range(1 + min(instant.again, self.random.randrange(8)) if instant.far else 0):
             registers = self.reach_any(name, {(instant.rip, instant.ring), end}, SHORT_WAIT)

@@ -13,7 +13,7 @@ import machine
 
 SYSCALL = b"\x0f\x05"
 KERNEL, USER = 0, 3  # rings
-LONGEST = 2000  # instructions of a turn that are looked at, unless more are asked for
+LONGEST = 400  # instructions of a turn that are looked at, unless more are asked for
 KEPT = 3  # traces of each kind
 SAMPLE = 200  # instants that are kept of each part of a trace
 # Functions of the kernel, and what an instruction in one of them, or below it, is part of.
@@ -63,6 +63,7 @@ class Traces:
 
     def __init__(self, longest=LONGEST):
         self.longest = longest
+        self.closed = False  # nothing more is recorded
         self.kernel = Symbols(machine.KERNEL)
         # Where the registers are not saved yet, or loaded already.
         self.ways = range(self.kernel.address("syscall_entry_single"),
@@ -83,13 +84,15 @@ class Traces:
         return digest.hexdigest()
 
     def load(self, path):
-        """Takes what a campaign with this build has saved, if there is any."""
+        """Takes what a campaign with this build has saved, if there is any; nothing is recorded
+        after that."""
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 saved = json.load(file)
             if saved["build"] == self.build():
                 for service, phase, traces in saved["kept"]:
                     self.kept[service, phase] = [[Instant(*i) for i in trace] for trace in traces]
+                self.closed = True
 
     def save(self, path):
         """For load()."""
@@ -101,7 +104,7 @@ class Traces:
     def wanted(self, key, random):
         """Whether another trace of this kind is of use."""
         count = len(self.kept[key])
-        return not count or count < KEPT and random.random() < 0.05
+        return not self.closed and (not count or count < KEPT and random.random() < 0.05)
 
     def record(self, gdb, key, registers, turn, random):
         """Steps through a turn from its start, through the kernel too, to where the next one starts
@@ -131,7 +134,10 @@ class Traces:
                                random.sample(part, min(SAMPLE, len(part)))])
 
     def choose(self, key, random):
-        """An instant of such a turn, not in a commit or a copy; one in seven in the kernel."""
+        """An instant of such a turn, not in a commit or a copy; one in seven in the kernel. None:
+        no such turn was recorded."""
+        if not self.kept[key]:
+            return None
         trace = random.choice(self.kept[key])
         part = "" if random.random() < 0.85 else "system call"
         return random.choice([i for i in trace if i.part == part] or trace[:1])
