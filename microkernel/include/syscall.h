@@ -15,9 +15,6 @@
 #define TYPE(NAME, structure, no_handles, destroy) typedef struct structure TYPE_##NAME;
 OBJECT_TYPES(TYPE)
 #define HANDLE(argument, type, right) , TYPE_##type *
-#define OPTIONAL HANDLE
-#define OWN HANDLE
-#define SYSTEM(right)
 #define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
     int64_t sys_##name(struct thread *thread handles);

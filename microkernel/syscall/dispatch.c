@@ -6,8 +6,9 @@
 #include <syscall.h>
 #include <system.h>
 
-_Static_assert(SYSCALL_TABLE_SIZE == 98 && SYSCALL_NO_RESULT == -0x80000000ll, "entry.asm");
-_Static_assert(offsetof(struct cpu, choose) == 104, "entry.asm");
+_Static_assert(SYSCALL_TABLE_SIZE == 98 && SYSCALL_NO_RESULT == -0x80000000ll &&
+                   offsetof(struct cpu, choose) == 104,
+               "entry.asm");
 
 int64_t sys_null(struct thread *thread) {
     (void)thread;
@@ -37,8 +38,6 @@ enum class { CLASS_READ, CLASS_IMMEDIATE, CLASS_CREATE, CLASS_STAGED, CLASS_BLOC
 
 /* enter_NAME: the whole call. */
 #define HANDLE(n, type, right) object[n],
-#define OPTIONAL HANDLE
-#define SYSTEM(right)
 #define WORD(n) ARG(n),
 #define SYSCALL(number, NAME, name, class, handles)
 #define CREATES(number, NAME, function, rights, arguments)                                         \
@@ -51,9 +50,6 @@ enum class { CLASS_READ, CLASS_IMMEDIATE, CLASS_CREATE, CLASS_STAGED, CLASS_BLOC
     }
 #include <axolotl/syscall.def>
 #define HANDLE(n, type, right) , object[n]
-#define OPTIONAL HANDLE
-#define OWN HANDLE
-#define SYSTEM(right)
 #define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
     static int64_t enter_##name(struct thread *thread) {                                           \
@@ -76,10 +72,6 @@ static int64_t enter_other(struct thread *thread) {
 #pragma GCC diagnostic ignored "-Woverride-init"
 int64_t (*const syscall_table[SYSCALL_TABLE_SIZE])(struct thread *) = {
     [0 ... SYSCALL_TABLE_SIZE - 1] = enter_other,
-#define HANDLE(n, type, right)
-#define OPTIONAL HANDLE
-#define OWN HANDLE
-#define SYSTEM(right)
 #define SYSCALL(number, NAME, name, class, handles) [number] = enter_##name,
 #include <axolotl/syscall.def>
 };

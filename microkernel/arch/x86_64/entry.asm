@@ -222,11 +222,7 @@ global syscall_entry_single
 syscall_entry_single:
     SYSCALL_ENTRY 0
     mov rbx, [gs:CPU_CURRENT]
-    test rbx, rbx
-    jz idle
-    cmp byte [rbx + CONTEXT_BY_SYSCALL], 0
-    je exit_by_iret
-    SYSRET_EXIT rbx, 0
+    jmp exit_to_user.unlocked
 
 align 64
 global syscall_entry_smp
