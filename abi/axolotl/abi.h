@@ -103,6 +103,11 @@ enum event_kind {
 #define RECEIVE_CALL (1u << EVENT_CALL)
 #define RECEIVE_ALL (RECEIVE_REPLY | RECEIVE_NOTIFY | RECEIVE_CALL)
 #define RECEIVE_POLL (1u << 31) /* return EVENT_NONE rather than wait */
+/* COMMIT_RECEIVE: r15 names what has changed in one page of the arena. */
+#define RECEIVE_NAMED (1u << 30)
+#define ARENA_RANGE(offset, length) ((uint64_t)(offset) << 16 | (length))
+#define ARENA_RANGE_OFFSET(range) ((range) >> 16)
+#define ARENA_RANGE_LENGTH(range) ((range)&0xffff)
 
 /* r15 of an EVENT_CALL */
 #define ORIGIN_ATTEMPT(r15) ((uint32_t)((r15)&0xffff))
@@ -231,20 +236,20 @@ struct memory_info {
 /* ---- Images ------------------------------------------------------------------------------ */
 
 #define IMAGE_NAME 24
-struct image_info {
-    uint64_t entry;
-    uint64_t arena_minimum; /* bytes that the image's arena segment needs */
-    uint64_t layout;        /* from the .note.axolotl note; 0: none */
-    uint64_t version;       /* from the note */
-    uint64_t memory;        /* bytes a task needs for text, data, bss and stack */
-    char name[IMAGE_NAME];  /* from the note */
-};
-
-/* ELF note "Axolotl", type 1: what image_info repeats. */
+#define IMAGE_PROTOCOLS 40
+/* ELF note "Axolotl", type 1. */
 struct image_note {
     uint64_t layout;
     uint64_t version;
-    char name[IMAGE_NAME];
+    char name[IMAGE_NAME];           /* of the program; ends with a NUL, as the next */
+    char protocols[IMAGE_PROTOCOLS]; /* that it speaks: words "name/version" */
+};
+
+struct image_info {
+    uint64_t entry;
+    uint64_t arena_minimum; /* bytes that the image's arena segment needs */
+    uint64_t memory;        /* bytes a task needs for text, data, bss and stack */
+    struct image_note note; /* zeros: it has none */
 };
 
 /* ---- Tasks -------------------------------------------------------------------------------- */
@@ -339,6 +344,7 @@ struct fault_message {
 _Static_assert(sizeof(struct fault_message) <= MESSAGE_WORDS * 8, "ABI");
 #define FAULT_VECTOR_FOREIGN 0x100u /* foreign system call in a thread without an upcall entry */
 #define FAULT_VECTOR_QUOTA 0x101u   /* page fault that the memory's account could not pay for */
+#define FAULT_VECTOR_UNNAMED 0x102u /* the page has changed outside what RECEIVE_NAMED names */
 
 /* Foreign threads: the page that THREAD_SET_FOREIGN names. The kernel stores the program's
  * registers here before it enters the upcall, UPCALL_RETURN loads them. */

@@ -115,9 +115,9 @@ static status_t read_note(struct image *image, const struct file *file,
     TRY(memory_copy(file->memory, ph->offset, &note, sizeof(note), false));
     if (note.type == 1 && note.name_size == sizeof(note.name) &&
         note.content_size == sizeof(note.content) && memcmp(note.name, "Axolotl", 8) == 0) {
-        image->info.layout = note.content.layout;
-        image->info.version = note.content.version;
-        memcpy(image->info.name, note.content.name, IMAGE_NAME - 1);
+        image->info.note = note.content;
+        image->info.note.name[IMAGE_NAME - 1] = '\0';
+        image->info.note.protocols[IMAGE_PROTOCOLS - 1] = '\0';
     }
     return OK;
 }
@@ -183,7 +183,7 @@ static status_t copy_out(const struct segment *segment, struct memory *to, uint6
         void *page = phys_to_virt(memory_page_peek(content, at / PAGE_SIZE));
         TRY(memory_copy(to, offset + at, page, PAGE_SIZE, true));
         if (to->arena != NULL) {
-            arena_keep(to->arena, (offset + at) / PAGE_SIZE);
+            arena_keep(to->arena, (offset + at) / PAGE_SIZE, 0);
         }
     }
     return OK;
