@@ -96,7 +96,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         return E_RIGHTS;
     }
     uint32_t client = CLIENT(event->badge);
-    uint32_t index = 0;
+    uint32_t index;
     status_t status = claim_take(&manager.table, &manager_rules, client, request, &index);
     if (status != OK) {
         if (status == E_NOT_FOUND) {

@@ -145,6 +145,7 @@ void remap_create(struct remap *remap) {
 void remap_start(struct remap *remap) {
     for (uint32_t i = 0; remap->confined && i < remap->unit_count; i++) {
         if (map_unit(remap, i) != OK) {
+            log_line("no registers: blocked accesses are not reported");
             remap->timer = HANDLE_NONE;
             return;
         }

@@ -92,13 +92,13 @@ def test_network_server(machine, web, tmp_path, smp):
     assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
 
 
-@pytest.mark.parametrize("smp", [1, 2])
-def test_the_others(machine, tmp_path, smp):
+@pytest.mark.parametrize("smp, iommu", [(1, True), (2, False)])
+def test_the_others(machine, tmp_path, smp, iommu):
     """Console, AI relay and device manager go to another layout and back; what was typed, asked
     and given stays."""
     guest = machine(replace={"boot.tar": archive_with(
         tmp_path, files=programs("console2", "aiproxy2", "devmgr2"))},
-                    ai="echo", smp=smp)
+                    ai="echo", smp=smp, iommu=iommu)
     guest.boot()
     online(guest)
     owners = [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row]
@@ -117,6 +117,7 @@ def test_the_others(machine, tmp_path, smp):
         assert [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row] == owners
         guest.cmd("kill e1000")
         assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
+        assert ("DMA: behind the IOMMU" in guest.cmd("lspci -v")) is iommu
     assert any("a line for the scrollback" in row for row in rows)
     table = services(guest)
     assert {name: table[name][1:3] for name in ("console", "aiproxy", "devmgr")} == \
