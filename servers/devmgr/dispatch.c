@@ -109,6 +109,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         report_function(function, "its bridge has another driver's device");
         function->owner = PCI_NO_OWNER;
         function->driver[0] = '\0';
+        pci_seal(&manager.table);
         return E_NOT_FOUND;
     }
     handle_t handles[3];

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness.expected import services
 from harness.guest import free_port
 from harness.injector import kernel_symbol
 
@@ -105,8 +106,10 @@ def test_wrong_address(machine, iommu):
         assert re.search(rf"devmgr: 00:02\.0 Intel 82540EM gigabit Ethernet \[e1000\]: write to "
                          rf"{SPARE:#x} blocked, reason 5, 1 so far", line), line
     assert (memory(guest, SPARE, PAGE) == CANARY) is iommu
-    guest.cmd("kill e1000")
+    for name in ("devmgr", "e1000"):  # the manager's state is as good as before the report
+        guest.cmd(f"kill {name}")
     pings(guest)
+    assert services(guest)["devmgr"][1:5] == ["running", "1", "1", "0"]
 
 
 @pytest.mark.parametrize("iommu", [True, False])

@@ -16,6 +16,7 @@ import machine
 from harness import mutation
 from harness.campaign import Campaign
 from harness.injector import SERVICES, STEPS, event_of
+from harness.peer import Peer
 
 KINDS = [*mutation.KINDS, "message", "interrupt", "stack flip", "arena flip"]
 TEXT = set(mutation.KINDS)
@@ -243,26 +244,43 @@ class Faults:
     def flip_arena(self, name):
         """A wild write: the server itself stores a byte that differs in a bit."""
         registers, phase = self.walk(name)
-        if registers is None:
-            return
-        space, here = registers["cr3"], registers["rip"]
-        place = self.used_place(space)
+        place = self.used_place(registers["cr3"]) if registers else None
         if place is None:
             return
         bit = self.random.randrange(8)
-        byte = self.memory.read(space, place, 1)[0] ^ 1 << bit
-        code = STORE + bytes([byte])
+        byte = self.memory.read(registers["cr3"], place, 1)[0] ^ 1 << bit
+        if self.execute_store(name, registers, place, byte):
+            self.watch(self.note(name, "arena flip", "once", phase, registers["rip"],
+                                 f"bit {bit} at {place:#x}"))
+
+    def store(self, name, variable, offset, byte):
+        """The server stores a byte in a variable, in the middle of a turn; False: it has none."""
+        registers, phase = self.turn(name)
+        if registers is None:
+            return False
+        symbols = subprocess.run(["nm", os.path.join(machine.BUILD, "boot", name + ".elf")],
+                                 check=True, stdout=subprocess.PIPE, text=True).stdout
+        place = int(re.search(rf"([0-9a-f]+) \w {variable}$", symbols, re.M).group(1), 16) + offset
+        if not self.execute_store(name, registers, place, byte):
+            return False
+        return self.watch(self.note(name, "arena flip", "once", phase, registers["rip"],
+                                    f"{byte:#x} at {place:#x}"))
+
+    def execute_store(self, name, registers, place, byte):
+        """Lets the server, which stands there, execute a store, then go on. The debugger itself
+        can't write so that the page counts as changed."""
+        here, code = registers["rip"], STORE + bytes([byte])
         old = self.gdb.read(here, len(code))
-        self.memory.write(space, here, code)
+        self.memory.write(registers["cr3"], here, code)
         self.gdb.set_register("rax", place)
         self.gdb.step()
         if self.gdb.registers()["rip"] != here + len(code) \
                 and self.injector.reach(name, here + len(code)) is None:
-            return
-        self.memory.write(space, here, old)
+            return False
+        self.memory.write(registers["cr3"], here, old)
         self.gdb.set_register("rax", registers["rax"])
         self.gdb.set_register("rip", here)
-        self.watch(self.note(name, "arena flip", "once", phase, here, f"bit {bit} at {place:#x}"))
+        return True
 
     def change_event(self, name, kind):
         """A word of a message that came, or notification bits that nobody has set."""
@@ -373,16 +391,20 @@ class FaultCampaign(Campaign):
         if re.search(r"ConnectionResetError|BrokenPipe|connection ended|wrong: .*\(-\d+\)|: ("
                      + STATUSES + ")", text):
             return ERROR
-        if re.search("hangs|timed out|no prompt|no '", text):
+        if re.search('hangs|timed out|no prompt|no .\\\\', text):
             return HANG
         return SILENT
 
     def alive(self):
-        """Whether somebody can still work with the machine."""
+        """Whether somebody can still work with the machine, at COM1 or from the network."""
         try:
             self.guest.send("\x03\r")
             self.guest.prompt(60)
-            return "init" in self.guest.cmd("services", timeout=60)
+            return True
+        except (AssertionError, OSError):
+            pass
+        try:
+            return "init" in Peer(self.guest, "account", 60).rest().decode()
         except (AssertionError, OSError):
             return False
 
