@@ -18,7 +18,7 @@ from harness import clients, tap
 from harness.archive import archive_with, program
 from harness.guest import plain
 from harness.injector import SERVICES, Injector, kernel_symbol
-from harness.peer import MANIFEST, PORT, sequence
+from harness.peer import MANIFEST, PORT, PUT_PORT, digest, sequence
 from harness.web import checksum, curl, online
 
 STOP = "/tmp/stop"
@@ -27,6 +27,8 @@ LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
 PAGE = random.Random("page").randbytes(150000)  # what curl fetches
 PINGS = 100
+BRIDGE_GONE = "aiask: the AI bridge has gone"
+STARVED = 3  # seconds
 
 
 def modules(folder, files=None):
@@ -52,7 +54,7 @@ class Campaign:
         options.setdefault("smp", 2)
         if tap.inside():
             options |= {"netdev": tap.NETDEV, "address": tap.GUEST}
-        self.guest = start(forward=(PORT, 80), replace=modules(folder, files), ai="echo",
+        self.guest = start(forward=(PORT, PUT_PORT, 80), replace=modules(folder, files), ai="echo",
                            gdb=True, **options)
         self.guest.boot()
         self.guest.cmd("touch /tmp/typed")
@@ -66,6 +68,7 @@ class Campaign:
         self.ordered = {name: 0 for name in SERVICES}
         self.appended = []
         self.done = {}
+        self.starved = 0  # questions that were given up for want of a processor
         self.effect = None  # deaths that the machine has counted, at the end
 
     # ---- Clients ----------------------------------------------------------------------------
@@ -86,9 +89,14 @@ class Campaign:
         self.appended.append(f"{number} {word[:40]}")
 
     def ask(self, _number):
-        """The AI answers with what it was asked."""
+        """The AI answers with what it was asked. Six seconds of silence end a session: that is what
+        a machine sees which has no processor of the host to run on."""
         words = " ".join(self.text()[:20] for _ in range(8))
+        starved = self.guest.starved_seconds()
         answer = self.guest.cmd(f"aiask {words}")
+        if BRIDGE_GONE in answer and self.guest.starved_seconds() - starved >= STARVED:
+            self.starved += 1
+            return
         assert answer.replace("\n", " ") == f"AI echo: {words}", f"asked {words!r}, got {answer!r}"
 
     def ping(self, _number):
@@ -129,6 +137,17 @@ class Campaign:
         curl(self.guest, "/boot/page", path)
         assert checksum(path) == hashlib.sha256(PAGE).hexdigest(), "curl got another page"
 
+    def put(self, number):
+        """curl sends bytes."""
+        data = sequence(100000, number % KINDS)
+        path = self.folder / "put"
+        path.write_bytes(data)
+        words = ["curl", "-sS", "--fail", "--max-time", "300", "-H", "Expect:", "-T", str(path),
+                 f"http://{self.guest.address}:{self.guest.port[PUT_PORT]}/put"]
+        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        clients.same(done.stdout, f"{len(data)} {digest(data):016x}\n")
+
     def host_ping(self, _number):
         """The guest answers pings; while something is dead they get lost."""
         for _ in range(PINGS):
@@ -160,7 +179,7 @@ class Campaign:
         end = time.monotonic() + seconds
         at_work = [self.console, self.echo, self.upload, self.download, self.short]
         if tap.inside():
-            at_work += [self.fetch, self.host_ping]
+            at_work += [self.fetch, self.put, self.host_ping]
         threads = [threading.Thread(target=self.repeat, args=[client], name=client.__name__,
                                     daemon=True) for client in at_work]
         for thread in threads:
@@ -231,9 +250,11 @@ class Campaign:
             if row and row[0] in SERVICES:
                 self.effect += int(row[3])
                 name, crashes = row[0], 0 if row[0] == "init" else killed[row[0]]
-                most = killed[name] + self.ordered[name]
-                # An operator's kill may come before the server has met what was done to it.
+                # An operator's kill may come before the server has met what was done to it. A turn
+                # that was stepped through may look like one that computes for ever.
                 least = crashes - self.ordered[name]
+                crashes += self.injector.stepped[name]
+                most = killed[name] + self.ordered[name] + self.injector.stepped[name]
                 assert row[1] == "running" and least <= int(row[4]) <= crashes \
                     and int(row[3]) <= most, \
                     f"{' '.join(row)}: {crashes} crashes were ours, {most} restarts at most"

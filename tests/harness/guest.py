@@ -319,3 +319,13 @@ class Guest:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def starved_seconds(self) -> float:
+        """How long a thread of QEMU or of the bridge has been ready to run without a processor of
+        the host, at most."""
+        waited = [0]
+        for process in filter(None, (self.process, self.bridge)):
+            for thread in os.listdir(f"/proc/{process.pid}/task"):
+                with open(f"/proc/{process.pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                    waited.append(int(file.read().split()[1]))
+        return max(waited) / 1e9

@@ -17,6 +17,8 @@ CALL = EVENTS.index("call")
 WAIT = 0.7  # seconds for a server to come by before another one is tried
 SHORT_WAIT = 0.1
 GAP = 0.05  # seconds between attacks, on average
+STEPPED = 5  # seconds; after some more of them init takes the server for hanging
+AFTER_RECORD = 0.5  # seconds of running after a standstill
 ABSENT = 10  # attacks that then pass it by
 STEPS = 400  # at most, from the start of a life
 SAME_CALL = 3  # kills in the same call; the ladder poisons it at six
@@ -57,6 +59,7 @@ class Injector:
         self.calls = {}  # service to the token of the last call it was killed in, and how often
         self.services = services or SERVICES
         self.kills, self.verbose = [], False
+        self.stepped = collections.Counter()  # turns that took too long that way, by service
         self.gdb.resume()
 
     # ---- Coming to an instruction -----------------------------------------------------------
@@ -174,7 +177,11 @@ class Injector:
         if self.random.random() < 0.2:
             return self.kill_at_commit(name, phase)
         if self.traces.wanted(key, self.random):
+            begin = time.monotonic()
             self.traces.record(self.gdb, key, registers, turn, self.random)
+            self.stepped[name] += time.monotonic() - begin > STEPPED
+            self.leave()
+            time.sleep(AFTER_RECORD)
             return False
         instant = self.traces.choose(key, self.random)
         end = (self.programs[name].commit if instant.ring == USER else turn, USER)

@@ -22,12 +22,12 @@ def kind(kill):
 
 def result(complaints):
     """Which of RESULTS a machine's complaints amount to, by the first that came."""
-    first = complaints[0] if complaints else ""
+    first = complaints[0]
     if first.startswith("the machine") or "the machine ended" in first:
         return "system down"
     if re.search(r"hangs|timed out|TimeoutError|no prompt|pings without", first):
         return "hang"
-    if re.search(r"instead of|typed|another page|asked|check_", first):
+    if re.search(r"instead of|typed|another page|check_", first):
         return "silent corruption"
     return "visible error"
 
@@ -39,9 +39,9 @@ def record(campaign, **more):
                                for kill in kills)
     return {"seed": campaign.seed, "kills": [[*key, count] for key, count in rows.items()],
             "operator": sum(campaign.ordered.values()), "effect": campaign.effect,
-            "done": campaign.done, "complaints": campaign.complaints,
-            "result": result(campaign.complaints) if campaign.complaints else "",
-            "last": kind(kills[-1]) if kills else OPERATOR, "last_kills": [str(k) for k in kills[-6:]],
+            "done": campaign.done, "starved": campaign.starved, "complaints": campaign.complaints,
+            "last": kind(kills[-1]) if kills else OPERATOR,
+            "last_kills": [str(kill) for kill in kills[-6:]],
             **more}
 
 
@@ -59,26 +59,29 @@ def summary(records):
     for row in rows:
         by_kind[row[4]] += row[-1]
     for record in records:
-        if record["result"]:
-            bad[record["last"], record["result"]] += 1
+        if record["complaints"]:
+            bad[record["last"], result(record["complaints"])] += 1
     lines = ["| kind of kill | kills | transparent | " + " | ".join(RESULTS) + " |",
              "| --- | --- | --- |" + " --- |" * len(RESULTS)]
     for name, count in [*by_kind.most_common(), ("all", total + operator)]:
-        wrong = [sum(n for (last, which), n in bad.items()
-                     if which == result_name and name in (last, "all")) for result_name in RESULTS]
+        wrong = [sum(n for (last, which), n in bad.items() if which == column
+                     and name in (last, "all")) for column in RESULTS]
         lines.append(f"| {name} | {count:,} | {count - sum(wrong):,} | "
                      + " | ".join(map(str, wrong)) + " |")
     effect = [record for record in records if record["effect"] is not None]
     asked = sum(row[-1] for record in effect for row in record["kills"]) \
         + sum(record["operator"] for record in effect)
     seconds = sum(record["seconds"] for record in records)
+    deaths, starved = sum(r["effect"] for r in effect), sum(r.get("starved", 0) for r in records)
+    taken, inside = (share(sum(row[-1] for row in rows if row[column]), total)
+                     for column in (2, 3))
     lines += ["", f"{len(records)} machines, {total + operator:,} kills, "
-              f"{(total + operator) / max(1, seconds):.1f} a second; "
-              f"{sum(bad.values())} machines with a complaint. In the {len(effect)} machines that could be asked "
-              f"at the end, {sum(r['effect'] for r in effect):,} deaths for {asked:,} kills (one can come "
-              "before the server has met another). Of those by the debugger, with a call TAKEN: "
-              f"{share(sum(row[-1] for row in rows if row[2]), total)}; ordered in a commit or copy: "
-              f"{share(sum(row[-1] for row in rows if row[3]), total)}.", ""]
+              f"{(total + operator) / max(1, seconds):.1f} a second; {sum(bad.values())} machines "
+              f"with a complaint. The {len(effect)} machines that could be asked at the end had "
+              f"counted {deaths:,} deaths for {asked:,} kills (a kill by command can come before "
+              "the server has met another). Of those by the debugger "
+              f"{taken} came with a call TAKEN, {inside} in a commit or a copy. {starved} AI "
+              "questions were given up because the host gave the machine no processor.", ""]
     return lines + histogram(rows)
 
 

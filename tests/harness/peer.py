@@ -9,6 +9,7 @@ import time
 from harness.archive import with_services
 
 PORT = 7
+PUT_PORT = 81
 GREETING = b"peer\n"
 MANIFEST = """
 service peer

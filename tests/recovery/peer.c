@@ -13,6 +13,8 @@
  *                     are random; answers "STATUS"
  *   time              answers the time since boot in ns
  *   account           a line "NAME STATE BYTES HANDLES" for each service, then "free BYTES"
+ *
+ * At port 81 it takes HTTP's PUT, without a greeting, and answers like sum.
  */
 #include <client/init.h>
 #include <client/net.h>
@@ -29,8 +31,10 @@
 #include <ipc/time.h>
 
 #define PORT 7
+#define PUT_PORT 81
 #define GREETING "peer\n"
 #define WORKERS 10u
+#define PUT_WORKERS 2u
 #define BACKLOG 64
 #define WORKER_PRIORITY 10u /* as others that work: nobody starves */
 #define KILLER_PRIORITY 26u /* above every service: a kill falls anywhere into a turn */
@@ -49,7 +53,7 @@ struct worker {
     char line[LINE];
     uint8_t piece[PIECE];
 };
-static struct worker workers[WORKERS];
+static struct worker workers[WORKERS + PUT_WORKERS];
 static uint32_t gone; /* futex word: how often somebody has said "go" */
 
 /* ---- Bytes --------------------------------------------------------------------------------- */
@@ -93,10 +97,11 @@ static void echo(struct worker *worker) {
     }
 }
 
-static void sum(struct worker *worker) {
+/* Of the bytes to the end, or so many. */
+static void sum(struct worker *worker, uint64_t most) {
     uint64_t count = 0, hash = HASH_START;
     size_t length;
-    while (receive(worker, &length)) {
+    while (count < most && receive(worker, &length)) {
         count += length;
         for (size_t i = 0; i < length; i++) {
             hash = (hash ^ worker->piece[i]) * HASH_FACTOR;
@@ -111,7 +116,7 @@ static void hold(struct worker *worker) {
     while (__atomic_load_n(&gone, __ATOMIC_ACQUIRE) == seen) {
         (void)futex_wait(&gone, seen, UINT64_MAX);
     }
-    sum(worker);
+    sum(worker, UINT64_MAX);
 }
 
 static void go(struct worker *worker) {
@@ -196,18 +201,10 @@ static void account(struct worker *worker) {
 
 /* ---- Connections --------------------------------------------------------------------------- */
 
-/* Reads the first line, and what comes right after it. */
+/* Reads a line, and what comes right after it. */
 static bool read_line(struct worker *worker) {
-    size_t used = 0;
-    while (used < PIECE) {
-        size_t length = 0;
-        status_t status =
-            net_receive(worker->connection, worker->piece + used, PIECE - used, 0, 0, &length);
-        if (status != OK || length == 0) {
-            log_line("# no order: %s", status_text(status));
-            return false;
-        }
-        used += length;
+    size_t used = worker->filled;
+    while (true) {
         const uint8_t *end = memchr(worker->piece, '\n', used);
         if (end != NULL) {
             size_t line = (size_t)(end - worker->piece);
@@ -218,8 +215,34 @@ static bool read_line(struct worker *worker) {
             memmove(worker->piece, end + 1, worker->filled);
             return true;
         }
+        size_t length = 0;
+        status_t status = used == PIECE ? E_RANGE
+                                        : net_receive(worker->connection, worker->piece + used,
+                                                      PIECE - used, 0, 0, &length);
+        if (status != OK || length == 0) {
+            log_line("# no line: %s", status_text(status));
+            return false;
+        }
+        used += length;
     }
-    return false;
+}
+
+static void put(struct worker *worker) {
+    static const char FIELD[] = "Content-Length: ";
+    uint64_t count = 0;
+    do {
+        if (memcmp(worker->line, FIELD, sizeof FIELD - 1) == 0) {
+            const char *cursor = worker->line + sizeof FIELD - 1, *word;
+            size_t length = parse_word(&cursor, cursor + strlen(cursor), &word);
+            (void)parse_u64(word, length != 0 && word[length - 1] == '\r' ? length - 1 : length,
+                            &count);
+        }
+        if (!read_line(worker)) {
+            return;
+        }
+    } while (worker->line[0] != '\r');
+    answer(worker, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    sum(worker, count);
 }
 
 static void serve(struct worker *worker) {
@@ -237,7 +260,7 @@ static void serve(struct worker *worker) {
     if (strcmp(words[0], "echo") == 0) {
         echo(worker);
     } else if (strcmp(words[0], "sum") == 0) {
-        sum(worker);
+        sum(worker, UINT64_MAX);
     } else if (strcmp(words[0], "hold") == 0) {
         hold(worker);
     } else if (strcmp(words[0], "make") == 0) {
@@ -250,6 +273,8 @@ static void serve(struct worker *worker) {
         answer(worker, "%lu\n", time_now_ns());
     } else if (strcmp(words[0], "account") == 0) {
         account(worker);
+    } else if (strcmp(words[0], "PUT") == 0) {
+        put(worker);
     } else {
         log_line("# unknown order: %s", worker->line);
     }
@@ -257,9 +282,11 @@ static void serve(struct worker *worker) {
 
 static void work(void *argument) {
     struct worker *worker = argument;
+    bool greets = worker < &workers[WORKERS];
     status_t status;
     while ((status = net_accept(worker->listener, 0, &worker->connection, NULL)) == OK) {
-        if (send_all(worker, GREETING, sizeof GREETING - 1) && read_line(worker)) {
+        worker->filled = 0;
+        if ((!greets || send_all(worker, GREETING, sizeof GREETING - 1)) && read_line(worker)) {
             serve(worker);
         }
         handle_close(worker->connection);
@@ -267,17 +294,22 @@ static void work(void *argument) {
     log_line("# accept: %s", status_text(status));
 }
 
+static status_t listen_at(uint16_t port, handle_t *listener) {
+    status_t status = net_socket(startup_handle("net"), NET_TCP, listener);
+    if (status == OK) {
+        status = net_bind_port(*listener, port);
+    }
+    return status != OK ? status : net_listen(*listener, BACKLOG);
+}
+
 int main(void) {
-    handle_t listener;
-    status_t status = net_socket(startup_handle("net"), NET_TCP, &listener);
+    handle_t listener, put_listener;
+    status_t status = listen_at(PORT, &listener);
     if (status == OK) {
-        status = net_bind_port(listener, PORT);
+        status = listen_at(PUT_PORT, &put_listener);
     }
-    if (status == OK) {
-        status = net_listen(listener, BACKLOG);
-    }
-    for (unsigned i = 0; i < WORKERS && status == OK; i++) {
-        workers[i].listener = listener;
+    for (unsigned i = 0; i < WORKERS + PUT_WORKERS && status == OK; i++) {
+        workers[i].listener = i < WORKERS ? listener : put_listener;
         status = i == 0 ? OK : thread_create(work, &workers[i], WORKER_PRIORITY, NULL);
     }
     if (status != OK) {

@@ -24,7 +24,7 @@ def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, broken):
     if broken:
         sabotage(campaign.guest, broken)
     injector = campaign.injector
-    while not injector.kill_in_turn("vfs"):
+    while not injector.kill_at_commit("vfs"):
         pass
     while (registers := injector.reach("init", injector.programs["init"].turn)) \
             and registers["rax"] != EVENTS.index("call"):
