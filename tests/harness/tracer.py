@@ -25,17 +25,16 @@ with open(os.path.join(machine.ROOT, "abi/axolotl/status.def"), encoding="utf-8"
     FAILURES = {int(number) & 0xffffffff for number in
                 re.findall(r"STATUS\(E_(?:CLOSED|RESET|POISON), (-\d+)", status_file.read())}
 
-FIELDS = """call.session call.state call.kind call.slot call.caller call.thread call.server call.sequence call.answered
-call.request.tag call.reply.tag session.endpoint session.closed_link session.cold_epoch session.object.flags
-endpoint.dead endpoint.cold_epoch task.actor task.turn task.turn.call task.turn.session task.turn.bits task.staged
-task.worker task.endpoint task.notification task.arena task.receiver staged.link staged.kind staged.call staged.object
-staged.value staged.handle notification.actor notification.bits timer.notification timer.node timer.node.deadline
-task.name thread.task thread.call thread.context.rax thread.context.rdi thread.context.rip""".split()
-SIZES = ["call", "staged"]
-CONSTANTS = """CALL_KERNEL EVENT_CALL EVENT_REPLY EVENT_NOTIFY EVENT_CANCEL EVENT_CLOSED SYS_CALL STAGED_REPLY STAGED_CALL
-STAGED_SUPPLY STAGED_GRANT
-STAGED_CANCEL STAGED_CLOSE STAGED_SIGNAL STAGED_TIMER STAGED_CREATED_HANDLE RESET_COLD RESET_DROP
-OBJECT_PROVISIONAL""".split()
+FIELDS = """call.session call.slot call.caller call.thread call.server call.sequence call.answered
+call.request.tag session.endpoint session.closed_link session.object.flags endpoint.dead
+task.actor task.turn task.staged task.worker task.endpoint staged.link staged.kind staged.call
+staged.object staged.value staged.handle notification.actor notification.bits
+timer.notification timer.node timer.node.deadline task.name thread.task thread.call
+thread.context.rax thread.context.rdi thread.context.rip""".split()
+SIZES = ["staged"]
+CONSTANTS = """EVENT_CALL EVENT_REPLY EVENT_NOTIFY EVENT_CANCEL EVENT_CLOSED SYS_CALL
+STAGED_REPLY STAGED_CALL STAGED_SUPPLY STAGED_GRANT STAGED_CANCEL STAGED_CLOSE
+STAGED_SIGNAL STAGED_TIMER STAGED_CREATED_HANDLE RESET_DROP OBJECT_PROVISIONAL""".split()
 
 
 def layout():
@@ -50,15 +49,13 @@ def layout():
     text = "#include <axolotl/abi.h>\n#include <notification.h>\n#include <staged.h>\n#include <task.h>\n" \
            "extern const unsigned long layout[];\nconst unsigned long layout[] = {" + ", ".join(words) + "};\n"
     command = shlex.split(entry["command"])
-    command = [word for word in command[:command.index("-MD")]]
+    command = command[:command.index("-MD")]
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "layout.c")
         with open(source, "w", encoding="utf-8") as file:
             file.write(text)
-        subprocess.run([*command, "-g0", "-S", "-o", "-", source, "-fno-data-sections"], check=True,
-                       cwd=entry["directory"], stdout=open(os.path.join(folder, "layout.s"), "wb"))
-        with open(os.path.join(folder, "layout.s"), encoding="utf-8") as file:
-            text = file.read()
+        text = subprocess.run([*command, "-g0", "-S", "-o", "-", source], check=True, text=True,
+                              cwd=entry["directory"], stdout=subprocess.PIPE).stdout
     values = []
     for what, number in re.findall(r"^\s+\.(quad|zero)\s+(-?\d+)", text, re.M):
         values += [int(number)] if what == "quad" else [0] * (int(number) // 8)
@@ -135,7 +132,7 @@ class Tracer:
         self.by_slot = {}
         self.outbox, self.committing, self.undoing = [], 0, 0
         self.copying = self.timer = 0
-        self.wanted, self.kills = [], 0
+        self.wanted, self.armed, self.kills = [], False, 0
         self.gdb = Gdb(guest.gdb_path)
         code = self.code
         names = [name[3:] for name in dir(self) if name.startswith("on_")]
@@ -297,7 +294,8 @@ class Tracer:
         """Kills a server that has taken a call, if that is wanted."""
         name = self.gdb.read(task + self.layout["task.name"], 20).split(b"\0")[0].decode()
         if self.wanted and self.wanted[0][0] == name:
-            if self.wanted.pop(0)[1]:
+            self.armed = self.wanted.pop(0)[1]
+            if self.armed:
                 self.handlers[self.staging] = lambda registers: self.staged(registers, task)
                 self.gdb.breakpoint(self.staging)
             else:
@@ -307,6 +305,7 @@ class Tracer:
         """The server that is to die stages its first output."""
         if registers["rdi"] == task:
             self.spoil(task)
+            self.armed = False
             del self.handlers[self.staging]
             self.gdb.breakpoint(self.staging, False)
 
