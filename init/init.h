@@ -84,6 +84,7 @@ struct init {
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
     struct manifest manifest;
+    uint64_t manifest_sum; /* it never changes */
     struct service services[MANIFEST_SERVICES];
     handle_t clock_ports; /* of the real-time clock */
     bool clock_done;
@@ -144,6 +145,12 @@ void supervise_death(struct service *service);
 
 /* ---- control.c: the control protocol ---- */
 void control_call(struct event *event);
+
+/* ---- check.c ---- */
+/* The manifest is complete. */
+void state_seal(void);
+/* What is wrong with the state; NULL: nothing. */
+const char *state_check(bool full);
 
 /* ---- clock.c ---- */
 /* Goes on reading the wall clock; true: that is done. */

@@ -165,6 +165,7 @@ static status_t create(void) {
     load_manifest();
     leave_out();
     services_prepare();
+    state_seal();
     return OK;
 }
 
@@ -228,6 +229,7 @@ int main(void) {
         .call = call_event,
         .notify = notify_event,
         .idle = start_next,
+        .check = state_check,
     };
     init.task = startup_handle("task");
     init.account = startup_handle("account");

@@ -3,12 +3,15 @@
 #include "check.h"
 
 #include "../acpi.h"
+#include "../init.h"
 #include "../policy.h"
 #include "../rtc.h"
 #include "../symbol.h"
 #include "../ustar.h"
 
 #define SECOND 1000000000ull
+
+struct init init;
 
 /* ---- Policy ------------------------------------------------------------------------------- */
 
@@ -377,4 +380,45 @@ TEST(clock_formats) {
     memcpy(values, bcd, sizeof values);
     values[6] = 0x13;
     CHECK_EQ(rtc_time(values), 0);
+}
+
+/* ---- Invariants --------------------------------------------------------------------------- */
+
+static struct service *build(void) {
+    memset(&init, 0, sizeof init);
+    init.service_count = init.manifest.service_count = init.next_start = 3;
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        init.services[i].config = &init.manifest.services[i];
+        init.services[i].state = SERVICE_RUNNING;
+        init.services[i].task = init.services[i].account = 5;
+    }
+    state_seal();
+    return &init.services[1];
+}
+
+#define BREAKS(change, expected)                                                                   \
+    do {                                                                                           \
+        struct service *service = build();                                                         \
+        (void)service;                                                                             \
+        CHECK(state_check(true) == NULL);                                                          \
+        change;                                                                                    \
+        const char *wrong = state_check(true);                                                     \
+        CHECK_STR(wrong != NULL ? wrong : "not seen", expected);                                   \
+    } while (0)
+
+TEST(broken_invariants_are_seen) {
+    BREAKS(init.service_count = MANIFEST_SERVICES + 1, "the numbers of services are wrong");
+    BREAKS(init.service_count--, "the numbers of services are wrong");
+    BREAKS(init.next_start = 4, "the numbers of services are wrong");
+    BREAKS(memset(init.reason, 'x', sizeof init.reason), "the numbers of services are wrong");
+    BREAKS(service->config++, "a damaged service");
+    BREAKS(service->state = SERVICE_STOPPED + 1, "a damaged service");
+    BREAKS(service->upgrade.step = UPGRADE_BACK + 1, "a damaged service");
+    BREAKS(service->upgrade.kind = UPGRADE_PREVIOUS + 1, "a damaged service");
+    BREAKS(memset(service->program, 'x', sizeof service->program), "a damaged service");
+    BREAKS(memset(service->reason, 'x', sizeof service->reason), "a damaged service");
+    BREAKS(service->task = HANDLE_NONE, "a damaged service");
+    BREAKS(service->account = HANDLE_NONE, "a damaged service");
+    BREAKS(init.manifest.services[2].grants[1].first ^= 1, "the manifest has changed");
+    BREAKS(init.manifest_sum++, "the manifest has changed");
 }

@@ -85,3 +85,26 @@ void blocks_adopted(struct blocks *blocks) {
         }
     }
 }
+
+/* Adds the length of a list; false: it leads astray. */
+static bool count_list(const struct blocks *blocks, uint32_t index, uint32_t *count) {
+    for (; index != BLOCK_NONE; index = blocks->next[index]) {
+        if (index >= blocks->fresh || ++*count > blocks->fresh) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool blocks_sound(const struct blocks *blocks) {
+    uint32_t free = 0;
+    return blocks->next != NULL && blocks->fresh <= blocks->count &&
+           count_list(blocks, blocks->free, &free) && count_list(blocks, blocks->pending, &free) &&
+           (blocks->pending == BLOCK_NONE || (blocks->pending_tail < blocks->fresh &&
+                                              blocks->next[blocks->pending_tail] == BLOCK_NONE)) &&
+           free + blocks->used == blocks->fresh;
+}
+
+bool blocks_in_use(const struct blocks *blocks, uint32_t index) {
+    return index < blocks->fresh && blocks->next[index] == BLOCK_USED;
+}

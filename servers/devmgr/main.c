@@ -76,7 +76,8 @@ static status_t import(struct records_reader *records) {
 }
 
 static const char *check(bool full) {
-    return full ? pci_check(&manager.table) : NULL;
+    (void)full; /* there are few devices and few turns */
+    return pci_check(&manager.table);
 }
 
 int main(void) {

@@ -22,12 +22,6 @@ static status_t create(void) {
     return OK;
 }
 
-static void start(void) {
-    if (proc.magic != PROC_MAGIC) {
-        actor_abort("the arena is not proc's");
-    }
-}
-
 /* A fault or exit of a process's task that its personality did not tell us of. */
 static void fault(struct event *event) {
     struct process *process = process_of_badge(event->badge);
@@ -143,12 +137,12 @@ static void on_cancel(struct event *event) {
 int main(void) {
     static const struct actor actor = {
         .create = create,
-        .start = start,
         .call = on_call,
         .reply = on_reply,
         .notify = on_notify,
         .closed = on_closed,
         .cancel = on_cancel,
+        .check = proc_check,
     };
     actor_run(&actor);
 }

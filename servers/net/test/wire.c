@@ -2,6 +2,8 @@
 /* The simulated world; see wire.h. */
 #include "wire.h"
 
+#include "../record.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,11 +240,20 @@ static uint64_t settle(void) {
     return at;
 }
 
+/* Every turn leaves a sound state. */
+static void check(void) {
+    const char *wrong = net_check(true);
+    if (wrong != NULL) {
+        port_abort(wrong);
+    }
+}
+
 void turn(void) {
     now_ns += 1000;
     while (settle() <= now_ns) {
         now_ns += 1000000;
     }
+    check();
 }
 
 void pass(uint64_t milliseconds) {
@@ -252,6 +263,7 @@ void pass(uint64_t milliseconds) {
         now_ns = at > now_ns ? at : now_ns + 1000000;
     }
     now_ns = end > now_ns ? end : now_ns;
+    check();
 }
 
 struct net_ip v4(uint32_t ip) {
