@@ -13,6 +13,7 @@
 
 #include "manifest.h"
 #include "policy.h"
+#include "protocol.h"
 #include "rtc.h"
 
 /* Badges of the sessions on which the kernel reports faults: this plus the service's index. */
@@ -110,6 +111,8 @@ bool service_in_call(const struct service *service);
 /* Turns that it has committed since its last start. */
 uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
+/* What its clients need: as the manifest says, else what the program that runs speaks. */
+const char *service_protocols(const struct service *service, const struct image_note *running);
 
 /* A task of the service's program that exports the state in its arena, which must be free, into
  * `records`, and exits with -status. */
@@ -118,7 +121,7 @@ status_t service_start_exporter(struct service *service, handle_t records, handl
 /* ---- upgrade.c: another program for a service ---- */
 
 /* An operator's `upgrade` or `swap` by the ELF file of `length` bytes in `file`, which stays the
- * caller's. OK: `caller` will be answered. */
+ * caller's. OK: `caller` will be answered, or has been, with why that program is none for it. */
 status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64_t length,
                        token_t caller);
 /* A new instance with the state from records, by the same program or, the second time within a

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The ladder, the archive reader and the ACPI reader. */
+/* The ladder, what programs speak, the archive reader and the ACPI reader. */
 #include "check.h"
 
 #include "../acpi.h"
 #include "../init.h"
 #include "../policy.h"
+#include "../protocol.h"
 #include "../rtc.h"
 #include "../symbol.h"
 #include "../ustar.h"
@@ -12,6 +13,42 @@
 #define SECOND 1000000000ull
 
 struct init init;
+
+/* ---- Protocols ---------------------------------------------------------------------------- */
+
+TEST(protocols_are_compared_by_whole_words) {
+    CHECK(protocols_cover("net/2 netif/2", "netif/2"));
+    CHECK(protocols_cover("netif/2  net/2 ", " net/2 netif/2"));
+    CHECK(protocols_cover("file/1", ""));
+    CHECK(!protocols_cover("netif/2", "net/2"));
+    CHECK(!protocols_cover("net/21", "net/2"));
+    CHECK(!protocols_cover("net/2", "net/21"));
+    CHECK(!protocols_cover("net/2", "net/2 netif/2"));
+    CHECK(!protocols_cover("", "file/1"));
+}
+
+TEST(a_program_is_refused_with_both_sides_named) {
+    struct image_note program = {.name = "net", .protocols = "net/2 netif/2"};
+    char reason[96] = "";
+    CHECK(protocol_suits(&program, "net/2", reason, sizeof reason));
+    CHECK_STR(reason, "");
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks net/2 netif/2, needed: file/1");
+    CHECK(!protocol_suits(&program, "net/3 netif/2", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks net/2 netif/2, needed: net/3 netif/2");
+    program.protocols[0] = '\0';
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks nothing, needed: file/1");
+    CHECK(protocol_suits(&program, "", reason, sizeof reason));
+}
+
+TEST(a_program_without_a_note_serves_nobody) {
+    struct image_note program = {0};
+    char reason[96] = "";
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "the program has no note that says what it speaks, needed: file/1");
+    CHECK(!protocol_suits(&program, "", reason, sizeof reason));
+}
 
 /* ---- Policy ------------------------------------------------------------------------------- */
 

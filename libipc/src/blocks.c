@@ -6,6 +6,8 @@
 
 /* next[] of a block in use. */
 #define BLOCK_USED (UINT32_MAX - 1)
+/* ... and of one that an import has not come to yet. */
+#define BLOCK_UNCLAIMED (UINT32_MAX - 2)
 
 void blocks_init(struct blocks *blocks, void *base, uint32_t size, uint32_t count, uint32_t *next) {
     *blocks = (struct blocks){
@@ -64,12 +66,12 @@ uint32_t blocks_available(const struct blocks *blocks) {
 void blocks_adopt(struct blocks *blocks, uint32_t fresh) {
     blocks->fresh = fresh < blocks->count ? fresh : blocks->count;
     for (uint32_t i = 0; i < blocks->fresh; i++) {
-        blocks->next[i] = BLOCK_NONE;
+        blocks->next[i] = BLOCK_UNCLAIMED;
     }
 }
 
 bool blocks_claim(struct blocks *blocks, uint32_t index) {
-    if (index >= blocks->fresh || blocks->next[index] == BLOCK_USED) {
+    if (index >= blocks->fresh || blocks->next[index] != BLOCK_UNCLAIMED) {
         return false;
     }
     blocks->next[index] = BLOCK_USED;
@@ -79,7 +81,7 @@ bool blocks_claim(struct blocks *blocks, uint32_t index) {
 
 void blocks_adopted(struct blocks *blocks) {
     for (uint32_t i = 0; i < blocks->fresh; i++) {
-        if (blocks->next[i] != BLOCK_USED) {
+        if (blocks->next[i] == BLOCK_UNCLAIMED) {
             blocks->next[i] = blocks->free;
             blocks->free = i;
         }

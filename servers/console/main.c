@@ -22,7 +22,7 @@
 #ifndef CONSOLE_VERSION
 #define CONSOLE_VERSION 1
 #endif
-ACTOR_IMAGE("console", 0, CONSOLE_VERSION);
+ACTOR_IMAGE("console", 0, CONSOLE_VERSION, PROTOCOL("tty", TTY_PROTOCOL_VERSION));
 
 ARENA struct console console;
 

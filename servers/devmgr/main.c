@@ -15,7 +15,7 @@
 #ifndef DEVMGR_VERSION
 #define DEVMGR_VERSION 1
 #endif
-ACTOR_IMAGE("devmgr", 0, DEVMGR_VERSION);
+ACTOR_IMAGE("devmgr", 0, DEVMGR_VERSION, PROTOCOL("pci", PCI_PROTOCOL_VERSION));
 
 ARENA struct manager manager;
 struct claim_rules manager_rules;

@@ -11,7 +11,7 @@
 #include "stream.h"
 #include "waiter.h"
 
-ACTOR_IMAGE("proc", 1, 1);
+ACTOR_IMAGE("proc", 1, 1, PROTOCOL("proc", PROC_PROTOCOL_VERSION));
 
 ARENA struct proc proc;
 

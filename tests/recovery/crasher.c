@@ -10,7 +10,7 @@
 
 #include "crasher.h"
 
-ACTOR_IMAGE("crasher", 1, 1);
+ACTOR_IMAGE("crasher", 1, 1, "crasher/1");
 
 #define STRAYS 16
 
