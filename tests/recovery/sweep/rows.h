@@ -17,3 +17,6 @@ extern const struct sweep_group file_rows_group, net_rows_group, console_rows_gr
 
 /* A connection to the host's echo server, and 300 bytes there and back. */
 void echo(void);
+
+/* Kills the network driver, and waits until another one works. */
+void restart_driver(void);

@@ -15,16 +15,12 @@ struct sweep_row sweep_rows[ROWS_MAX];
 uint64_t sweep_row_count;
 volatile struct sweep_state sweep = {.magic = SWEEP_MAGIC, .wanted = SWEEP_IDLE};
 
-__attribute__((noinline)) void sweep_point(void) {
+__attribute__((noipa)) void sweep_point(void) {
     __asm__ volatile("" ::: "memory");
 }
 
-__attribute__((noinline)) void sweep_key(void) {
-    __asm__ volatile("" ::: "memory");
-}
-
-__attribute__((noinline)) void sweep_interrupt(void) {
-    __asm__ volatile("" ::: "memory");
+__attribute__((noipa)) void sweep_wish(enum sweep_wish wish) {
+    __asm__ volatile("" ::"D"(wish) : "memory");
 }
 
 bool check(bool holds, const char *what, int64_t detail) {

@@ -39,9 +39,10 @@ extern volatile struct sweep_state sweep;
 /* The host's breakpoint: between two rounds, and while there is nothing to do. */
 void sweep_point(void);
 
-/* The host types "key" and return, or Ctrl-C, once for each call. */
-void sweep_key(void);
-void sweep_interrupt(void);
+/* What the host is asked to do, a little later: to type "key" and return, to type Ctrl-C, to pull
+ * the network cable or put it back. */
+enum sweep_wish { SWEEP_KEY = 1, SWEEP_INTERRUPT, SWEEP_CABLE };
+void sweep_wish(enum sweep_wish wish);
 
 /* Whether it is as it must be; the first failure is told, as `what` and the number. */
 bool check(bool holds, const char *what, int64_t detail);

@@ -26,7 +26,7 @@ static void write(void) {
 /* More than fits inline, and so lent. */
 static void write_much(void) {
     prepare();
-    static char text[1500];
+    static char text[TTY_INLINE + 100];
     memset(text, '.', sizeof text);
     text[sizeof text - 1] = '\n';
     GOOD(tty_write(tty, text, sizeof text));
@@ -36,7 +36,7 @@ static void write_much(void) {
 static void read_line(void) {
     prepare();
     size_t length = 0;
-    sweep_key();
+    sweep_wish(SWEEP_KEY);
     GOOD(tty_read_line(tty, "? ", TTY_READ_HISTORY, line, sizeof line, &length));
     EQUAL(length, 3);
     EQUAL(memcmp(line, "key", 3), 0);
@@ -45,7 +45,7 @@ static void read_line(void) {
 static void read(void) {
     prepare();
     size_t length = 0;
-    sweep_key();
+    sweep_wish(SWEEP_KEY);
     for (size_t count = 0; count < 4; count += length) {
         GOOD(tty_read(tty, 0, line + count, sizeof line - count, &length));
     }
@@ -56,7 +56,7 @@ static void wait_interrupt(void) {
     prepare();
     uint64_t before = 0, after = 0;
     GOOD(tty_poll_interrupt(tty, &before));
-    sweep_interrupt();
+    sweep_wish(SWEEP_INTERRUPT);
     GOOD(tty_wait_interrupt(tty));
     GOOD(tty_poll_interrupt(tty, &after));
     EQUAL(after == before || after == before + 1, true);

@@ -58,12 +58,6 @@ static void list(void) {
     EQUAL(pci_list(devmgr, 999, &entry), E_NOT_FOUND);
 }
 
-/* A driver that starts anew gets the same device again, and works. */
-static void claim(void) {
-    GOOD(init_kill(startup_handle("init"), "e1000"));
-    echo();
-}
-
 /* ---- Services ------------------------------------------------------------------------------ */
 
 static struct init_info_reply victim(const char *name) {
@@ -184,6 +178,7 @@ static void run_signal(void) {
 }
 
 #define status ask
+#define claim restart_driver
 #define read ask
 #define AI_ROW(number, NAME, name, request, answer)                                                \
     {"aiproxy", "ai", #NAME, EVENT_CALL, number, name},
