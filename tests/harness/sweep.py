@@ -42,7 +42,7 @@ USER = 3
 IDLE, END = 2 ** 64 - 1, 2 ** 64 - 2
 STATE = "<6Q120s"  # struct sweep_state
 ROW = "<6Q"  # struct sweep_row
-SLICE = 0.2  # seconds without a stop: the guest waits for the keys that it wants
+SLICE = 0.2  # seconds from a wish until it is done: the guest waits then
 HANG = 120  # seconds for a round
 TRIES = 4  # rounds in which a point may be missed
 LOUD = 250  # stops in a traced turn from which on only system calls count
@@ -52,7 +52,7 @@ Row = collections.namedtuple("Row", "index server protocol name kind label")
 Point = collections.namedtuple("Point", "what address count steps")
 # A kill that is to happen: in the next turn of a server that begins with such an event.
 Aim = collections.namedtuple("Aim", "server kind label driver point")
-Kill = collections.namedtuple("Kill", "row server what function")
+Kill = collections.namedtuple("Kill", "row server event what function")
 
 
 class Hang(AssertionError):
@@ -139,12 +139,13 @@ class Sweep:
         self.kills, self.traces, self.refused, self.missed = [], {}, {}, []
         self.set = set()  # breakpoints
         self.echo = Echo()
+        self.asked = 0  # when
+        self.deadline = 0  # of the round
         self.cable = True  # it is plugged in
         self.wanted = []  # what the guest waits for: enum sweep_wish
         self.point, self.wish = (self.program.address[name]
                                  for name in ("sweep_point", "sweep_wish"))
-        self.breakpoints([])
-        self.proceed(None)
+        self.come_back()
         self.write("port", self.echo.server_address[1])
         self.rows = self.table()
 
@@ -207,19 +208,19 @@ class Sweep:
                 for key in code if down else reversed(code):
                     events.append({"type": "key", "data": {"down": down,
                                                            "key": {"type": "qcode", "data": key}}})
-        self.guest.qmp.command("input-send-event", events=events)
+        try:
+            self.guest.qmp.command("input-send-event", events=events)
+        except RuntimeError:  # the machine has just stopped
+            self.wanted.insert(0, what)
 
     def proceed(self, server):
         """Runs until the server is at a breakpoint, or the program is: (its name, registers)."""
-        deadline = time.monotonic() + HANG
-        while time.monotonic() < deadline:
-            self.gdb.resume()
-            while not self.gdb.wait(SLICE):
-                if self.wanted:
-                    self.act()
-                if time.monotonic() > deadline:
-                    break
-            else:
+        while time.monotonic() < self.deadline:
+            if not self.gdb.running:
+                self.gdb.resume()
+            if self.wanted and time.monotonic() > self.asked + SLICE:
+                self.act()
+            if self.gdb.wait(SLICE):
                 registers = self.gdb.registers()
                 if registers["cs"] & 3 != USER:
                     continue
@@ -228,6 +229,7 @@ class Sweep:
                     if address == self.point:
                         return "program", registers
                     self.wanted.append(registers["rdi"])
+                    self.asked = time.monotonic()
                 elif server and address in self.set and self.gdb.task() == server:
                     return server, registers
         self.gdb.stop()
@@ -291,8 +293,8 @@ class Sweep:
         calls = server.calls | server.after
         self.breakpoints(calls | set(server.functions))
         seen, points, entered = collections.Counter(), [], set()
-        if aim.kind != START:
-            points.append(Point("start", server.turn, 0, 0))
+        begin = server.entry if aim.kind == START else server.turn
+        points.append(Point("start", begin, 0, 0))
         for number in range(20 * LOUD):
             if number == LOUD:
                 self.breakpoints(calls)
@@ -323,7 +325,8 @@ class Sweep:
         """Sends the server to nowhere."""
         function = self.servers[aim.server].function(registers["rip"])
         self.gdb.set_register("rip", 0x1000 + self.random.randrange(0xe000))
-        self.kills.append(Kill(row, aim.server, aim.point.what, function))
+        event = "start-up" if aim.kind == START else EVENTS[aim.kind]
+        self.kills.append(Kill(row, aim.server, event, aim.point.what, function))
 
     def finish(self, row):
         """Runs to the end of the round, and sees what it found."""
@@ -346,10 +349,15 @@ class Sweep:
         """At the turn that the row is about."""
         return Aim(row.server, row.kind, row.label, row.protocol == "netif", point)
 
+    def begin(self, row):
+        """A round of this row from now on."""
+        self.write("wanted", row.index)
+        self.deadline = time.monotonic() + HANG
+
     def round(self, row, *aims):
         """The row once; the servers aimed at are killed, one after another. How many were."""
         done = 0
-        self.write("wanted", row.index)
+        self.begin(row)
         try:
             for aim in aims:
                 registers = self.reach(aim) and self.reach_point(aim)
@@ -364,7 +372,7 @@ class Sweep:
 
     def discover(self, row, *aims):
         """A round without a kill in the last aim's turn, but with its points; None: there is none."""
-        self.write("wanted", row.index)
+        self.begin(row)
         for aim in aims[:-1]:
             if self.reach(aim) is None:
                 return None
@@ -403,10 +411,53 @@ class Sweep:
         self.missed.append((row, point))
         return False
 
-    def leave(self, wanted=IDLE):
-        """Lets the machine run, without breakpoints; the program idles, or ends."""
-        self.write("wanted", wanted)
+    def sweep_recovery(self, row, number=None):
+        """Kills the server in the row's turn; its next life, between entry and first event, at each
+        point; and the one after that at another. init at each point of the turn in which it
+        hears of the death, and in its own start after that."""
+        first = self.aim(row, Point("start", self.servers[row.server].turn, 0, 0))
+        start = Aim(row.server, START, 0, False, None)
+        chains = [[first, start]]
+        if row.server != "init":
+            chains.append([first, Aim("init", CALL, DEATH, False, None)])
+        for chain in chains:
+            points = self.discover(row, *chain)
+            assert points, f"{row}: no way to {chain[-1]}"
+            for point in self.plan(points, number, 5):
+                last = chain[-1]._replace(point=point)
+                again = Aim(last.server, START, 0, False, self.random.choice(
+                    [Point("start-up", self.servers[last.server].entry, 0, steps) for steps in (0, 9, 99)]))
+                self.round(row, *chain[:-1], last)
+                self.round(row, *chain[:-1], last, again)
+
+    def release(self):
+        """Lets the machine run, without breakpoints."""
         for address in self.set:
             self.gdb.breakpoint(address, False)
         self.set = set()
         self.gdb.resume()
+
+    def leave(self, wanted=IDLE):
+        """The same; the program idles, or ends."""
+        self.write("wanted", wanted)
+        self.release()
+
+    def come_back(self):
+        """Stops where the next round can begin."""
+        self.gdb.stop()
+        self.breakpoints([])
+        self.deadline = time.monotonic() + HANG
+        self.proceed(None)
+
+
+def report(sweep):
+    """What was swept, as rows of text."""
+    total = collections.Counter(kill.row for kill in sweep.kills)
+    rows = ["| server | operation or event | points in a turn | kills |", "| --- | --- | --- | --- |"]
+    for row in sweep.rows:
+        if total[row]:
+            rows.append(f"| {row.server} | {row.protocol} {row.name} | "
+                        f"{sweep.traces.get(row, '')} | {total[row]} |")
+    rows.append(f"| all | | | {len(sweep.kills)} |")
+    places = collections.Counter((kill.server, kill.event, kill.what) for kill in sweep.kills)
+    return rows + [""] + [f"{count} {' '.join(place)}" for place, count in sorted(places.items())]

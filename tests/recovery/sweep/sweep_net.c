@@ -375,7 +375,6 @@ static void link(void) {
             (void)thread_sleep(10 * NS_PER_MS);
         }
     }
-    echo();
 }
 
 static void filter(void) {
