@@ -143,7 +143,7 @@ class Sweep:
         self.deadline = 0  # of the round
         self.cable = True  # it is plugged in
         self.wanted = []  # what the guest waits for: enum sweep_wish
-        self.point, self.wish = (self.program.address[name]
+        self.point, self.wish = (self.program.address.get(name)
                                  for name in ("sweep_point", "sweep_wish"))
         self.come_back()
         self.write("port", self.echo.server_address[1])
@@ -187,7 +187,7 @@ class Sweep:
 
     def breakpoints(self, wanted):
         """These and no others."""
-        wanted = set(wanted) | {self.point, self.wish}
+        wanted = set(wanted) | {self.point, self.wish} - {None}
         for address in self.set - wanted:
             self.gdb.breakpoint(address, False)
         for address in wanted - self.set:
