@@ -2,6 +2,7 @@
 /* The control protocol (proto/init.h): decoding, rights, and the small operations themselves. */
 #include "init.h"
 
+#include <common/format.h>
 #include <common/string.h>
 
 #include <ipc/actor.h>
@@ -9,6 +10,7 @@
 #include <ipc/log.h>
 #include <ipc/machine.h>
 #include <ipc/object.h>
+#include <ipc/time.h>
 
 static bool is_operator(const struct event *event) {
     return (event->badge & INIT_BADGE_OPERATOR) != 0;
@@ -24,10 +26,13 @@ static void describe_memory(handle_t account, struct init_info_reply *answer) {
     }
 }
 
-static void describe_task(handle_t task, struct init_info_reply *answer) {
+static void describe_task(handle_t task, uint64_t died_ns, struct init_info_reply *answer) {
     struct task_info information;
     if (task != HANDLE_NONE && task_info(task, &information) == OK) {
         answer->task_id = information.id;
+        if (died_ns != 0 && information.back_ns > died_ns) {
+            answer->back_ns = information.back_ns - died_ns;
+        }
     }
 }
 
@@ -41,7 +46,7 @@ static void describe_init(struct init_info_reply *answer) {
     answer->started_ns = init.started_ns;
     strlcpy(answer->reason, init.reason, sizeof answer->reason);
     describe_memory(init.account, answer);
-    describe_task(init.task, answer);
+    describe_task(init.task, init.died_ns, answer);
     /* The root account has given the services their limits; what remains is init's own. */
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct account_information information = {0};
@@ -80,7 +85,11 @@ static status_t operation_info(struct event *event, const struct init_info_reque
     }
     strlcpy(answer->name, service->config->name, sizeof answer->name);
     strlcpy(answer->program, service->program, sizeof answer->program);
-    strlcpy(answer->reason, service->reason, sizeof answer->reason);
+    if (service->level != 0) {
+        format(answer->reason, sizeof answer->reason, "L%u: %s", service->level, service->reason);
+    } else {
+        strlcpy(answer->reason, service->reason, sizeof answer->reason);
+    }
     answer->state = service->state;
     answer->generation = service->generation;
     answer->version = service->version;
@@ -88,7 +97,7 @@ static status_t operation_info(struct event *event, const struct init_info_reque
     answer->crashes = service->crashes;
     answer->started_ns = service->started_ns;
     describe_memory(service->account, answer);
-    describe_task(service->task, answer);
+    describe_task(service->task, service->died_ns, answer);
     return OK;
 }
 
@@ -100,6 +109,8 @@ static status_t restart_by_operator(struct event *event, const char *name, const
     }
     if (strcmp(name, "init") == 0) {
         init.dying_incarnation = actor_incarnation() + 1;
+        init.died_ns = time_now_ns();
+        init.told = false;
         strlcpy(init.reason, reason, sizeof init.reason);
         timer_set(init.timer, 1);
         return OK;
@@ -113,8 +124,11 @@ static status_t restart_by_operator(struct event *event, const char *name, const
     }
     strlcpy(service->reason, reason, sizeof service->reason);
     policy_forget(&service->policy);
+    supervise_death(service);
+    service->level = 0;
+    service->redone = service_in_call(service);
     service_restart(service, 0);
-    log_line("service %s: %s; restart %u", name, reason, service->restarts);
+    log_line("service %s: %s; L0 restart %u", name, reason, service->restarts);
     return OK;
 }
 

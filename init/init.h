@@ -66,6 +66,10 @@ struct service {
     struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */
+    uint32_t level;  /* of the ladder that it led to */
+    uint64_t died_ns;
+    bool redone; /* a call had been taken and was given again */
+    bool told;   /* ... and the log says how long it took */
 };
 
 struct init {
@@ -74,6 +78,9 @@ struct init {
     uint32_t service_count;
     uint64_t dying_incarnation; /* plus 1: this incarnation of init has been told to die */
     uint64_t started_ns;        /* of this incarnation */
+    uint64_t died_ns;           /* when the last one was told to die; 0: it was not */
+    bool told;                  /* the log says how long that took */
+    uint64_t tick_ns;           /* what the timer is set to */
     char reason[96];            /* of the last one's death */
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
@@ -98,6 +105,8 @@ void service_start(struct service *service);
 void service_runs(struct service *service);
 /* Restarts at the end of this turn, as `flags` (RESET_*) say. */
 void service_restart(struct service *service, uint32_t flags);
+/* Whether its present turn works on a call. */
+bool service_in_call(const struct service *service);
 /* Turns that it has committed since its last start. */
 uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
@@ -131,6 +140,8 @@ bool upgrade_watch(void);
 void supervise_call(struct event *event);
 /* Looks for hanging servers, ended waiting times and pending power steps; sets the timer anew. */
 void supervise_tick(void);
+/* A death begins, for the log and `services`: before the reset. */
+void supervise_death(struct service *service);
 
 /* ---- control.c: the control protocol ---- */
 void control_call(struct event *event);

@@ -172,6 +172,10 @@ static void start(void) {
     init.started_ns = time_now_ns();
     if (actor_incarnation() != init.dying_incarnation) {
         strlcpy(init.reason, "crashed; the log has more", sizeof init.reason);
+        init.died_ns = 0;
+    }
+    if (actor_incarnation() != 0) {
+        log_line("service init: %s; restart %lu", init.reason, actor_incarnation());
     }
     if (init.next_start < init.service_count) {
         actor_set_mask(RECEIVE_ALL | RECEIVE_POLL);

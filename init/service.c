@@ -389,6 +389,9 @@ void service_restart(struct service *service, uint32_t flags) {
         return;
     }
     handle_t given = (flags & RESET_COLD) != 0 ? HANDLE_NONE : service->given;
+    if ((flags & RESET_COLD) != 0 && service->arena != HANDLE_NONE) {
+        service->level = 4;
+    }
     status_t status = task_reset_arena(service->task, HANDLE_NONE, flags, HANDLE_NONE, given);
     if (status != OK) {
         fail(service, "restart", status);
@@ -397,6 +400,12 @@ void service_restart(struct service *service, uint32_t flags) {
     }
     service_runs(service);
     service->restarts++;
+}
+
+bool service_in_call(const struct service *service) {
+    struct task_info information = {0};
+    (void)task_info(service->task, &information);
+    return information.event == EVENT_CALL;
 }
 
 uint64_t service_turns(const struct service *service) {

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Deaths of services: described, judged by the policy, and acted upon. */
 #include "init.h"
+#include "symbol.h"
 
 #include <common/format.h>
 #include <common/string.h>
 
 #include <ipc/log.h>
+#include <ipc/memory.h>
 #include <ipc/object.h>
 #include <ipc/status.h>
 #include <ipc/time.h>
 
 #define TICK_NS (1 * NS_PER_S)
-#define TURN_LIMIT_NS (5 * NS_PER_S) /* CPU time that one turn may use */
-#define WAIT_LIMIT_NS (5 * NS_PER_S) /* time that it may be seen blocked in one turn */
+#define BACK_WATCH_NS (10 * NS_PER_MS) /* how often a service that died is looked at */
+#define TURN_LIMIT_NS (5 * NS_PER_S)   /* CPU time that one turn may use */
+#define WAIT_LIMIT_NS (5 * NS_PER_S)   /* time that it may be seen blocked in one turn */
 
 /* Intel SDM volume 3, table 6-1. */
 static const char *exception_name(uint64_t vector) {
@@ -52,8 +55,30 @@ static const char *event_name(uint64_t event) {
     return event < sizeof names / sizeof names[0] ? names[event] : "turn";
 }
 
+static status_t read_module(void *context, uint64_t offset, void *to, size_t size) {
+    return memory_read(*(const handle_t *)context, offset, to, size);
+}
+
+/* An address in a program as text: function and offset, while it runs from its boot module. */
+static void describe_place(const struct service *service, uint64_t address, char *text,
+                           size_t size) {
+    const struct boot_module *module = boot_module_find(service->program);
+    char name[40];
+    uint64_t offset;
+    if (service->generation == 1 && module != NULL) {
+        handle_t memory = module->handle;
+        if (symbol_find(read_module, &memory, module->size, address, name, sizeof name, &offset) ==
+            OK) {
+            format(text, size, "%s+0x%lx", name, offset);
+            return;
+        }
+    }
+    format(text, size, "0x%lx", address);
+}
+
 static void describe_fault(struct service *service, const struct fault_message *fault) {
     size_t length = 0;
+    char place[64];
     char *text = service->reason;
     size_t size = sizeof service->reason;
     text[0] = '\0';
@@ -61,15 +86,17 @@ static void describe_fault(struct service *service, const struct fault_message *
     if (fault->vector == 14 || fault->vector == FAULT_VECTOR_QUOTA) {
         format_append(text, size, &length, " at 0x%lx", fault->address);
     }
-    format_append(text, size, &length, " (rip 0x%lx) in %s", fault->rip, event_name(fault->event));
+    describe_place(service, fault->rip, place, sizeof place);
+    format_append(text, size, &length, " (rip %s) in %s", place, event_name(fault->event));
     if (fault->event == EVENT_CALL) {
         format_append(text, size, &length, " %lu", fault->label);
     }
 }
 
-static const char *step_name(uint32_t step) {
-    static const char *const names[] = {"restart", "restart, call poisoned", "new instance"};
-    return names[step];
+static const char *level_name(uint32_t level) {
+    static const char *const names[] = {"L0 restart", "L1 restart, call poisoned",
+                                        "L2 new instance", "L3 previous program", "L4 cold start"};
+    return names[level];
 }
 
 /* Leaves the service stopped, without what it has opened and mapped since its start. */
@@ -85,9 +112,13 @@ static void act(struct service *service, struct death death) {
     }
     uint64_t now = time_now_ns();
     struct verdict verdict;
+    service->redone = death.event == EVENT_CALL;
+    supervise_death(service);
     death.life = now - service->started_ns;
     death.turns = service_turns(service);
     verdict = policy_judge(&service->policy, &death, now);
+    service->level = verdict.step;
+    service->redone = service->redone && (verdict.flags & RESET_POISON) == 0;
     if (service->config->restart == RESTART_NEVER) {
         stay_stopped(service);
         log_line("service %s: %s; it stays stopped", service->config->name, service->reason);
@@ -96,14 +127,14 @@ static void act(struct service *service, struct death death) {
     if (verdict.delay_ns == 0) {
         service_restart(service, verdict.flags);
         log_line("service %s: %s; %s %u", service->config->name, service->reason,
-                 step_name(verdict.step), service->restarts);
+                 level_name(service->level), service->restarts);
         return;
     }
     service->state = SERVICE_BACKOFF;
     service->restart_at = now + verdict.delay_ns;
     service->restart_flags = verdict.flags;
     log_line("service %s: %s; %s in %lu ms", service->config->name, service->reason,
-             step_name(verdict.step), verdict.delay_ns / NS_PER_MS);
+             level_name(verdict.step), verdict.delay_ns / NS_PER_MS);
     supervise_tick();
 }
 
@@ -184,6 +215,50 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+static void set_timer(uint64_t when) {
+    init.tick_ns = when;
+    timer_set(init.timer, when);
+}
+
+void supervise_death(struct service *service) {
+    uint64_t now = time_now_ns();
+    service->died_ns = now;
+    service->told = service->config->kind == KIND_PROGRAM;
+    if (init.tick_ns > now + BACK_WATCH_NS) {
+        set_timer(now + BACK_WATCH_NS);
+    }
+}
+
+/* The end of the story of a death, if it has ended. */
+static bool tell_back(handle_t task, uint64_t died_ns, const char *name, bool redone) {
+    struct task_info information = {0};
+    (void)task_info(task, &information);
+    if (information.back_ns <= died_ns) {
+        return false;
+    }
+    log_line("service %s: back after %lu us%s", name, (information.back_ns - died_ns) / NS_PER_US,
+             redone ? ", its call was given to it again" : "");
+    return true;
+}
+
+/* True: somebody is not back yet. */
+static bool watch_dead(void) {
+    bool missing = false;
+    if (init.died_ns != 0 && !init.told) {
+        init.told = tell_back(init.task, init.died_ns, "init", false);
+        missing = !init.told;
+    }
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        struct service *service = &init.services[i];
+        if (service->died_ns != 0 && !service->told && service->state == SERVICE_RUNNING) {
+            service->told =
+                tell_back(service->task, service->died_ns, service->config->name, service->redone);
+            missing |= !service->told;
+        }
+    }
+    return missing;
+}
+
 void supervise_tick(void) {
     uint64_t now = time_now_ns();
     uint64_t next = now + (upgrade_watch() ? UPGRADE_WATCH_NS : TICK_NS);
@@ -194,11 +269,15 @@ void supervise_tick(void) {
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
             service_restart(service, service->restart_flags);
-            log_line("service %s: restart %u", service->config->name, service->restarts);
+            log_line("service %s: %s %u", service->config->name, level_name(service->level),
+                     service->restarts);
         }
         if (service->state == SERVICE_BACKOFF) {
             next = earlier(next, service->restart_at);
         }
+    }
+    if (watch_dead()) {
+        next = earlier(next, now + BACK_WATCH_NS);
     }
     if (init.power_ns != 0 && init.power_ns <= now) {
         power_step();
@@ -206,5 +285,5 @@ void supervise_tick(void) {
     if (init.power_ns != 0) {
         next = earlier(next, init.power_ns);
     }
-    timer_set(init.timer, next);
+    set_timer(next);
 }

@@ -100,6 +100,7 @@ static void succeed(struct service *service) {
     log_line("service %s: %s, version %lu: %s", service->config->name, service->program,
              service->version, how[upgrade->outcome]);
     if (upgrade->kind < UPGRADE_RENEW) {
+        service->level = 0;
         format(service->reason, sizeof service->reason, "version %lu, %s", service->version,
                how[upgrade->outcome]);
     }
@@ -138,8 +139,10 @@ static void start_cold(struct service *service) {
         next_turn(upgrade, UPGRADE_BACK);
         return;
     }
-    log_line("service %s: no records (%s); it starts afresh", service->config->name,
-             service->reason);
+    bool ladder = upgrade->kind >= UPGRADE_RENEW;
+    service->level = ladder ? 4 : 0;
+    log_line("service %s: no records (%s); %s", service->config->name, service->reason,
+             ladder ? "L4 cold start" : "it starts afresh");
     upgrade->outcome = PROGRAM_STATE_LOST;
     if (upgrade->kind < UPGRADE_RENEW) {
         begin_trial(service);
@@ -335,6 +338,8 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     if (!swap && memcmp(now.name, then.name, sizeof now.name) != 0) {
         status = E_TYPE;
     } else {
+        supervise_death(service);
+        service->redone = service_in_call(service);
         status = begin(service, swap ? UPGRADE_SWAP : UPGRADE_ORDERED, image, 0);
     }
     if (status != OK) {
@@ -371,7 +376,8 @@ status_t upgrade_renew(struct service *service, uint32_t flags) {
     }
     service->renewed_ns = now;
     if (previous) {
-        log_line("service %s: back to the previous program", service->config->name);
+        service->level = 3;
+        log_line("service %s: L3 back to the previous program", service->config->name);
     }
     return OK;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Strips a program and writes the layout number of its arena into its note.
+"""Strips a program, writes the layout number of its arena into its note and puts the names of its
+functions behind it, for init's reports of faults (init/symbol.h).
 
     layout.py OBJCOPY PROGRAM.elf OUTPUT [--explain]
 
@@ -191,11 +192,23 @@ def constants(path):
         return file.read(int(found.group(2), 16))
 
 
-def main():
-    objcopy, path, output = sys.argv[1:4]
-    subprocess.run([objcopy, "--strip-all", path, output], check=True)
-    with open(output, "rb") as file:
-        data = bytearray(file.read())
+def function_names(path):
+    """Addresses and names of the functions, as init/symbol.h has them."""
+    text = subprocess.run(["readelf", "--symbols", "--wide", path], check=True,
+                          capture_output=True, text=True).stdout
+    found = {}
+    for words in map(str.split, text.splitlines()):
+        if len(words) == 8 and words[6].isdigit() and (words[3] == "FUNC" or words[7] == "_start"):
+            found[int(words[1], 16)] = words[7]
+    table = names = b""
+    for address, name in sorted(found.items()):
+        table += struct.pack("<QQ", address, len(names))
+        names += name.encode() + b"\0"
+    return table + names + struct.pack("<II8s", len(found), len(names), b"AXOSYMB1")
+
+
+def write_number(data, path):
+    """Computes the layout number and puts it into the note, if the program has one."""
     at = data.find(NOTE)
     if at < 0:
         return
@@ -205,8 +218,16 @@ def main():
         print("\n".join(lines))
     number = int.from_bytes(hashlib.sha256("\n".join(lines).encode()).digest()[:8], "little") or 1
     struct.pack_into("<Q", data, at, number)
+
+
+def main():
+    objcopy, path, output = sys.argv[1:4]
+    subprocess.run([objcopy, "--strip-all", path, output], check=True)
+    with open(output, "rb") as file:
+        data = bytearray(file.read())
+    write_number(data, path)
     with open(output, "wb") as file:
-        file.write(data)
+        file.write(data + function_names(path))
 
 
 if __name__ == "__main__":

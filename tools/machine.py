@@ -37,6 +37,7 @@ class Config:
     mem: int = 256
     uefi: bool = False
     nic: str = "e1000"
+    iommu: bool = False  # q35 only: Intel VT-d, which the card goes through
     ports: list[tuple[int, int]] = field(default_factory=list)  # host, guest
     netdev: list[str] = field(default_factory=list)  # "-netdev X,id=net0": not the user network
     prefix: list[str] = field(default_factory=list)  # words in front of QEMU's
@@ -70,7 +71,11 @@ def _network(config: Config) -> list[str]:
         return ["-nic", "none"]
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in config.ports)
     netdev = config.netdev or ["-netdev", f"user,id=net0{forwards}"]
-    words = [*netdev, "-device", f"{config.nic},netdev=net0,romfile="]
+    # Without these words QEMU's virtio devices reach memory past the IOMMU.
+    card = f"{config.nic},netdev=net0,romfile="
+    if config.iommu and config.nic.startswith("virtio"):
+        card += ",disable-legacy=on,iommu_platform=on,ats=off"
+    words = [*netdev, "-device", card]
     if config.capture:
         words += ["-object", f"filter-dump,id=dump0,netdev=net0,file={config.capture}"]
     return words
@@ -93,6 +98,8 @@ def command(config: Config, work: str) -> list[str]:
     words = [*config.prefix, "qemu-system-x86_64", "-name", "axolotl", "-nodefaults", "-accel", "tcg",
              "-machine", config.machine, "-cpu", config.cpu, "-smp", str(config.smp),
              "-m", str(config.mem), "-vga", config.vga, "-display", config.display]
+    if config.iommu:  # in front of the devices that it is for
+        words += ["-device", "intel-iommu"]
     if config.uefi:
         words += _firmware(work)
     if config.usb_stick:
@@ -204,6 +211,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smp", type=number(1, 8), default=1, metavar="N", help="processors, 1 to 8")
     parser.add_argument("--mem", type=number(32), default=256, metavar="MB", help="memory in MB")
     parser.add_argument("--machine", choices=["pc", "q35"], default="q35")
+    parser.add_argument("--iommu", action="store_true", help="with an IOMMU")
     parser.add_argument("--nic", choices=["e1000", "e1000e", "virtio-net-pci", "none"], default="e1000")
     parser.add_argument("--display", action="store_true", help="open a window with the screen")
     parser.add_argument("--port", type=port_pair, action="append", default=[],
@@ -215,4 +223,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def from_options(args: argparse.Namespace) -> Config:
     """A Config from the shared options."""
     return Config(machine=args.machine, smp=args.smp, mem=args.mem, uefi=args.uefi, nic=args.nic,
-                  ports=args.port, display="gtk" if args.display else "none", debug=args.debug)
+                  iommu=args.iommu,                  ports=args.port, display="gtk" if args.display else "none", debug=args.debug)

@@ -10,7 +10,9 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 
+import demo
 import machine
 
 BRIDGE = os.path.join(machine.ROOT, "tools", "aibridge")
@@ -27,10 +29,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ai-option", action="append", default=[], metavar="WORD")
     parser.add_argument("--timeout", type=machine.number(1, kind=float), default=120)
     parser.add_argument("--build-only", action="store_true")
+    demo.add_options(parser)
     parser.add_argument("--check-options", action="store_true", help="do nothing else")
     args = parser.parse_args()
     if args.uefi and args.mem < 64:
         parser.error(f"argument --mem: {args.mem} is not at least 64, which UEFI needs")
+    if args.iommu and args.machine != "q35":
+        parser.error("argument --iommu: only the machine q35 has one")
+    if args.demo and args.nic == "none":
+        parser.error("argument --demo: it needs a network card")
     if args.display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         parser.error("argument --display: there is no graphical session here")
     if args.ai != "none":
@@ -59,6 +66,9 @@ def start_bridge(args: argparse.Namespace, path: str) -> subprocess.Popen | None
 class Typist:
     """Types lines at the prompt of a machine whose COM1 is a socket; copies what it prints."""
 
+    returns = b""  # what becomes of a carriage return where there is no terminal
+    said = ""  # the end of what came before the last prompt, with the line typed
+
     def __init__(self, com1: machine.Socket, process: subprocess.Popen, timeout: float) -> None:
         self.timeout = timeout
         self.tail = self.cut = b""
@@ -79,6 +89,7 @@ class Typist:
             self.show(data)
             self.tail = (self.tail + data)[-4096:]
             if PROMPT.search(ESCAPES.sub(b"", self.tail)) and self.quiet():
+                self.said = ESCAPES.sub(b"", self.tail).decode(errors="replace")
                 self.tail = b""
                 return True
 
@@ -92,9 +103,15 @@ class Typist:
         if not sys.stdout.isatty():
             data, self.cut = self.cut + data, b""
             rest = data.rfind(b"\x1b")
-            if rest >= 0 and not ESCAPES.match(data, rest) and len(data) - rest < 16:
+            if data.endswith(b"\r"):
+                data, self.cut = data[:-1], b"\r"
+            elif rest >= 0 and not ESCAPES.match(data, rest) and len(data) - rest < 16:
                 data, self.cut = data[:rest], data[rest:]
-            data = ESCAPES.sub(b"", data).replace(b"\r", b"")
+            data = ESCAPES.sub(b"", data).replace(b"\r\n", b"\n").replace(b"\r", self.returns)
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """To standard output."""
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
@@ -106,6 +123,27 @@ class Typist:
     def type(self, line: str) -> None:
         """Types a line and Enter."""
         self.socket.sendall(line.encode() + b"\r")
+
+
+class Player(Typist):
+    """For a demonstration: it says things of its own, from other threads too, and where there is no
+    terminal the progress bar is one line after another."""
+
+    returns = b"\n"
+    last = b"\n"
+    output = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Prints a line between the guest's."""
+        self.write((b"\r\x1b[K" if sys.stdout.isatty() else b"\n") + text.encode() + b"\n")
+
+    def write(self, data: bytes) -> None:
+        """Without empty lines, unless on a terminal."""
+        with self.output:
+            if not sys.stdout.isatty():
+                data = re.sub(rb"\n\n+", b"\n", self.last + data)[1:]
+            self.last = data[-1:] or self.last
+            super().write(data)
 
 
 def run_script(config: machine.Config, work: str, timeout: float) -> int:
@@ -156,6 +194,9 @@ def main() -> int:
             print(f"run: waiting for: gdb {os.path.relpath(machine.KERNEL)} -ex 'target remote :1234'",
                   file=sys.stderr)
         try:
+            if args.demo:
+                return demo.run_demo(args, config, work, lambda com1, process: Player(
+                    com1, process, args.timeout))
             if sys.stdin.isatty():
                 print("run: Ctrl-A X leaves QEMU", file=sys.stderr)
                 return subprocess.run(machine.command(config, work), check=False,

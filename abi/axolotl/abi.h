@@ -284,6 +284,8 @@ struct task_info {
     uint32_t last_cpu;
     uint64_t event; /* enum event_kind of the present turn */
     token_t token;  /* its call, if it is one */
+    uint64_t
+        back_ns; /* when the incarnation had ended its first turn, or found no event; 0: not yet */
 };
 
 /* TASK_CREATE: one structure, read from the caller's memory. */

@@ -101,6 +101,7 @@ static status_t take_device(struct event *event) {
     driver.irq = event_take_handle(event, 2);
     driver.parts.irq_kind = (uint32_t)answer.irq_kind;
     driver.parts.device_id = answer.entry.device;
+    driver.parts.confined = answer.entry.confined != 0;
     return open_device(registers, answer.entry.bar_size[driver.nic->bar]);
 }
 
@@ -173,12 +174,19 @@ static void hello(void) {
     }
 }
 
+static const char *dma_kind(void) {
+    if (!driver.parts.confined) {
+        return "not confined";
+    }
+    return driver.nic->bypass != NULL && driver.nic->bypass() ? "past the IOMMU" : "confined";
+}
+
 static void hello_answered(void) {
     static const char *const interrupts[] = {"INTx", "MSI", "MSI-X"};
     const uint8_t *mac = driver.mac;
-    log_line("%s, %02x:%02x:%02x:%02x:%02x:%02x, %s, link %s", driver.nic->name(), mac[0], mac[1],
-             mac[2], mac[3], mac[4], mac[5],
-             interrupts[driver.parts.irq_kind < 3 ? driver.parts.irq_kind : 0],
+    log_line("%s, %02x:%02x:%02x:%02x:%02x:%02x, %s, DMA %s, link %s", driver.nic->name(), mac[0],
+             mac[1], mac[2], mac[3], mac[4], mac[5],
+             interrupts[driver.parts.irq_kind < 3 ? driver.parts.irq_kind : 0], dma_kind(),
              driver.link_told != 0 ? "up" : "down");
     driver.stage = STAGE_RUN;
     traffic_start();

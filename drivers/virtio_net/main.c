@@ -16,6 +16,10 @@ static status_t device_open(const struct netdev_parts *parts) {
     return nic_open(&nic, parts);
 }
 
+static bool device_bypass(void) {
+    return !nic.has_platform;
+}
+
 static const char *device_name(void) {
     return "virtio-net";
 }
@@ -73,6 +77,7 @@ int main(void) {
         .master_first = true,
         .open = device_open,
         .name = device_name,
+        .bypass = device_bypass,
         .reset = device_reset,
         .start = device_start,
         .interrupt = device_interrupt,

@@ -93,6 +93,7 @@ static bool negotiate(struct nic *nic) {
     write32(common + COMMON_DRIVER_FEATURE, high);
     common[COMMON_STATUS] = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
     nic->has_status = (low & FEATURE_NET_STATUS) != 0;
+    nic->has_platform = (high & FEATURE_ACCESS_PLATFORM) != 0;
     return (common[COMMON_STATUS] & STATUS_FEATURES_OK) != 0;
 }
 

@@ -17,6 +17,7 @@ struct nic {
     uint32_t notify_length;
     volatile uint16_t *bell[2]; /* of each queue */
     bool has_status;
+    bool has_platform; /* its DMA goes through the IOMMU, if there is one */
     struct receive_queue receive;
     struct transmit_queue transmit;
 };

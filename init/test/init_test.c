@@ -5,6 +5,7 @@
 #include "../acpi.h"
 #include "../policy.h"
 #include "../rtc.h"
+#include "../symbol.h"
 #include "../ustar.h"
 
 #define SECOND 1000000000ull
@@ -186,6 +187,68 @@ TEST(ustar_garbage) {
         REQUIRE(status != OK || offset + size <= end);
     }
     free(archive);
+}
+
+/* ---- Function names ------------------------------------------------------------------------ */
+
+struct symbol_file {
+    uint8_t program[100];
+    struct symbol_entry table[3];
+    char names[20];
+    struct symbol_trailer trailer;
+} __attribute__((packed));
+
+static struct symbol_file symbol_file(void) {
+    struct symbol_file file = {
+        .table = {{0x1000, 0}, {0x1040, 6}, {0x2000, 13}},
+        .names = "alpha\0beta_2\0gamma",
+        .trailer = {3, 19, SYMBOL_MAGIC},
+    };
+    return file;
+}
+
+TEST(function_names) {
+    struct symbol_file file = symbol_file();
+    struct bytes bytes = {(const uint8_t *)&file, sizeof file};
+    char name[20];
+    uint64_t offset;
+    static const struct {
+        uint64_t address, offset;
+        const char *name;
+    } cases[] = {{0x1000, 0, "alpha"},      {0x103f, 0x3f, "alpha"}, {0x1040, 0, "beta_2"},
+                 {0x1fff, 0xfbf, "beta_2"}, {0x2000, 0, "gamma"},    {0x9000, 0x7000, "gamma"}};
+    file.trailer.names_size = sizeof file.names;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        REQUIRE(symbol_find(read_bytes, &bytes, sizeof file, cases[i].address, name, sizeof name,
+                            &offset) == OK);
+        CHECK_STR(name, cases[i].name);
+        CHECK_EQ(offset, cases[i].offset);
+    }
+    CHECK_EQ(symbol_find(read_bytes, &bytes, sizeof file, 0xfff, name, sizeof name, &offset),
+             E_NOT_FOUND);
+    CHECK_EQ(symbol_find(read_bytes, &bytes, sizeof file, 0x1050, name, 3, &offset), OK);
+    CHECK_STR(name, "be");
+    CHECK_EQ(symbol_find(read_bytes, &bytes, sizeof file - 1, 0x1000, name, 3, &offset),
+             E_NOT_FOUND);
+    CHECK_EQ(symbol_find(read_bytes, &bytes, 4, 0x1000, name, 3, &offset), E_NOT_FOUND);
+}
+
+TEST(function_names_garbage) {
+    for (int round = 0; round < 20000; round++) {
+        struct symbol_file file = symbol_file();
+        uint8_t *raw = (uint8_t *)&file;
+        file.trailer.names_size = sizeof file.names;
+        for (int i = 0; i < 3; i++) {
+            raw[check_random_below(sizeof file)] = (uint8_t)check_random();
+        }
+        struct bytes bytes = {raw, sizeof file};
+        char name[8];
+        uint64_t offset;
+        status_t status =
+            symbol_find(read_bytes, &bytes, sizeof file, 0x1050, name, sizeof name, &offset);
+        REQUIRE(status == OK || status == E_FORMAT || status == E_NOT_FOUND);
+        REQUIRE(status != OK || strnlen(name, sizeof name) < sizeof name);
+    }
 }
 
 /* ---- ACPI --------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ static inline bool arena_hot_dirty(const struct arena_hot *hot) {
     return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
 }
 extern uint64_t arena_no_entry;
+/* ARENA_COMMITS is meson's option `commits`. */
 /* Whether one of the first `count` hot pages, at most a chunk, is dirty. */
 static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     const struct arena_hot *end = arena->hot[0] + count;
@@ -48,7 +49,7 @@ static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     for (const struct arena_hot *hot = arena->hot[0]; hot < end; hot += 4) {
         bits |= *hot[0].entry | *hot[1].entry | *hot[2].entry | *hot[3].entry;
     }
-    return (bits & ARCH_ENTRY_DIRTY) != 0;
+    return ARENA_COMMITS && (bits & ARCH_ENTRY_DIRTY) != 0;
 }
 /* Makes the working pages the committed image; returns the number of pages copied. */
 uint32_t arena_commit(struct arena *arena);

@@ -32,6 +32,8 @@ struct device {
     uint32_t address;                /* PCI_ADDRESS */
     uint8_t msi_offset, msix_offset; /* of the capabilities, 0: none */
     volatile void *msix_table;
+    uint32_t name;           /* for the IOMMU: requester id, from bit 16 on its domain */
+    struct arch_space space; /* what it reaches behind an IOMMU; made with its first memory */
 };
 
 /* flags: bit 0: number is an ISA interrupt, else a GSI with bit 1: level, bit 2: active low.
@@ -50,6 +52,10 @@ void ioport_write(struct ioport *ioport, uint32_t offset, uint32_t width, uint32
 void ioport_commit(struct ioport *ioport);
 void ioport_rollback(struct ioport *ioport);
 
-MUST_CHECK status_t device_create(struct account *account, uint64_t address, struct device **out);
+/* place: PCI_ADDRESS; from bit 24 on the requester id, its own or that of a bridge before it; from
+ * bit 40 on the domain, another for each device, not 0. E_NOT_FOUND, E_BUSY, E_QUOTA. */
+MUST_CHECK status_t device_create(struct account *account, uint64_t place, struct device **out);
 /* Interrupts masked, bus mastering off. */
 void device_quiesce(struct device *device);
+/* Before the frames of DMA memory are freed. */
+void device_dma_end(const struct memory *memory);

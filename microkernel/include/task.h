@@ -61,6 +61,7 @@ struct task {
     uint64_t watcher_bits;
 
     uint64_t cpu_ticks, turn_start_ticks, commits, switches;
+    uint64_t back_ns; /* as in struct task_info */
 };
 
 struct thread {
@@ -142,7 +143,7 @@ uint64_t turn_badge(const struct turn *turn);
 /* Something came in: if the receiver waits for such a thing, it gets it and becomes ready. */
 void actor_wake(struct task *task);
 /* Whether the commit of the current turn has more to do than the arena and one answer, or an event
- * waits. */
+ * waits, or the task is not back yet. */
 bool actor_pending(const struct task *task);
 /* Commits the turn. */
 void actor_commit(struct task *task);

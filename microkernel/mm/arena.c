@@ -108,7 +108,7 @@ status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {
 uint32_t arena_commit(struct arena *arena) {
     struct arch_space *space = &arena->task->space;
     uint32_t dirty = 0;
-    for (uint32_t i = 0; i < arena->hot_count; i++) {
+    for (uint32_t i = 0; ARENA_COMMITS && i < arena->hot_count; i++) {
         struct arena_hot *hot = arena_hot_at(arena, i);
         if (arena_hot_dirty(hot)) {
             arch_entry_clean(hot->entry);

@@ -5,6 +5,7 @@
  */
 #include <common/string.h>
 #include <debug.h>
+#include <machine.h>
 #include <task.h>
 
 static uint64_t page_count(const struct memory *memory) {
@@ -196,6 +197,7 @@ void memory_destroy(struct object *object) {
         free_frames(memory);
         table_destroy(memory);
     } else if (memory->kind == MEMORY_DMA) {
+        device_dma_end(memory);
         for (uint64_t at = 0; at < memory->size; at += PAGE_SIZE) {
             frame_free(memory->base + at);
         }

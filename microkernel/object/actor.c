@@ -76,7 +76,7 @@ bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
 
 bool actor_pending(const struct task *task) {
     const struct endpoint *endpoint = task->endpoint;
-    return !list_empty(&task->staged) || !list_empty(&task->kept_ports) ||
+    return task->back_ns == 0 || !list_empty(&task->staged) || !list_empty(&task->kept_ports) ||
            !list_empty(&task->replies) ||
            (task->notification != NULL && task->notification->bits != 0) ||
            (endpoint != NULL && (endpoint->ready != 0 || !list_empty(&endpoint->cancels) ||

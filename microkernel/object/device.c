@@ -2,6 +2,7 @@
  * PCI devices (PCI Local Bus Specification 3.0, chapter 6). The kernel owns bus mastering, BARs and
  * interrupt messages; the driver may read all and write the rest of the configuration space.
  */
+#include <arch/iommu.h>
 #include <arch/pci.h>
 #include <syscall.h>
 
@@ -60,9 +61,10 @@ static void find_capabilities(struct device *device) {
     }
 }
 
-status_t device_create(struct account *account, uint64_t address, struct device **out) {
-    if ((address & 0xff) != 0 || address >> 24 != 0 ||
-        pci_config_read((uint32_t)address, PCI_VENDOR, 2) == 0xffff) {
+status_t device_create(struct account *account, uint64_t place, struct device **out) {
+    uint32_t address = place & 0xffffff;
+    if ((address & 0xff) != 0 || place >> 48 != 0 ||
+        pci_config_read(address, PCI_VENDOR, 2) == 0xffff) {
         return E_NOT_FOUND;
     }
     LIST_FOR_EACH(link, &device_all) {
@@ -78,7 +80,8 @@ status_t device_create(struct account *account, uint64_t address, struct device 
     }
     struct device *device;
     TRY(object_create(OBJECT_DEVICE, sizeof(*device), account, &device));
-    device->address = (uint32_t)address;
+    device->address = address;
+    device->name = (uint32_t)(place >> 24);
     list_push_back(&device_all, &device->all_link);
     find_capabilities(device);
     *out = device;
@@ -245,6 +248,27 @@ int64_t sys_device_irq(struct thread *thread, struct device *device, struct acco
     return give_new(thread, &irq->object, RIGHT_ALL);
 }
 
+static status_t dma_begin(struct device *device, const struct memory *memory) {
+    if (iommu_units == 0) {
+        return OK;
+    }
+    if (device->space.root == 0) {
+        TRY(arch_space_create(&device->space, device->object.account));
+    }
+    for (phys_t at = memory->base; at < memory->base + memory->size; at += PAGE_SIZE) {
+        TRY(arch_map(&device->space, at, at, PAGE_WRITE));
+    }
+    return iommu_confine(device->name, &device->space);
+}
+
+void device_dma_end(const struct memory *memory) {
+    struct device *device = (struct device *)memory->keep;
+    for (uint64_t at = 0; device->space.root != 0 && at < memory->size; at += PAGE_SIZE) {
+        (void)arch_unmap(&device->space, memory->base + at);
+    }
+    iommu_flush();
+}
+
 int64_t sys_device_dma(struct thread *thread, struct device *device, struct account *account) {
     struct memory *memory;
     uint64_t size = ARG(1);
@@ -265,6 +289,11 @@ int64_t sys_device_dma(struct thread *thread, struct device *device, struct acco
     }
     object_get(&device->object);
     memory->keep = &device->object;
+    status = dma_begin(device, memory);
+    if (status != OK) {
+        object_put(&memory->object);
+        return status;
+    }
     thread->context.rdi = base;
     return give_new(thread, &memory->object, RIGHT_ALL & ~RIGHT_EXECUTE);
 }
@@ -290,8 +319,14 @@ void device_quiesce(struct device *device) {
     }
 }
 
+/* Its memory may live on elsewhere; the device does not reach it any more. */
 void device_no_handles(struct object *object) {
-    device_quiesce((struct device *)object);
+    struct device *device = (struct device *)object;
+    device_quiesce(device);
+    if (device->space.root != 0) {
+        arch_space_destroy(&device->space);
+        (void)iommu_confine(device->name, &device->space);
+    }
 }
 
 void device_destroy(struct object *object) {

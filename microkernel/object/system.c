@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The system object.
  */
+#include <arch/iommu.h>
 #include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
@@ -139,6 +140,11 @@ status_t system_memory(struct account *account, uint64_t base, uint64_t size, st
         return E_RIGHTS;
     }
     return memory_create_physical(account, base, size, MEMORY_DEVICE, out);
+}
+
+int64_t sys_system_iommu(struct thread *thread) {
+    bool registers = !boot_memory_reserved(system_boot, ARG(1), PAGE_SIZE);
+    return registers && ARG(1) % PAGE_SIZE == 0 ? iommu_start(ARG(1)) : E_INVALID;
 }
 
 int64_t sys_log_write(struct thread *thread) {

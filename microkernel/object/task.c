@@ -209,6 +209,7 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     }
     task->state = TASK_STOPPED;
     task->incarnation++;
+    task->back_ns = 0;
     task->turn_start_ticks = task->cpu_ticks;
     bool good = rebuild(task, image == NULL ? task->image : image);
     if (arena != NULL && task->image == image) {
@@ -305,6 +306,7 @@ void task_describe(const struct task *task, struct task_info *out) {
         .last_cpu = main == NULL ? 0 : main->cpu,
         .event = task->turn.kind,
         .token = call == NULL ? TOKEN_NONE : call_token(call),
+        .back_ns = task->back_ns,
     };
     memcpy(out->name, task->name, TASK_NAME);
 }

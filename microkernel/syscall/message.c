@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Calls, answers, events and leases.
  */
+#include <arch/timer.h>
 #include <common/string.h>
 #include <counters.h>
 #include <sched.h>
@@ -161,6 +162,7 @@ int64_t sys_commit_receive(struct thread *thread) {
     }
     task->worker = thread;
     sched_account(cpu_here(), &task->cpu_ticks); /* the next turn starts at 0 */
+    bool worked = task->turn.kind != EVENT_NONE;
     actor_commit(task);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
@@ -170,6 +172,9 @@ int64_t sys_commit_receive(struct thread *thread) {
         return SYSCALL_NO_RESULT;
     }
     bool delivered = actor_deliver(task, thread, mask);
+    if (task->back_ns == 0 && (worked || !delivered)) {
+        task->back_ns = time_now();
+    }
     task->pending = actor_pending(task);
     if (!delivered) {
         if ((mask & RECEIVE_POLL) != 0) {

@@ -23,10 +23,10 @@ static int run_services(struct shell *shell, int argc, char **argv) {
     }
     struct init_info_reply info;
     status_t status;
-    print(shell, "%-10s %-7s %3s %8s %7s %8s %14s %3s  %s\n", "NAME", "STATE", "GEN", "RESTARTS",
-          "CRASHES", "UPTIME", "MEMORY/LIMIT", "VER", "LAST EVENT");
+    print(shell, "%-10s %-7s %3s %8s %7s %8s %14s %3s %9s  %s\n", "NAME", "STATE", "GEN",
+          "RESTARTS", "CRASHES", "UPTIME", "MEMORY/LIMIT", "VER", "BACK IN", "LAST EVENT");
     for (uint64_t i = 0; (status = init_info(shell->init, i, &info)) == OK; i++) {
-        char uptime[TEXT_SIZE] = "-";
+        char uptime[TEXT_SIZE] = "-", back[TEXT_SIZE] = "-";
         char memory[2 * TEXT_SIZE] = "-";
         char used[TEXT_SIZE];
         char limit[TEXT_SIZE];
@@ -38,9 +38,12 @@ static int run_services(struct shell *shell, int argc, char **argv) {
             format(memory, sizeof(memory), "%s/%s", text_bytes_short(used, info.memory),
                    text_bytes_short(limit, info.memory_limit));
         }
-        print(shell, "%-10s %-7s %3u %8u %7u %8s %14s %3lu  %s\n", info.name,
+        if (info.back_ns != 0) {
+            format(back, sizeof(back), "%luus", (unsigned long)(info.back_ns / NS_PER_US));
+        }
+        print(shell, "%-10s %-7s %3u %8u %7u %8s %14s %3lu %9s  %s\n", info.name,
               state_name(info.state), info.generation, info.restarts, info.crashes, uptime, memory,
-              info.version, info.reason[0] != 0 ? info.reason : "-");
+              info.version, back, info.reason[0] != 0 ? info.reason : "-");
     }
     return status == E_NOT_FOUND ? 0 : fail_status(shell, "init", status);
 }

@@ -19,6 +19,7 @@ static status_t handle_list(struct event *event, const struct pci_list_request *
         return E_NOT_FOUND;
     }
     pci_describe(&manager.table.functions[request->index], answer);
+    answer->confined = manager.remap.confined;
     return OK;
 }
 
@@ -55,6 +56,18 @@ static void report_nothing(const struct pci_claim_request *request) {
     }
 }
 
+/* True: the IOMMU could not tell it from a device of another driver. */
+static bool shared(const struct pci_function *function) {
+    for (uint32_t i = 0; i < manager.table.count; i++) {
+        const struct pci_function *other = &manager.table.functions[i];
+        if (other != function && other->owner != PCI_NO_OWNER &&
+            other->requester == function->requester) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The three handles of a device; on an error those that were made are closed again. */
 static status_t open_device(uint32_t index, uint32_t bar, handle_t handles[3], uint64_t *kind) {
     struct pci_function *function = &manager.table.functions[index];
@@ -63,7 +76,8 @@ static status_t open_device(uint32_t index, uint32_t bar, handle_t handles[3], u
     (void)pci_route_intx(&manager.table, &manager_config, index, &route);
     handles[0] = handles[1] = handles[2] = HANDLE_NONE;
     status_t status =
-        system_device(startup_handle("system"), function->address, account, &handles[0]);
+        system_device(startup_handle("system"), function->address, (uint16_t)function->requester,
+                      (uint8_t)(index + 1), account, &handles[0]);
     if (status == OK) {
         status = device_bar(handles[0], bar, account, &handles[1], &function->bar_size[bar]);
     }
@@ -82,7 +96,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         return E_RIGHTS;
     }
     uint32_t client = CLIENT(event->badge);
-    uint32_t index;
+    uint32_t index = 0;
     status_t status = claim_take(&manager.table, &manager_rules, client, request, &index);
     if (status != OK) {
         if (status == E_NOT_FOUND) {
@@ -90,12 +104,20 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         }
         return status;
     }
+    struct pci_function *function = &manager.table.functions[index];
+    if (manager.remap.confined && shared(function)) {
+        report_function(function, "its bridge has another driver's device");
+        function->owner = PCI_NO_OWNER;
+        function->driver[0] = '\0';
+        return E_NOT_FOUND;
+    }
     handle_t handles[3];
     status = open_device(index, request->bar, handles, &answer->irq_kind);
     if (status != OK) {
         return status;
     }
-    pci_describe(&manager.table.functions[index], &answer->entry);
+    pci_describe(function, &answer->entry);
+    answer->entry.confined = manager.remap.confined;
     event_answer_handle(event, handles[0], RIGHT_MANAGE | RIGHT_READ | RIGHT_WRITE | HANDLE_MOVE);
     event_answer_handle(event, handles[1], RIGHT_READ | RIGHT_WRITE | HANDLE_MOVE);
     event_answer_handle(event, handles[2], RIGHT_MANAGE | HANDLE_MOVE);

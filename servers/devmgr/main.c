@@ -31,6 +31,7 @@ const struct pci_config manager_config = {.read = read_config, .context = NULL};
 
 static status_t create(void) {
     pci_enumerate(&manager.table, &manager_config);
+    remap_create(&manager.remap);
     if (manager.table.count == 0) {
         log_line("no PCI devices");
     }
@@ -54,6 +55,13 @@ static void start(void) {
         log_line("argument %d: expected grant CLIENT VENDOR:DEVICE,...; the rest is ignored",
                  wrong + 1);
     }
+    remap_start(&manager.remap);
+}
+
+static void notified(struct event *event) {
+    if ((event->bits & BIT_TIMER) != 0 && manager.remap.confined) {
+        remap_poll(&manager.remap, &manager.table);
+    }
 }
 
 static void export(struct records_writer *records) {
@@ -76,6 +84,7 @@ int main(void) {
         .create = create,
         .start = start,
         .call = dispatch,
+        .notify = notified,
         .export = export,
         .import = import,
         .check = check,

@@ -6,9 +6,11 @@
 #include <ipc/event.h>
 
 #include "claim.h"
+#include "remap.h"
 
 struct manager {
     struct pci_table table;
+    struct remap remap;
     bool reported; /* the log has said that there is no network card */
 };
 extern struct manager manager;

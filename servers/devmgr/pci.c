@@ -15,7 +15,15 @@ enum {
     CONFIG_BAR = 0x10,
     CONFIG_SECONDARY_BUS = 0x19,
     CONFIG_INTERRUPT = 0x3c,
+    CONFIG_CAPABILITIES = 0x34,
+    CONFIG_STATUS = 0x06,
 };
+
+#define STATUS_CAPABILITIES 0x10u
+#define CAPABILITY_EXPRESS 0x10u
+#define EXPRESS_TO_PCI 7u /* PCI Express Base 4.0, 7.5.3.2: device/port type */
+#define EXPRESS_NONE 16u
+#define EXPRESS_FROM_PCI 8u
 
 #define HEADER_MULTIFUNCTION 0x80u
 #define HEADER_TYPE_MASK 0x7fu
@@ -61,6 +69,42 @@ static void read_bars(const struct pci_config *config, struct pci_function *func
     }
 }
 
+/* Device/port type of the PCI Express capability. */
+static uint32_t express_type(const struct pci_config *config, uint32_t address) {
+    if ((config_read(config, address, CONFIG_STATUS, 2) & STATUS_CAPABILITIES) == 0) {
+        return EXPRESS_NONE;
+    }
+    uint32_t at = config_read(config, address, CONFIG_CAPABILITIES, 1) & 0xfc;
+    for (uint32_t i = 0; at >= 0x40 && i < 48; i++) {
+        uint32_t header = config_read(config, address, at, 4);
+        if ((header & 0xff) == CAPABILITY_EXPRESS) {
+            return header >> 20 & 15;
+        }
+        at = header >> 8 & 0xfc;
+    }
+    return EXPRESS_NONE;
+}
+
+/* A bridge to conventional PCI takes the accesses behind it for its own (PCI Express to PCI/PCI-X
+ * Bridge 1.0, 2.3): as function 0 of its bus if it comes from PCI Express, else as itself. */
+static uint32_t find_requester(const struct pci_table *table, const struct pci_config *config,
+                               const struct pci_function *function) {
+    uint32_t requester = function->address >> 8;
+    uint32_t parent = function->parent, bus = function->address >> 16;
+    while (parent != PCI_NO_PARENT) {
+        const struct pci_function *bridge = &table->functions[parent];
+        uint32_t type = express_type(config, bridge->address);
+        if (type == EXPRESS_TO_PCI) {
+            requester = bus << 8;
+        } else if (type == EXPRESS_NONE || type == EXPRESS_FROM_PCI) {
+            requester = bridge->address >> 8;
+        }
+        bus = bridge->address >> 16;
+        parent = bridge->parent;
+    }
+    return requester;
+}
+
 static void note_chipset(struct pci_table *table, uint32_t id, uint32_t address) {
     if (id == ID_Q35 && address == 0) {
         table->chipset = PCI_CHIPSET_Q35;
@@ -100,6 +144,7 @@ static bool scan_function(struct scan *scan, uint32_t address, uint32_t parent) 
     function->interrupt_line = (uint8_t)interrupt;
     function->interrupt_pin = (uint8_t)(interrupt >> 8);
     read_bars(scan->config, function);
+    function->requester = find_requester(table, scan->config, function);
     return true;
 }
 

@@ -4,8 +4,8 @@ import re
 import time
 
 import pytest
-from harness.unixsocket import connect
 from mockapi import KEY, WHOLE, MockApi
+from unixsocket import connect
 
 
 @pytest.fixture

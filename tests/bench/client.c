@@ -106,10 +106,10 @@ static void measure_restart(uint64_t name) {
 
 /* When all is up and nothing else is to do. */
 static void run_restarts(void) {
-    static const char *const names[][2] = {{"restart_vfs", "vfs"},
-                                           {"restart_net", "net"},
-                                           {"restart_console", "console"},
-                                           {"restart_aiproxy", "aiproxy"}};
+    static const char *const names[][2] = {
+        {"restart_vfs", "vfs"},       {"restart_net", "net"},   {"restart_console", "console"},
+        {"restart_devmgr", "devmgr"}, {"restart_proc", "proc"}, {"restart_aiproxy", "aiproxy"},
+        {"restart_init", "init"}};
     thread_sleep(SETTLE_NS);
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         ask(startup_handle(names[i][1]));

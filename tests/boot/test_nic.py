@@ -81,12 +81,13 @@ def test_cable(machine, nic):
         pings(guest)
 
 
+@pytest.mark.parametrize("iommu", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize("nic", CARDS)
-def test_killed_under_traffic(machine, web, nic):
+def test_killed_under_traffic(machine, web, nic, iommu):
     """30 MB each way; the driver, net and the device manager are killed while they come back."""
     expected = fill(web.folder / "big", 30_000_000, nic)
     driver, interface = CARDS[nic]
-    guest = machine(nic=nic, mem=256, forward=(80,))
+    guest = machine(nic=nic, mem=256, forward=(80,), iommu=iommu)
     guest.boot()
     guest.expect_in_log(rf"{interface}: address")
     output = guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/big", timeout=120)
@@ -107,3 +108,4 @@ def test_killed_under_traffic(machine, web, nic):
     assert hashlib.sha256(result[0]).hexdigest() == expected
     assert kills >= 8
     pings(guest)
+    assert "blocked" not in guest.cmd("log")

@@ -197,12 +197,16 @@ def test_what_the_system_shows(guest):
     tasks = {row[1]: row for row in guest.table("ps")}
     assert tasks["init"][-1] == "MiB" and float(tasks["init"][-2]) < 20
     before = next(row for row in guest.table("services") if row[0] == "init")
-    assert before[8:] == ["-"]
+    assert before[8:] == ["-", "-"]
     assert guest.cmd("kill init") == "init: killed"
     after = next(row for row in guest.table("services") if row[0] == "init")
     while after[3] != "1":  # it dies in a turn of its own
         after = next(row for row in guest.table("services") if row[0] == "init")
-    assert " ".join(after[8:]) == "killed by an operator"
+    assert " ".join(after[9:]) == "killed by an operator"
+    guest.expect_in_log(r"init: service init: killed by an operator; restart 1$")
+    took = re.search(r"service init: back after (\d+) us", guest.expect_in_log("init: back")).group(1)
+    row = next(row for row in guest.table("services") if row[0] == "init")
+    assert row[8] == f"{took}us"
 
 
 def test_interrupted_commands_end(guest):

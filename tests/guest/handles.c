@@ -54,6 +54,7 @@ static const struct {
     {SYS_SYSTEM_IRQ, OBJECT_SYSTEM, RIGHT_MANAGE},
     {SYS_SYSTEM_DEVICE, OBJECT_SYSTEM, RIGHT_MANAGE},
     {SYS_SYSTEM_MEMORY, OBJECT_SYSTEM, RIGHT_MANAGE},
+    {SYS_SYSTEM_IOMMU, OBJECT_SYSTEM, RIGHT_MANAGE},
     {SYS_LOG_WRITE, OBJECT_SYSTEM, RIGHT_WRITE},
     {SYS_LOG_READ, OBJECT_SYSTEM, RIGHT_READ},
 };
@@ -68,7 +69,7 @@ static void expect(int64_t result, status_t wanted, uint32_t op) {
 
 static void no_such_call(void) {
     CHECK_EQ(syscall_2(SYS_NULL, 0, 0), 0);
-    static const uint32_t gaps[] = {9, 15, 23, 36, 51, 66, 83, 94, SYS_COUNT, 1000, 0x7fffffff};
+    static const uint32_t gaps[] = {9, 15, 23, 36, 51, 66, 83, 87, SYS_COUNT, 1000, 0x7fffffff};
     for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
         expect(syscall_2(gaps[i], 0, 0), E_NO_SYSCALL, gaps[i]);
     }

@@ -111,11 +111,16 @@ static void interrupts(void) {
 static void devices(void) {
     handle_t device = HANDLE_NONE;
     uint32_t value = 0;
-    CHECK_EQ(system_device(test_system, PCI_ADDRESS(255, 31, 7, 0), test_account, &device),
-             E_NOT_FOUND);
+    CHECK_EQ(
+        system_device(test_system, PCI_ADDRESS(255, 31, 7, 0), 0xffff, 1, test_account, &device),
+        E_NOT_FOUND);
     CHECK_EQ(system_pci_read(test_system, PCI_ADDRESS(0, 0, 0, 0), 4, &value), OK);
     CHECK((value & 0xffff) == 0x8086); /* the host bridge of every QEMU PC */
     CHECK(system_pci_read(test_system, PCI_ADDRESS(0, 0, 0, 0), 3, &value) < 0);
+    CHECK_EQ(system_iommu(test_system, 0x100000), E_INVALID);   /* RAM */
+    CHECK_EQ(system_iommu(test_system, 0xfed00000), E_INVALID); /* the HPET */
+    CHECK_EQ(system_iommu(test_system, 0xfed98800), E_INVALID);
+    CHECK_EQ(system_iommu(test_system, 0xfed98000), E_UNSUPPORTED); /* nothing there */
 }
 
 const struct guest_test machine_tests[] = {

@@ -4,51 +4,65 @@
 The clients: connections that echo, take, give and come and go; the program `filework`, which keeps
 a record of every file operation; lines typed and printed on COM1; appends to a file; what stands on
 the screen; questions to the AI. A client's first complaint ends the campaign."""
+import hashlib
 import os
+import pathlib
 import random
 import re
 import string
+import subprocess
 import threading
 import time
 
-from harness import clients
+from harness import clients, tap
 from harness.archive import archive_with, program
 from harness.guest import plain
 from harness.injector import SERVICES, Injector, kernel_symbol
 from harness.peer import MANIFEST, PORT, sequence
-from harness.web import online
+from harness.web import checksum, curl, online
 
 STOP = "/tmp/stop"
+KINDS = 16  # of contents on connections
 LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
+PAGE = random.Random("page").randbytes(150000)  # what curl fetches
+PINGS = 100
 
 
 def modules(folder):
-    """The programs `peer` and `filework`, the latter at work until a file says stop."""
+    """The programs `peer` and `filework`, the latter at work until a file says stop; a page."""
+    page = pathlib.Path(folder, "page")
+    page.write_bytes(PAGE)
+
     def manifest(text):
-        return text.replace("service filework\n",
+        text = text.replace("service filework\n",
                             f"service filework\n    args kills=0 stop={STOP}\n") + MANIFEST
+        return tap.manifest(text) if tap.inside() else text
     return {"peer": program("peer"), "filework": program("filework"),
-            "boot.tar": archive_with(str(folder), manifest)}
+            "boot.tar": archive_with(str(folder), manifest, {"page": str(page)})}
 
 
 class Campaign:
     """`start` starts a machine, as the fixture `machine` does."""
 
-    def __init__(self, start, folder, seed, services=None, **options):
+    def __init__(self, start, folder, seed, services=None, traces=None, **options):
         options.setdefault("smp", 2)
-        self.guest = start(forward=(PORT,), replace=modules(folder), ai="echo", gdb=True, **options)
+        if tap.inside():
+            options |= {"netdev": tap.NETDEV, "address": tap.GUEST}
+        self.guest = start(forward=(PORT, 80), replace=modules(folder), ai="echo", gdb=True, **options)
         self.guest.boot()
         self.guest.cmd("touch /tmp/typed")
         online(self.guest)
-        self.seed = seed
+        self.guest.expect_in_log("peer: ready")
+        self.folder, self.seed = pathlib.Path(folder), seed
         self.random = random.Random(f"{seed} clients")
-        self.injector = Injector(self.guest, seed, services)
+        self.injector = Injector(self.guest, seed, services, traces)
         self.ended = threading.Event()
         self.complaints = []
         self.ordered = {name: 0 for name in SERVICES}
         self.appended = []
         self.done = {}
+        self.effect = None  # deaths that the machine has counted, at the end
 
     # ---- Clients ----------------------------------------------------------------------------
 
@@ -91,19 +105,33 @@ class Campaign:
 
     def echo(self, number):
         """TCP, both directions at once."""
-        clients.echo(self.guest, sequence(50000, number))
+        clients.echo(self.guest, sequence(50000, number % KINDS))
 
     def upload(self, number):
         """TCP to the guest, half-closed at the end."""
-        clients.upload(self.guest, sequence(100000, number))
+        clients.upload(self.guest, sequence(100000, number % KINDS))
 
     def download(self, number):
         """TCP from the guest."""
-        clients.download(self.guest, 100000, number)
+        clients.download(self.guest, 100000, number % KINDS)
 
     def short(self, number):
         """Connections that come and go."""
-        clients.short_ones(self.guest, 3, number)
+        clients.short_ones(self.guest, 3, number % KINDS)
+
+    def fetch(self, _number):
+        """curl gets the page."""
+        path = self.folder / "fetched"
+        curl(self.guest, "/boot/page", path)
+        assert checksum(path) == hashlib.sha256(PAGE).hexdigest(), "curl got another page"
+
+    def host_ping(self, _number):
+        """The guest answers pings; while something is dead they get lost."""
+        for _ in range(PINGS):
+            if subprocess.run(["ping", "-q", "-c", "1", "-W", "1", self.guest.address], check=False,
+                              stdout=subprocess.DEVNULL).returncode == 0:
+                return
+        raise AssertionError(f"{PINGS} pings without an answer")
 
     def repeat(self, client):
         """A client's life."""
@@ -126,9 +154,11 @@ class Campaign:
         place of the injector's."""
         attack = attack or self.injector.attack
         end = time.monotonic() + seconds
+        at_work = [self.console, self.echo, self.upload, self.download, self.short]
+        if tap.inside():
+            at_work += [self.fetch, self.host_ping]
         threads = [threading.Thread(target=self.repeat, args=[client], name=client.__name__,
-                                    daemon=True)
-                   for client in (self.console, self.echo, self.upload, self.download, self.short)]
+                                    daemon=True) for client in at_work]
         for thread in threads:
             thread.start()
         try:
@@ -192,14 +222,17 @@ class Campaign:
 
     def check_services(self):
         """Nothing died but what was killed, and nothing lost its state."""
-        killed = self.injector.count()
+        killed, self.effect = self.injector.count(), 0
         for row in self.guest.table("services"):
             if row and row[0] in SERVICES:
+                self.effect += int(row[3])
                 name, crashes = row[0], 0 if row[0] == "init" else killed[row[0]]
+                most = killed[name] + self.ordered[name]
                 # An operator's kill may come before the server has met what was done to it.
                 least = crashes - self.ordered[name]
-                assert row[1] == "running" and least <= int(row[4]) <= crashes, \
-                    f"{' '.join(row)}: {crashes} crashes were ours"
+                assert row[1] == "running" and least <= int(row[4]) <= crashes \
+                    and int(row[3]) <= most, \
+                    f"{' '.join(row)}: {crashes} crashes were ours, {most} restarts at most"
         log = self.guest.cmd("log")
         assert "poisoned" not in log and "new instance" not in log, \
             re.findall(r".*(?:poisoned|new instance).*", log)

@@ -2,12 +2,13 @@
 """QEMU's gdb stub: stops the machine anywhere, looks, and spoils. Protocol: GDB manual, appendix E."""
 import struct
 
-from harness.unixsocket import connect
+from unixsocket import connect
 
 # Offsets in the register packet of QEMU's x86-64 target.
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
              "r13", "r14", "r15", "rip")
 CS_OFFSET = 17 * 8 + 4
+GS_BASE_OFFSET = 17 * 8 + 7 * 4 + 8
 CR3_OFFSET = 17 * 8 + 7 * 4 + 3 * 8 + 2 * 8
 STARTUP_NAME = 0x700000020008  # of the startup block, abi.h
 NAME_SIZE = 20
@@ -19,6 +20,9 @@ class Gdb:
     def __init__(self, path: str, timeout: float = 30) -> None:
         self.socket = connect(path, timeout)
         self.buffer = b""
+        self.unsent = b""  # goes along with the next packet: acknowledgements, posted requests
+        self.posted: list[str] = []  # requests whose answers have not been read
+        self.here: int | None = None  # rip, if it was read since the machine stopped
         self.timeout = timeout
         self.cpu = 1
         self.running = False
@@ -35,9 +39,17 @@ class Gdb:
     # ---- Packets ----------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Sends a packet."""
+        """Sends a packet, behind the posted ones."""
         data = text.encode("latin-1")
-        self.socket.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xff))
+        self.socket.sendall(self.unsent + b"$" + data + b"#%02x" % (sum(data) & 0xff))
+        self.unsent = b""
+
+    def post(self, text: str) -> None:
+        """A request that is sent with the next one; its answer must be OK."""
+        assert not self.running, "the machine runs"
+        data = text.encode("latin-1")
+        self.unsent += b"$" + data + b"#%02x+" % (sum(data) & 0xff)
+        self.posted.append(text)
 
     def fill(self) -> None:
         """Waits for more bytes."""
@@ -47,14 +59,23 @@ class Gdb:
         self.buffer += more
 
     def receive(self) -> str:
-        """The next packet; acknowledged."""
+        """The answer to what was sent last; the posted requests' come before it."""
+        while self.posted:
+            answer = self.packet()
+            assert answer == "OK", f"{self.posted[0]}: {answer}"
+            del self.posted[0]
+        answer = self.packet()
+        self.unsent = b"+"
+        return answer
+
+    def packet(self) -> str:
+        """The next packet."""
         while True:
             start = self.buffer.find(b"$")
             end = self.buffer.find(b"#", start + 1)
             if start >= 0 and end >= 0 and len(self.buffer) >= end + 3:
                 data = self.buffer[start + 1:end]
                 self.buffer = self.buffer[end + 3:]
-                self.socket.sendall(b"+")
                 return data.decode("latin-1")
             self.fill()
 
@@ -67,9 +88,10 @@ class Gdb:
     # ---- Running ----------------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Lets the machine run until stop() or a breakpoint; not the one where it stands."""
-        here = self.registers()["rip"] if self.breakpoints else 0
-        if here in self.breakpoints:
+        """Lets the machine run until stop() or a breakpoint; not the one where it is known to
+        stand."""
+        here = self.here
+        if here is not None and here in self.breakpoints:
             self.breakpoint(here, False)
             self.step()
             self.breakpoint(here)
@@ -89,16 +111,18 @@ class Gdb:
         return True
 
     def stopped(self, text: str) -> None:
-        """Takes the processor from a stop reply."""
+        """Takes the processor from a stop reply; QEMU has selected it."""
         self.running = False
+        self.here = None
         if "thread:" in text:
             word = text.split("thread:", 1)[1].split(";", 1)[0]
-            self.select(int(word.rsplit(".", 1)[-1], 16))
+            self.cpu = int(word.rsplit(".", 1)[-1], 16)
 
     def stop(self) -> None:
         """Stops the machine where it is."""
         if self.running:
-            self.socket.sendall(b"\x03")
+            self.socket.sendall(self.unsent + b"\x03")
+            self.unsent = b""
             self.stopped(self.receive())
 
     def step(self) -> None:
@@ -108,7 +132,7 @@ class Gdb:
 
     def breakpoint(self, address: int, on: bool = True) -> None:
         """Stops whoever comes by at this virtual address, in any address space."""
-        assert self.ask(f"{'Z' if on else 'z'}1,{address:x},1") == "OK"
+        self.post(f"{'Z' if on else 'z'}1,{address:x},1")
         (self.breakpoints.add if on else self.breakpoints.discard)(address)
 
     # ---- Looking and spoiling ---------------------------------------------------------------
@@ -118,22 +142,20 @@ class Gdb:
         self.cpu = cpu
         assert self.ask(f"Hg{cpu:x}") == "OK"
 
-    def packet(self) -> bytes:
-        """All registers as QEMU sends them."""
-        return bytes.fromhex(self.ask("g").replace("x", "0"))
-
     def registers(self) -> dict[str, int]:
-        """General registers, rip, cs and cr3."""
-        data = self.packet()
+        """General registers, rip, cs, gs_base and cr3."""
+        data = bytes.fromhex(self.ask("g").replace("x", "0"))
         values = dict(zip(REGISTERS, struct.unpack_from("<17Q", data)))
+        values["gs_base"] = struct.unpack_from("<Q", data, GS_BASE_OFFSET)[0]
         values["cs"] = struct.unpack_from("<I", data, CS_OFFSET)[0]
         values["cr3"] = struct.unpack_from("<Q", data, CR3_OFFSET)[0]
+        self.here = values["rip"]
         return values
 
     def set_register(self, name: str, value: int) -> None:
         """Changes a general register or rip."""
-        answer = self.ask(f"P{REGISTERS.index(name):x}={struct.pack('<Q', value).hex()}")
-        assert answer == "OK", answer
+        self.here = None
+        self.post(f"P{REGISTERS.index(name):x}={struct.pack('<Q', value).hex()}")
 
     def read(self, address: int, size: int) -> bytes:
         """Virtual memory of the selected processor's address space; empty: nothing there."""
@@ -143,6 +165,13 @@ class Gdb:
     def write(self, address: int, data: bytes) -> bool:
         """Writes virtual memory, read-only pages too."""
         return self.ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
+
+    def write_physical(self, address: int, data: bytes) -> None:
+        """Writes memory as a device would."""
+        assert self.ask("Qqemu.PhyMemMode:1") == "OK"
+        for at in range(0, len(data), 1024):  # a packet has 4096 bytes at most
+            assert self.write(address + at, data[at:at + 1024])
+        assert self.ask("Qqemu.PhyMemMode:0") == "OK"
 
     def task(self) -> str:
         """Name of the service whose address space is loaded; empty: none."""

@@ -14,8 +14,8 @@ from pexpect import fdpexpect
 
 import machine
 from harness.gdb import Gdb
-from harness.qmp import Qmp
 from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, text_of_vga
+from qmp import Qmp
 
 ESCAPE = r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])"
 LOG_LINE = r"\[ *\d+\.\d{6}\] "
@@ -66,7 +66,8 @@ class Guest:
     """Options: those of tools/machine.py's Config (machine, smp, mem, uefi, nic, vga, ...) and
     append, without, replace, video, entry: the ISO's menu
     menu_seconds: how long GRUB shows it
-    forward: guest TCP ports; Guest.port[80] is then the host's port
+    forward: guest TCP ports; Guest.address and Guest.port[80] are then the way to the guest's
+    address: of the guest, where the host reaches its ports directly
     ai: a bridge backend, with ai_options: more arguments for the bridge
     gdb: whether Guest.gdb, a harness.gdb.Gdb, is there; it is connected at its first use
     """
@@ -75,14 +76,16 @@ class Guest:
 
     def __init__(self, work: str, *, append: str = "", without: tuple[str, ...] = (),
                  replace: dict[str, str] | None = None, video: str = "", entry: int = 0,
-                 menu_seconds: int = 0, forward: tuple[int, ...] = (), ai: str = "", ai_options: tuple[str, ...] = (),
-                 com2: bool = False, gdb: bool = False, **options) -> None:
+                 menu_seconds: int = 0, forward: tuple[int, ...] = (), address: str = "",
+                 ai: str = "", ai_options: tuple[str, ...] = (), com2: bool = False,
+                 gdb: bool = False, **options) -> None:
         os.makedirs(work, exist_ok=True)
         self.work = work
         self.name = os.path.basename(work)
         self.menu = dict(append=append, without=tuple(without), replace=replace or {}, video=video,
                          default=entry, timeout=menu_seconds)
-        self.port = {guest: free_port() for guest in forward}
+        self.address = address or "127.0.0.1"
+        self.port = {guest: guest if address else free_port() for guest in forward}
         self.ai, self.ai_options, self.bridge = ai, ai_options, None
         self.process = self.qmp = self.console = self.socket = self.log = None
         self.gdb_path = os.path.join(work, "gdb") if gdb else ""
@@ -90,7 +93,8 @@ class Guest:
         if gdb:
             options["gdb"] = f"unix:{self.gdb_path},server=on,wait=off"
         options.setdefault("reboot", False)
-        self.config = machine.Config(ports=[(h, g) for g, h in self.port.items()], **options)
+        self.config = machine.Config(
+            ports=[] if address else [(h, g) for g, h in self.port.items()], **options)
         self.com2_path = os.path.join(work, "com2") if ai or com2 else ""
         self.log_path = os.path.join(work, "console.log")
         self.machine_log = os.path.join(work, "machine.log")  # what the emulator itself says

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The host's end of the program `peer` (tests/recovery/peer.c)."""
+import functools
 import socket
 import threading
 
@@ -24,6 +25,7 @@ def load(folder):
     return with_services(str(folder), MANIFEST, "peer")
 
 
+@functools.lru_cache(256)
 def digest(data):
     """FNV-1a, 64 bits."""
     value = 0xcbf29ce484222325
@@ -32,6 +34,7 @@ def digest(data):
     return value
 
 
+@functools.lru_cache(256)
 def sequence(count, state):
     """What `make` sends."""
     data = bytearray(count)
@@ -47,7 +50,8 @@ class Peer:
     twice, as they must when packets are lost."""
 
     def __init__(self, guest, order, timeout=300):
-        self.socket = socket.create_connection(("127.0.0.1", guest.port[PORT]), timeout=timeout)
+        self.socket = socket.create_connection((guest.address, guest.port[PORT]),
+                                               timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         assert self.exactly(len(GREETING)) == GREETING
         self.send(order.encode() + b"\n")

@@ -69,7 +69,7 @@ def fill(path, size, seed):
 def curl(guest, path, output, *options, background=False):
     """Fetches a file from httpd with curl."""
     words = ["curl", "-sS", "--fail", "--max-time", "300", *options, "-o", str(output),
-             f"http://127.0.0.1:{guest.port[80]}{path}"]
+             f"http://{guest.address}:{guest.port[80]}{path}"]
     if background:
         return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     done = subprocess.run(words, check=False, stderr=subprocess.PIPE, text=True)

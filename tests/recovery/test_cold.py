@@ -115,5 +115,5 @@ def test_an_open_file_is_lost_and_said_to_be(machine, web):
     assert errors == [500] * (INSTANCES * POISONINGS)
     web.go.set()
     assert "/tmp/x: service lost its state" in guest.prompt()
-    guest.expect_in_log(r"service vfs: .*in call 1; new instance")
+    guest.expect_in_log(r"service vfs: .*in call 1; L2 new instance")
     assert_files(guest)

@@ -43,27 +43,35 @@ def test_every_step(machine, tmp_path, smp):
     assert [(word, int(number)) for word, number, _ in found] == \
         [("ok", number) for number in range(1, 9)], log[-4000:]
     story = re.findall(r"service crasher: (.*)", log)
-    illegal = r"invalid instruction \(rip 0x[0-9a-f]+\) in "
     for part in (
-            [rf"{illegal}call 4; restart \d+"] * 2 + [rf"{illegal}call 4; restart, call poisoned \d+"],
-            [rf"{illegal}call 4; new instance \d+"],
-            [rf"{illegal}call 5; restart, call poisoned \d+"],
-            [rf"{illegal}notification; restart \d+"] * 2 + [rf"{illegal}notification; new instance \d+"],
-            [rf"{illegal}start-up; restart \d+"] * 2 + [rf"{illegal}start-up; new instance \d+"],
-            [r"\d s of CPU time in one turn \(call\); restart \d+"] * 2
-            + [r"\d s of CPU time in one turn \(call\); restart, call poisoned \d+"],
-            [r"\d s of waiting in one turn \(call\); restart \d+"] * 2
-            + [r"\d s of waiting in one turn \(call\); restart, call poisoned \d+"],
-            [r"\d s of CPU time in one turn \(start-up\); new instance \d+"]):
+            [fault("call_event", "call 4; L0 restart")] * 2
+            + [fault("call_event", "call 4; L1 restart, call poisoned")],
+            [fault("call_event", "call 4; L2 new instance"),
+             r"no records \(export: not supported\); L4 cold start"],
+            [fault("call_event", "call 5; L1 restart, call poisoned")],
+            [fault("notify_event", "notification; L0 restart")] * 2
+            + [fault("notify_event", "notification; L4 cold start")],
+            [fault("start", "start-up; L0 restart")] * 2
+            + [fault("start", "start-up; L4 cold start")],
+            [r"\d s of CPU time in one turn \(call\); L0 restart \d+"] * 2
+            + [r"\d s of CPU time in one turn \(call\); L1 restart, call poisoned \d+"],
+            [r"\d s of waiting in one turn \(call\); L0 restart \d+"] * 2
+            + [r"\d s of waiting in one turn \(call\); L1 restart, call poisoned \d+"],
+            [r"\d s of CPU time in one turn \(start-up\); L4 cold start \d+", r"back after \d+ us"]):
         assert appears(part, story), (part, story)
     table = guest.table("services")
     row = next(row for row in table if row[0] == "crasher")
     assert row[1] == "running"
     assert int(row[4]) == 3 * 3 + 6 + 3 + 3 + 3 + 3 + 3, row
-    assert "CPU time in one turn (start-up)" in " ".join(row)
+    assert "us L4: 5 s of CPU time in one turn (start-up)" in " ".join(row)
     assert all(row[1] == "running" for name, row in services(guest).items()
                if name in ("console", "vfs", "shell"))
     assert_files(guest)
+
+
+def fault(function, rest):
+    """A pattern of init's line about an invalid instruction in a function, or its cold part."""
+    return rf"invalid instruction \(rip {function}[.\w]*\+0x[0-9a-f]+\) in {rest} \d+"
 
 
 def appears(part, story):

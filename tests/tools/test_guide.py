@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""docs/guide/add-a-server.md, followed to the letter in a copy of the tree; README's session."""
+"""docs/guide/add-a-server.md, followed to the letter in a copy of the tree; the sessions that README
+and docs/guide/isolation.md print."""
 import os
 import re
 import shutil
 import subprocess
+import time
 
 import machine as tools
 from harness.expected import SERVICES
@@ -37,22 +39,69 @@ def apply_guide(tree):
 
 
 def masked(text):
-    """Without numbers and the width of columns, which differ from run to run."""
-    return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?[KMGs]?", "N", text))
+    """Without checksums, numbers and the width of columns, which differ from run to run."""
+    text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", text)
+    return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?(us|[KMGs])?", "N", text))
+
+
+def session(path):
+    """The transcript in a document: (prompt, command, output) of each indented prompt."""
+    with open(os.path.join(tools.ROOT, path), encoding="utf-8") as file:
+        blocks = re.findall(r"(?:^    .*\n)+", file.read(), re.M)
+    text = "".join(block for block in blocks if re.match(r"    (axolotl:/|)\$ ", block))
+    return [(prompt, command, re.sub("^    ", "", output, flags=re.M).rstrip("\n"))
+            for prompt, command, output in
+            re.findall(r"    (axolotl:/|)\$ (.*)\n((?:    (?!axolotl:/\$ |\$ ).*\n)*)", text)]
+
+
+def transferring(guest):
+    """Waits until somebody fetches from httpd."""
+    while not re.search(r"^tcp +\S+:80 .*ESTABLISHED", guest.cmd("netstat"), re.M):
+        time.sleep(0.1)
+
+
+def replay(guest, path):
+    """Types the transcript's lines and compares what comes; a line at the host's prompt goes on
+    while the next ones are typed. Returns the outputs of the host's. The log and the services tell
+    a story whose end comes a moment later, so they are asked until it is as printed."""
+    running = []
+    for prompt, line, wanted in session(path):
+        if not prompt:
+            words = line.replace(":8080/", f":{guest.port[80]}/")
+            running.append((subprocess.Popen(words, shell=True, text=True, stdout=subprocess.PIPE),
+                            wanted))
+            transferring(guest)
+            continue
+        output = guest.cmd(line)
+        deadline = time.monotonic() + 60
+        while line.split()[0] in ("log", "services") and masked(output) != masked(wanted) and \
+                time.monotonic() < deadline:
+            output = guest.cmd(line)
+        assert masked(output) == masked(wanted), line
+        yield output
+    for process, wanted in running:
+        output = process.communicate(timeout=300)[0].rstrip("\n")
+        assert masked(output) == masked(wanted)
+        yield output
 
 
 def test_session_of_the_readme(machine):
     """The transcript is what a system prints."""
-    with open(os.path.join(tools.ROOT, "README.md"), encoding="utf-8") as file:
-        session = re.search(r"^    axolotl:/\$ .*?(?=\n\n)", file.read(), re.M | re.S).group()
-    commands = re.findall(r"axolotl:/\$ (.*)\n((?:(?!    axolotl:).*\n?)*)", session)
-    assert len(commands) > 5
     guest = machine(smp=2, ai="echo")
     guest.boot()
     guest.expect_in_log("eth0: address")
-    for line, output in commands:
-        wanted = "\n".join(row[4:] for row in output.splitlines())
-        assert masked(guest.cmd(line)) == masked(wanted), line
+    assert len(list(replay(guest, "README.md"))) > 5
+
+
+def test_session_of_the_guide_to_isolation(machine):
+    """The same for the page that kills things; the download's checksum is the file's."""
+    guest = machine(smp=2, ai="echo", forward=(80,))
+    guest.boot()
+    guest.expect_in_log("eth0: address")
+    outputs = list(replay(guest, "docs/guide/isolation.md"))
+    assert len(outputs) > 12
+    sums = re.findall(r"\b[0-9a-f]{64}\b", "\n".join(outputs))
+    assert len(sums) == 2 and sums[0] == sums[1]
 
 
 def copy_tree(target):

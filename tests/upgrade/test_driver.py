@@ -2,6 +2,8 @@
 """The driver of the network is swapped for that of another card while a file is being fetched."""
 import socket
 
+import pytest
+
 from harness.expected import services
 from harness.guest import free_port
 from harness.web import fill, online
@@ -9,15 +11,18 @@ from harness.web import fill, online
 MEGABYTE = 1 << 20
 
 
-def test_between_e1000_and_virtio(machine, web):
+@pytest.mark.parametrize("iommu", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_between_e1000_and_virtio(machine, web, iommu):
     """Two cards on one network and one connection, which goes on over either."""
     port = free_port()
     cards = ["-netdev", f"user,id=world,hostfwd=tcp:127.0.0.1:{port}-:80",
              "-netdev", "hubport,hubid=0,id=hub0,netdev=world"]
-    for number, card in enumerate(("e1000", "virtio-net-pci"), 1):
+    virtio = "virtio-net-pci" + ",disable-legacy=on,iommu_platform=on,ats=off" * iommu
+    for number, card in enumerate(("e1000", virtio), 1):
         cards += ["-netdev", f"hubport,hubid=0,id=hub{number}",
                   "-device", f"{card},netdev=hub{number}"]
-    guest = machine(nic="none", extra=cards, append="without=virtio_net", smp=2, mem=256)
+    guest = machine(nic="none", extra=cards, append="without=virtio_net", smp=2, mem=256,
+                    iommu=iommu)
     guest.boot()
     online(guest)
     fill(web.folder / "big", 20 * MEGABYTE, "swap")
@@ -26,8 +31,8 @@ def test_between_e1000_and_virtio(machine, web):
     with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(b"GET /tmp/big HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n")
         got = b""
-        for number, (driver, card) in enumerate((("virtio_net", "1af4:1000"), ("e1000", "8086:100e"),
-                                                 ("virtio_net", "1af4:1000")), 1):
+        for number, (driver, card) in enumerate((("virtio_net", "1af4:10"), ("e1000", "8086:100e"),
+                                                 ("virtio_net", "1af4:10")), 1):
             while len(got) < number * len(expected) // 5:
                 got += connection.recv(1 << 16)
             output = guest.cmd(f"swap e1000 /boot/bin/{driver}.elf")

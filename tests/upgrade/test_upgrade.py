@@ -36,7 +36,7 @@ def test_small_server(machine, tmp_path, smp):
     assert "tally: abort: the mark is gone" in log
     for line in ("upgrade to tally, version 2",
                  "tally, version 2: state taken over by records",
-                 r"upgrade given up \(invalid instruction \(rip 0x[0-9a-f]+\) in start-up\); "
+                 r"upgrade given up \(invalid instruction \(rip \S+\) in start-up\); "
                  "version 2 goes on",
-                 "back to the previous program"):
+                 "L3 back to the previous program"):
         assert re.search("service tally: " + line, log), (line, log[-5000:])

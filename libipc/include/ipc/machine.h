@@ -124,10 +124,18 @@ static inline MUST_CHECK status_t system_irq(handle_t system, uint32_t number, u
     return syscall_handle(syscall_4(SYS_SYSTEM_IRQ, system, number, flags, account), irq);
 }
 
-/* The device object of a PCI function; E_NOT_FOUND, E_BUSY when it exists already. */
-static inline MUST_CHECK status_t system_device(handle_t system, uint32_t address, handle_t account,
-                                                handle_t *device) {
-    return syscall_handle(syscall_4(SYS_SYSTEM_DEVICE, system, address, account, 0), device);
+/* The device object of a PCI function; requester and domain: its names for the IOMMU.
+ * E_NOT_FOUND, E_BUSY when it exists already. */
+static inline MUST_CHECK status_t system_device(handle_t system, uint32_t address,
+                                                uint16_t requester, uint8_t domain,
+                                                handle_t account, handle_t *device) {
+    uint64_t place = (uint64_t)domain << 40 | (uint64_t)requester << 24 | address;
+    return syscall_handle(syscall_4(SYS_SYSTEM_DEVICE, system, place, account, 0), device);
+}
+
+/* Puts the unit of the IOMMU with these registers in force, for good. E_INVALID, E_UNSUPPORTED. */
+static inline status_t system_iommu(handle_t system, uint64_t registers) {
+    return (status_t)syscall_2(SYS_SYSTEM_IOMMU, system, registers);
 }
 
 /* Physical memory that is no usable RAM: device registers, ACPI tables, frame buffer. */

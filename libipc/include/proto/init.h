@@ -61,6 +61,7 @@ struct init_info_reply {
     uint64_t task_id;
     char reason[96];  /* text: the last death, upgrade or failed upgrade */
     uint64_t version; /* of the program */
+    uint64_t back_ns; /* from the last death to the first turn that was over; 0: none, not yet */
 };
 
 /* One memory handle: the ELF file. SWAP takes any program that can serve; UPGRADE only another

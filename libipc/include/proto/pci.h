@@ -21,7 +21,8 @@ struct pci_entry {
     uint32_t address; /* PCI_ADDRESS(bus, device, function, 0) */
     uint16_t vendor, device;
     uint8_t class_code, subclass, interface, revision;
-    uint8_t header_type, interrupt_line, interrupt_pin, reserved;
+    uint8_t header_type, interrupt_line, interrupt_pin;
+    uint8_t confined;     /* 1: an IOMMU lets it reach its driver's memory only */
     uint64_t bar[6];      /* addresses; bit 0: I/O space */
     uint64_t bar_size[6]; /* bytes; known for claimed BARs only, else 0 */
     char class_name[32];

@@ -2,6 +2,7 @@
  * Enumeration, routing, rules and names against a fake configuration space.
  */
 #include "../claim.h"
+#include "../dmar.h"
 #include "../names.h"
 #include "../pci.h"
 #include "../record.h"
@@ -371,4 +372,122 @@ TEST(broken_invariants_are_seen) {
     table.functions[3].driver[0] = '\0';
     table.count = PCI_FUNCTIONS + 1;
     CHECK(pci_check(&table) != NULL);
+}
+
+/* ---- The IOMMU ----------------------------------------------------------------------------- */
+
+static uint8_t *add_express(uint8_t *space, uint8_t type) {
+    space[0x06] = 0x10;
+    space[0x34] = 0x50;
+    memcpy(&space[0x50], "\x05\x60", 2);
+    space[0x60] = 0x10;
+    space[0x62] = (uint8_t)(type << 4 | 2);
+    return space;
+}
+
+TEST(bridges_to_conventional_pci_take_accesses_for_their_own) {
+    fake_count = 0;
+    add_express(add_bridge(PCI_ADDRESS(0, 4, 0, 0), 1), 4); /* a root port */
+    add_express(add(PCI_ADDRESS(1, 0, 0, 0), 0x8086, 0x10d3, 0x0200), 0);
+    add_express(add_bridge(PCI_ADDRESS(1, 0, 1, 0), 2), 7); /* to PCI */
+    fake[1].space[0x0e] = 0x80;
+    add(PCI_ADDRESS(2, 5, 0, 0), 0x8086, 0x100e, 0x0200);
+    add_bridge(PCI_ADDRESS(2, 6, 0, 0), 3); /* PCI to PCI */
+    add(PCI_ADDRESS(3, 1, 0, 0), 0x8086, 0x100e, 0x0200);
+    add_bridge(PCI_ADDRESS(0, 5, 0, 0), 4); /* PCI to PCI, on the root */
+    add(PCI_ADDRESS(4, 1, 0, 0), 0x8086, 0x100e, 0x0200);
+    pci_enumerate(&table, &config);
+    REQUIRE(table.count == fake_count);
+    CHECK_EQ(table.functions[find(PCI_ADDRESS(1, 0, 0, 0))].requester, 0x100);
+    CHECK_EQ(table.functions[find(PCI_ADDRESS(2, 5, 0, 0))].requester, 0x200);
+    CHECK_EQ(table.functions[find(PCI_ADDRESS(3, 1, 0, 0))].requester, 0x200);
+    CHECK_EQ(table.functions[find(PCI_ADDRESS(4, 1, 0, 0))].requester, 5u << 3);
+}
+
+#define TABLES 0x7fe0000ull
+static uint8_t tables[2048], rsdp[40];
+enum { ROOT = 0, FADT = 128, DMAR = 512 };
+
+static status_t read_tables(uint64_t physical, void *to, size_t size) {
+    if (physical < TABLES || physical - TABLES > sizeof tables ||
+        size > sizeof tables - (physical - TABLES)) {
+        return E_RANGE;
+    }
+    memcpy(to, tables + (physical - TABLES), size);
+    return OK;
+}
+
+static void put(size_t at, uint64_t value, size_t size) {
+    memcpy(tables + at, &value, size);
+}
+
+static void finish(size_t at, const char *name, uint32_t size) {
+    uint8_t sum = 0;
+    memcpy(tables + at, name, 4);
+    put(at + 4, size, 4);
+    tables[at + 9] = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        sum = (uint8_t)(sum + tables[at + i]);
+    }
+    tables[at + 9] = (uint8_t)-sum;
+}
+
+/* Two units of segment 0 and a structure of another kind. */
+static void build_tables(void) {
+    memset(tables, 0, sizeof tables);
+    memset(rsdp, 0, sizeof rsdp);
+    memcpy(rsdp, "RSD PTR ", 8);
+    uint32_t root = (uint32_t)TABLES;
+    memcpy(rsdp + 16, &root, 4);
+    put(ROOT + 36, TABLES + FADT, 4);
+    put(ROOT + 40, TABLES + DMAR, 4);
+    finish(ROOT, "RSDT", 44);
+    finish(FADT, "FACP", 120);
+    put(DMAR + 48, 24ull << 16, 4);
+    put(DMAR + 56, 0xfed90000, 8);
+    put(DMAR + 72, 2 | 16ull << 16, 4); /* ATSR */
+    put(DMAR + 88, 16ull << 16, 4);
+    put(DMAR + 96, 0xfed91000, 8);
+    finish(DMAR, "DMAR", 104);
+}
+
+TEST(units_are_found_in_the_dmar) {
+    struct dmar dmar;
+    build_tables();
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), OK);
+    CHECK_EQ(dmar.unit_count, 2);
+    CHECK_EQ(dmar.units[0], 0xfed90000);
+    CHECK_EQ(dmar.units[1], 0xfed91000);
+    CHECK(!dmar.firmware);
+    put(DMAR + 72, 1 | 16ull << 16, 4); /* reserved memory */
+    finish(DMAR, "DMAR", 104);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), OK);
+    CHECK(dmar.firmware);
+}
+
+TEST(a_dmar_that_is_absent_or_broken_is_no_dmar) {
+    struct dmar dmar;
+    build_tables();
+    finish(DMAR, "MCFG", 104);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_NOT_FOUND);
+    build_tables();
+    tables[DMAR + 60] ^= 1;
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_CHECKSUM);
+    build_tables();
+    put(DMAR + 74, 8, 2); /* shorter than a structure can be */
+    finish(DMAR, "DMAR", 104);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_CHECKSUM);
+    build_tables();
+    put(DMAR + 90, 64, 2); /* longer than the table */
+    finish(DMAR, "DMAR", 104);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_CHECKSUM);
+    build_tables();
+    put(DMAR + 94, 1, 2); /* another segment: could not be told from the first */
+    finish(DMAR, "DMAR", 104);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_UNSUPPORTED);
+    build_tables();
+    put(DMAR + 4, 1u << 30, 4);
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_UNSUPPORTED);
+    rsdp[0] = 'X';
+    CHECK_EQ(dmar_find(read_tables, rsdp, &dmar), E_NOT_FOUND);
 }

@@ -4,9 +4,11 @@
  */
 #include "host.h"
 
+#include <arch/iommu.h>
 #include <check.h>
 #include <image.h>
 #include <notification.h>
+#include <system.h>
 #include <timer.h>
 
 TEST(frames_are_given_once_and_come_back) {
@@ -284,5 +286,53 @@ TEST(clones_share_until_one_writes) {
     CHECK_EQ(memory_copy(clone, PAGE_SIZE, text, sizeof(text), false), OK);
     CHECK_STR(text, "second");
     object_put(&clone->object);
+    host_check_clean();
+}
+
+/* Frames are free only after the IOMMU has forgotten them. */
+TEST(a_device_reaches_the_memory_of_its_driver) {
+    host_boot();
+    iommu_units = 1;
+    host_pci_address = PCI_ADDRESS(2, 3, 1, 0);
+    struct task *task = host_task("driver", 1 << 20, 0, 5);
+    handle_t system = host_grant(task, system_object);
+    handle_t account = host_grant(task, &account_root->object);
+    uint64_t place = 7ull << 40 | 0x200ull << 24 | host_pci_address;
+    int64_t device = SYS(task, SYS_SYSTEM_DEVICE, system, place, account);
+    REQUIRE(device > 0);
+    CHECK_EQ(SYS(task, SYS_SYSTEM_DEVICE, system, place, account), E_BUSY);
+    int64_t first = SYS(task, SYS_DEVICE_DMA, (uint64_t)device, 3 * PAGE_SIZE, account);
+    uint64_t bus = host_context(task)->rdi;
+    int64_t second = SYS(task, SYS_DEVICE_DMA, (uint64_t)device, 1, account);
+    uint64_t other = host_context(task)->rdi;
+    REQUIRE(first > 0 && second > 0 && host_iommu_space != NULL);
+    CHECK_EQ(host_iommu_name, 7u << 16 | 0x200);
+    struct arch_space *space = (struct arch_space *)(uintptr_t)host_iommu_space;
+    for (uint64_t i = 0; i < 3; i++) {
+        CHECK(host_mapped(space, bus + i * PAGE_SIZE, PAGE_WRITE));
+    }
+    CHECK(host_mapped(space, other, PAGE_WRITE));
+    CHECK_EQ(arch_next_mapped(space, bus + 3 * PAGE_SIZE, UINT64_MAX), UINT64_MAX);
+    uint64_t before = frame_free_count();
+    host_iommu_free = 0;
+    CHECK_EQ(SYS(task, SYS_HANDLE_CLOSE, (uint64_t)first), OK);
+    CHECK(!host_mapped(space, bus, 0) && !host_mapped(space, bus + 2 * PAGE_SIZE, 0));
+    CHECK(host_mapped(space, other, PAGE_WRITE));
+    CHECK_EQ(host_iommu_free, before);
+    CHECK(frame_free_count() >= before + 3);
+    /* The driver goes, its memory lives on: nothing is reached any more. */
+    struct memory *memory;
+    CHECK_EQ(handle_lookup(&task->handles, (handle_t)second, OBJECT_MEMORY, 0, &memory), OK);
+    object_get(&memory->object);
+    CHECK_EQ(SYS(task, SYS_HANDLE_CLOSE, (uint64_t)device), OK);
+    CHECK(host_iommu_space == NULL);
+    CHECK_EQ(SYS(task, SYS_HANDLE_CLOSE, (uint64_t)second), OK);
+    CHECK_EQ(memory->object.references, 1);
+    device = SYS(task, SYS_SYSTEM_DEVICE, system, place, account); /* the next one begins anew */
+    REQUIRE(device > 0 && host_iommu_space == NULL);
+    object_put(&memory->object);
+    SYS(task, SYS_HANDLE_CLOSE, (uint64_t)device);
+    host_pci_address = 0;
+    iommu_units = 0;
     host_check_clean();
 }

@@ -3,6 +3,7 @@
  */
 #include <arch/boot.h>
 #include <arch/hooks.h>
+#include <arch/iommu.h>
 #include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/pci.h>
@@ -52,6 +53,10 @@ static struct table *table_of(const struct arch_space *space) {
     return (struct table *)(void *)space->walk_table;
 }
 
+const struct arch_space *host_iommu_space;
+uint32_t host_iommu_name, host_pci_address;
+uint64_t host_iommu_free;
+
 status_t arch_space_create(struct arch_space *space, struct account *account) {
     phys_t root = page_table_alloc(account);
     if (root == 0) {
@@ -69,7 +74,8 @@ void arch_space_destroy(struct arch_space *space) {
     }
     struct table *table = table_of(space);
     for (unsigned i = 0; i < ENTRIES; i++) {
-        ASSERT(table->slots[i].entry == 0); /* the kernel unmaps what it mapped */
+        /* the kernel unmaps what it mapped, but for what only a device sees */
+        ASSERT(table->slots[i].entry == 0 || space == host_iommu_space);
     }
     if (the_cpu.arch.space == space) {
         the_cpu.arch.space = &kernel_space;
@@ -294,8 +300,29 @@ uint32_t irq_gsi(uint32_t vector) {
     return vector - IRQ_VECTOR_FIRST;
 }
 
+uint32_t iommu_units;
+status_t iommu_start(phys_t registers) {
+    (void)registers;
+    iommu_units = 1;
+    return OK;
+}
+
+status_t iommu_confine(uint32_t name, const struct arch_space *space) {
+    host_iommu_name = name;
+    host_iommu_space = space->root != 0 ? space : NULL;
+    iommu_flush();
+    return OK;
+}
+
+void iommu_flush(void) {
+    host_iommu_free = frame_free_count();
+}
+
 uint32_t pci_config_read(uint32_t address, uint32_t offset, unsigned width) {
-    (void)address, (void)offset;
+    if (address == host_pci_address && address != 0) {
+        return 0;
+    }
+    (void)offset;
     return width == 4 ? ~0u : (1u << width * 8) - 1;
 }
 

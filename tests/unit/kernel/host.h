@@ -47,6 +47,12 @@ void host_fifo_put(const char *bytes);
 extern char host_port_log[256];
 extern unsigned host_port_log_length;
 
+/* What the IOMMU was told last: which device reaches what (NULL: nothing), and how many frames were
+ * free when it forgot its caches. host_pci_address: where there is a device, 0: nowhere. */
+extern const struct arch_space *host_iommu_space;
+extern uint32_t host_iommu_name, host_pci_address;
+extern uint64_t host_iommu_free;
+
 /* A static ELF file with a text segment; `arena` adds an arena segment with 8 bytes of content. */
 size_t host_elf(unsigned char *to, bool arena);
 

@@ -143,6 +143,30 @@ TEST(rollback_redelivers_and_restores_the_arena) {
     host_check_clean();
 }
 
+/* Back is who has ended a turn or has found nothing to do. */
+TEST(back_after_the_first_turn) {
+    struct pair pair = make_pair(16 * PAGE_SIZE);
+    struct task *server = pair.server;
+    struct task_info information;
+    CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 4), HOST_BLOCKED);
+    CHECK_EQ(receive(server, 0, 0, RECEIVE_ALL), EVENT_CALL);
+    task_describe(server, &information);
+    CHECK_EQ(information.back_ns, 0);
+    CHECK_EQ(receive(server, host_context(server)->r14, 4, RECEIVE_ALL), HOST_BLOCKED);
+    task_describe(server, &information);
+    uint64_t back = information.back_ns;
+    CHECK(back != 0);
+    CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 4), HOST_BLOCKED);
+    CHECK_EQ(receive(server, host_context(server)->r14, 4, RECEIVE_ALL), HOST_BLOCKED);
+    task_describe(server, &information);
+    CHECK_EQ(information.back_ns, back);
+    struct task *idle = host_task("idle", 1 << 20, PAGE_SIZE, 10);
+    CHECK_EQ(receive(idle, 0, 0, RECEIVE_ALL), HOST_BLOCKED);
+    task_describe(idle, &information);
+    CHECK(information.back_ns >= back);
+    host_check_clean();
+}
+
 TEST(accepted_calls_are_not_redelivered) {
     struct pair pair = make_pair(PAGE_SIZE);
     CHECK_EQ(client_call(&pair, pair.client, pair.session, 7, 5), HOST_BLOCKED);

@@ -18,6 +18,7 @@ struct netdev_parts {
     uint64_t rings_bus;
     uint16_t device_id;
     uint32_t irq_kind; /* 0 INTx, 1 MSI, 2 MSI-X */
+    bool confined;     /* behind an IOMMU, which lets it reach these memories only */
     uint32_t (*config_read)(uint32_t offset, uint32_t width);
 };
 
@@ -31,6 +32,9 @@ struct netdev_device {
     /* Once, before anything else. E_UNSUPPORTED: it can't be driven. */
     status_t (*open)(const struct netdev_parts *parts);
     const char *(*name)(void);
+    /* True: the device does not use the IOMMU that there is. NULL: it can't help it. After start.
+     */
+    bool (*bypass)(void);
     /* Masks interrupts and resets. Bus mastering is off, and stays so until after start, which
      * comes at least 10 ms later. */
     void (*reset)(void);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""QEMU's machine protocol: the few commands that the tests need."""
+"""QEMU's machine protocol: the few commands that are needed here."""
 import json
 import os
 import time
 
-from harness.unixsocket import connect
+from unixsocket import connect
 
 # Characters to QEMU key codes; upper-case letters and the second table go with Shift.
 PLAIN = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "[": "bracket_left",
