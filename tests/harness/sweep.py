@@ -133,6 +133,7 @@ class Sweep:
 
     def __init__(self, guest, seed, path=None):
         self.guest, self.gdb = guest, guest.gdb
+        self.guest.qmp.socket.settimeout(HANG)
         self.random = random.Random(seed)
         self.program = Elf(path or os.path.join(machine.BUILD, "boot", "sweep.elf"))
         self.servers = {name: Server(name) for name in SERVERS}
