@@ -402,7 +402,8 @@ class Sweep:
         points = self.discover(row, self.aim(row))
         assert points, f"{row}: no such turn"
         self.traces[row] = len(points)
-        return sum(self.sweep_point(row, point) for point in self.plan(points, number, within))
+        killed = sum(self.sweep_point(row, point) for point in self.plan(points, number, within))
+        return killed or self.sweep_point(row, points[0])  # the start is on every way
 
     def sweep_point(self, row, point):
         """Whether the server was killed there; a turn may take another way than the traced one."""
