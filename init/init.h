@@ -13,6 +13,7 @@
 
 #include "manifest.h"
 #include "policy.h"
+#include "protocol.h"
 #include "rtc.h"
 
 /* Badges of the sessions on which the kernel reports faults: this plus the service's index. */
@@ -85,6 +86,7 @@ struct init {
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
     struct manifest manifest;
+    uint64_t manifest_sum; /* it never changes */
     struct service services[MANIFEST_SERVICES];
     handle_t clock_ports; /* of the real-time clock */
     bool clock_done;
@@ -110,6 +112,8 @@ bool service_in_call(const struct service *service);
 /* Turns that it has committed since its last start. */
 uint64_t service_turns(const struct service *service);
 struct service *service_find(const char *name);
+/* What its clients need: as the manifest says, else what the program that runs speaks. */
+const char *service_protocols(const struct service *service, const struct image_note *running);
 
 /* A task of the service's program that exports the state in its arena, which must be free, into
  * `records`, and exits with -status. */
@@ -118,7 +122,7 @@ status_t service_start_exporter(struct service *service, handle_t records, handl
 /* ---- upgrade.c: another program for a service ---- */
 
 /* An operator's `upgrade` or `swap` by the ELF file of `length` bytes in `file`, which stays the
- * caller's. OK: `caller` will be answered. */
+ * caller's. OK: `caller` will be answered, or has been, with why that program is none for it. */
 status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64_t length,
                        token_t caller);
 /* A new instance with the state from records, by the same program or, the second time within a
@@ -145,6 +149,12 @@ void supervise_death(struct service *service);
 
 /* ---- control.c: the control protocol ---- */
 void control_call(struct event *event);
+
+/* ---- check.c ---- */
+/* The manifest is complete. */
+void state_seal(void);
+/* What is wrong with the state; NULL: nothing. */
+const char *state_check(bool full);
 
 /* ---- clock.c ---- */
 /* Goes on reading the wall clock; true: that is done. */

@@ -17,7 +17,7 @@
 
 #include "ustar.h"
 
-ACTOR_IMAGE("init", 0, 1);
+ACTOR_IMAGE("init", 0, 1, PROTOCOL("init", INIT_PROTOCOL_VERSION));
 
 ARENA struct init init;
 
@@ -41,6 +41,7 @@ const struct boot_module *boot_module_find(const char *name) {
 
 /* What runs when the boot archive has no manifest. */
 static const char rescue_manifest[] = "service console\n"
+                                      "protocol tty/1\n"
                                       "priority 24\n"
                                       "memory 4M\n"
                                       "system as log log info\n"
@@ -165,6 +166,7 @@ static status_t create(void) {
     load_manifest();
     leave_out();
     services_prepare();
+    state_seal();
     return OK;
 }
 
@@ -228,6 +230,7 @@ int main(void) {
         .call = call_event,
         .notify = notify_event,
         .idle = start_next,
+        .check = state_check,
     };
     init.task = startup_handle("task");
     init.account = startup_handle("account");

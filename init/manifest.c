@@ -152,6 +152,25 @@ static void line_program(struct parser *parser) {
     }
 }
 
+/* protocol NAME/VERSION... */
+static void line_protocol(struct parser *parser) {
+    char *protocols = parser->service->protocols;
+    size_t length = 0;
+    for (uint32_t i = 1; i < parser->word_count; i++) {
+        size_t needed = strlen(parser->words[i]) + (length != 0);
+        if (strchr(parser->words[i], '/') == NULL || length + needed >= IMAGE_PROTOCOLS) {
+            protocols[0] = '\0';
+            fail(parser, "bad protocol", parser->words[i]);
+            return;
+        }
+        format_append(protocols, IMAGE_PROTOCOLS, &length, "%s%s", length != 0 ? " " : "",
+                      parser->words[i]);
+    }
+    if (length == 0) {
+        fail(parser, "protocol needs a NAME/VERSION", NULL);
+    }
+}
+
 static void line_kind(struct parser *parser) {
     if (word_is(parser, 1, "server")) {
         parser->service->kind = KIND_SERVER;
@@ -409,6 +428,7 @@ static const struct {
     {"ioport", line_ioport},     {"irq", line_irq},
     {"physical", line_physical}, {"framebuffer", line_framebuffer},
     {"boot", line_boot},         {"module", line_module},
+    {"protocol", line_protocol},
 };
 
 static void parse_words(struct parser *parser) {

@@ -39,9 +39,10 @@ enum restart_policy { RESTART_ALWAYS = 0, RESTART_FAILURE = 1, RESTART_NEVER = 2
 
 struct manifest_service {
     char name[MANIFEST_NAME];
-    char program[MANIFEST_NAME]; /* name of the boot module */
-    uint32_t kind;               /* enum service_kind */
-    uint32_t restart;            /* enum restart_policy */
+    char program[MANIFEST_NAME];     /* name of the boot module */
+    char protocols[IMAGE_PROTOCOLS]; /* that its clients speak, as in an image's note */
+    uint32_t kind;                   /* enum service_kind */
+    uint32_t restart;                /* enum restart_policy */
     uint32_t priority;
     uint32_t optional;       /* 1: nothing is said when the module is not there */
     uint64_t memory;         /* bytes of its account, at least */

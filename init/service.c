@@ -54,6 +54,23 @@ static uint64_t memory_limit(const struct manifest_service *config, uint64_t mac
     return PAGE_ROUND_UP(share > config->memory ? share : config->memory);
 }
 
+const char *service_protocols(const struct service *service, const struct image_note *running) {
+    return service->config->protocols[0] != '\0' ? service->config->protocols : running->protocols;
+}
+
+/* The module is a program that can be this service. */
+static status_t check_program(struct service *service) {
+    struct image_info information = {0};
+    status_t status = image_info(service->image, &information);
+    if (status != OK || service->config->kind == KIND_PROGRAM) {
+        return status;
+    }
+    return protocol_suits(&information.note, service->config->protocols, service->reason,
+                          sizeof service->reason)
+               ? OK
+               : E_TYPE;
+}
+
 static void prepare(struct service *service, uint64_t machine, uint64_t spare) {
     strlcpy(service->program, service->config->program, sizeof service->program);
     service->state = SERVICE_MISSING;
@@ -68,6 +85,13 @@ static void prepare(struct service *service, uint64_t machine, uint64_t spare) {
     }
     if (status != OK) {
         fail(service, "program", status);
+        return;
+    }
+    status = check_program(service);
+    if (status != OK) {
+        log_line("service %s: %s", service->config->name, service->reason);
+        handle_close(service->image);
+        service->image = HANDLE_NONE;
         return;
     }
     status = account_create(init.account, memory_limit(service->config, machine, spare),
@@ -366,7 +390,7 @@ void service_start(struct service *service) {
     }
     struct image_info information = {0};
     (void)image_info(service->image, &information);
-    service->version = information.version;
+    service->version = information.note.version;
     service->state = SERVICE_RUNNING;
     service->generation = 1;
     service->started_ns = time_now_ns();

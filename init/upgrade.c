@@ -90,9 +90,9 @@ static void succeed(struct service *service) {
             service->previous = old;
         }
         service->generation++;
-        service->version = information.version;
-        if (information.name[0] != '\0') {
-            strlcpy(service->program, information.name, sizeof service->program);
+        service->version = information.note.version;
+        if (information.note.name[0] != '\0') {
+            strlcpy(service->program, information.note.name, sizeof service->program);
         }
     }
     adopt_arena(service);
@@ -167,7 +167,8 @@ static bool same_layout(handle_t left, handle_t right) {
     struct image_info a = {0}, b = {0};
     (void)image_info(left, &a);
     (void)image_info(right, &b);
-    return a.layout != 0 && a.layout == b.layout && memcmp(a.name, b.name, sizeof a.name) == 0;
+    return a.note.layout != 0 && a.note.layout == b.note.layout &&
+           memcmp(a.note.name, b.note.name, sizeof a.note.name) == 0;
 }
 
 static status_t make_arena(struct service *service) {
@@ -319,6 +320,31 @@ bool upgrade_stands(const struct service *service) {
     return service->upgrade.step != UPGRADE_NONE && service->upgrade.step != UPGRADE_TRIAL;
 }
 
+/* Whether the program may take the service's place; what it is tested against is what clients were
+ * given. */
+static bool suits(const struct service *service, const struct image_note *now,
+                  const struct image_note *then, bool swap, char *reason, size_t size) {
+    if (service->config->kind != KIND_PROGRAM &&
+        !protocol_suits(then, service_protocols(service, now), reason, size)) {
+        return false;
+    }
+    if (!swap && memcmp(now->name, then->name, sizeof now->name) != 0) {
+        format(reason, size, "the file holds %s, not %s: that is a swap",
+               then->name[0] != '\0' ? then->name : "a program without a name", now->name);
+        return false;
+    }
+    return true;
+}
+
+/* The order is refused, and nothing has happened. */
+static void refuse(const struct service *service, bool swap, token_t caller,
+                   struct init_program_reply *answer) {
+    log_line("service %s: %s refused: %s", service->config->name, swap ? "swap" : "upgrade",
+             answer->reason);
+    answer->version = service->version;
+    reply(caller, E_TYPE, answer, sizeof *answer);
+}
+
 status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64_t length,
                        token_t caller) {
     struct image_info now = {0}, then = {0};
@@ -335,13 +361,15 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     }
     (void)image_info(service->image, &now);
     (void)image_info(image, &then);
-    if (!swap && memcmp(now.name, then.name, sizeof now.name) != 0) {
-        status = E_TYPE;
-    } else {
-        supervise_death(service);
-        service->redone = service_in_call(service);
-        status = begin(service, swap ? UPGRADE_SWAP : UPGRADE_ORDERED, image, 0);
+    struct init_program_reply answer = {0};
+    if (!suits(service, &now.note, &then.note, swap, answer.reason, sizeof answer.reason)) {
+        handle_close(image);
+        refuse(service, swap, caller, &answer);
+        return OK;
     }
+    supervise_death(service);
+    service->redone = service_in_call(service);
+    status = begin(service, swap ? UPGRADE_SWAP : UPGRADE_ORDERED, image, 0);
     if (status != OK) {
         handle_close(image);
         return status;
@@ -349,7 +377,8 @@ status_t upgrade_order(struct service *service, bool swap, handle_t file, uint64
     policy_forget(&service->policy);
     service->upgrade.caller = caller;
     log_line("service %s: %s to %s, version %lu", service->config->name, swap ? "swap" : "upgrade",
-             then.name[0] != 0 ? then.name : "a program without a name", then.version);
+             then.note.name[0] != 0 ? then.note.name : "a program without a name",
+             then.note.version);
     return OK;
 }
 

@@ -11,8 +11,9 @@ number is a hash of all that this depends on, and rather of too much than of too
   - name, address and size of every variable in the arena;
   - every structure, union and enumeration of the program with its members (which of them lie in the
     heap of the arena cannot be seen from outside);
-  - if a type that the arena's variables lead to has a pointer to code or to constants: the address
-    of every symbol outside the arena, and the constants themselves.
+  - name and address of every gate (ipc/gates.inc), the table by which callbacks are called;
+  - if a type that the arena's variables lead to has a pointer to constants, or to code in a program
+    without gates: the address of every symbol outside the arena, and the constants themselves.
 Programs without debug information or note are only stripped. --explain prints what is hashed."""
 import hashlib
 import re
@@ -21,7 +22,8 @@ import subprocess
 import sys
 
 ARENA = range(0x100000000000, 0x200000000000)
-NOTE = struct.pack("<III8s", 8, 40, 1, b"Axolotl\0")
+NOTE = struct.pack("<III8s", 8, 80, 1, b"Axolotl\0")
+GATE = "gate_"
 AGGREGATES = ("structure_type", "union_type", "enumeration_type")
 QUALIFIERS = ("typedef", "const_type", "volatile_type", "restrict_type", "atomic_type")
 
@@ -52,9 +54,11 @@ class Entry:
 
     @property
     def address(self):
-        """Of a variable with a fixed place, else 0."""
-        found = re.search(r"DW_OP_addr: ([0-9a-f]+)\)?", self.attributes.get("location", ""))
-        return int(found.group(1), 16) if found else 0
+        """Of a variable with a fixed place, else 0. (One that only has a constant for its value, as
+        a pointer to such a variable may, has no place.)"""
+        location = self.attributes.get("location", "")
+        found = re.search(r"DW_OP_addr: ([0-9a-f]+)\)?", location)
+        return int(found.group(1), 16) if found and "DW_OP_stack_value" not in location else 0
 
 
 class Types:
@@ -123,10 +127,11 @@ class Types:
                        if entry.tag in AGGREGATES and entry.name
                        and "declaration" not in entry.attributes})
 
-    def holds_addresses(self):
-        """Whether the arena's variables lead to a pointer to code or constants."""
+    def pointers_out(self):
+        """What the arena's variables lead to pointers to, of "code" and "constants"."""
         by_name = {entry.name: entry for entry in self.entries.values()
                    if entry.tag in AGGREGATES and "declaration" not in entry.attributes}
+        found = set()
         seen = set()
         todo = [self.target(entry) for entry in self.entries.values()
                 if entry.tag == "variable" and entry.address in ARENA]
@@ -136,16 +141,18 @@ class Types:
                 continue
             seen.add(id(entry))
             if entry.tag == "subroutine_type":
-                return True
+                found.add("code")
+                continue
             if entry.tag == "pointer_type":
                 target = self.target(entry)
                 if target is not None and target.tag == "const_type":
-                    return True
+                    found.add("constants")
+                    continue
             if "declaration" in entry.attributes:
                 todo.append(by_name.get(entry.name))
             todo.append(self.target(entry))
             todo += [self.target(child) for child in entry.children if child.tag == "member"]
-        return False
+        return found
 
 
 def symbols(path):
@@ -173,7 +180,11 @@ def facts(path, meaning, image):
         if address in ARENA:
             yield f"arena {name} {address:#x} {size}"
     yield from types.all_aggregates()
-    if types.holds_addresses():
+    gates = [symbol for symbol in table if symbol[0].startswith(GATE)]
+    for name, address, _ in gates:
+        yield f"{name} {address:#x}"
+    pointers = types.pointers_out()
+    if "constants" in pointers or "code" in pointers and not gates:
         for name, address, _ in table:
             if address not in ARENA:
                 yield f"address {name} {address:#x}"

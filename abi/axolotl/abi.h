@@ -231,20 +231,20 @@ struct memory_info {
 /* ---- Images ------------------------------------------------------------------------------ */
 
 #define IMAGE_NAME 24
-struct image_info {
-    uint64_t entry;
-    uint64_t arena_minimum; /* bytes that the image's arena segment needs */
-    uint64_t layout;        /* from the .note.axolotl note; 0: none */
-    uint64_t version;       /* from the note */
-    uint64_t memory;        /* bytes a task needs for text, data, bss and stack */
-    char name[IMAGE_NAME];  /* from the note */
-};
-
-/* ELF note "Axolotl", type 1: what image_info repeats. */
+#define IMAGE_PROTOCOLS 40
+/* ELF note "Axolotl", type 1. */
 struct image_note {
     uint64_t layout;
     uint64_t version;
-    char name[IMAGE_NAME];
+    char name[IMAGE_NAME];           /* of the program; ends with a NUL, as the next */
+    char protocols[IMAGE_PROTOCOLS]; /* that it speaks: words "name/version" */
+};
+
+struct image_info {
+    uint64_t entry;
+    uint64_t arena_minimum; /* bytes that the image's arena segment needs */
+    uint64_t memory;        /* bytes a task needs for text, data, bss and stack */
+    struct image_note note; /* zeros: it has none */
 };
 
 /* ---- Tasks -------------------------------------------------------------------------------- */

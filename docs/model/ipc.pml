@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The call/commit/reset protocol (ARCHITECTURE of calls in docs/spec/syscalls.md) as a model for
- * SPIN. tests/model runs it; docs/model/README.md says what it covers.
+ * Calls, commits and resets between two clients and two servers. docs/model/README.md says what
+ * the models cover.
  *
  * Two clients call server A ("read one byte"). For each A stages a call to server B, parks its
  * client, and passes on B's answer together with a session that it creates in that turn. B takes
@@ -14,23 +14,23 @@
  * its clients saw; as many sessions exist as were handed out; a cancelled read has taken nothing;
  * nobody waits for ever.
  *
- * Each -D… below drops one rule; the model must then fail.
- *   SPLIT_OUT_FIRST   the commit releases outputs, then makes the arena lasting
- *   SPLIT_ARENA_FIRST the commit makes the arena lasting, then releases outputs
- *   NO_OUTBOX         outputs happen when they are made
- *   LOSE_BITS         bits of an unfinished turn are not restored
- *   LOSE_CALL         a taken call is not queued again
- *   LOSE_REPLY        the answer of an unfinished turn is not given again
- *   LOSE_CANCEL       the cancellation of an unfinished turn is not given again
+ * Without any of these rules (kernel.pml, or below) that is violated:
+ *   SPLIT_OUT_FIRST: waits_for_ever
+ *   SPLIT_ARENA_FIRST: broken_state
+ *   NO_OUTBOX: waits_for_ever
+ *   LOSE_BITS: waits_for_ever
+ *   LOSE_CALL: waits_for_ever
+ *   LOSE_REPLY: waits_for_ever
+ *   LOSE_CANCEL: waits_for_ever
+ *   LOSE_BYTES: waits_for_ever
+ *   KEEP_CREATED: leaked_handle
+ *   REQUEUE_ACCEPTED: waits_for_ever
+ *   LEAVE_AT_ONCE: waits_for_ever
+ *   FORGET_CANCEL: waits_for_ever
+ *
  *   LOSE_BYTES        drained bytes are not kept until the commit
- *   KEEP_CREATED      objects created in an unfinished turn stay
- *   REQUEUE_ACCEPTED  a reset queues accepted calls again too
  *   LEAVE_AT_ONCE     a client that cancels does not wait for the server's answer
- *   FORGET_CANCEL     a taken call that is queued again forgets that it was cancelled
  */
-#ifndef KILLS
-#define KILLS 3
-#endif
 #ifndef BYTES
 #define BYTES 2 /* that the device produces */
 #endif
@@ -39,36 +39,11 @@
 #endif
 
 #define CLIENTS 2
-#define CALLS 4 /* slots: 0 and 1 the clients', to A; 2 and 3 A's, to B */
+#define SERVERS 2 /* 0: A, 1: B */
+#define CALLS 4   /* slots: 0 and 1 the clients', to A; 2 and 3 A's, to B */
 #define NESTED(i) ((i) + CLIENTS)
+#define SERVER_OF(s) ((s) / CLIENTS)
 
-mtype = { FREE, QUEUED, TAKEN, ACCEPTED, DONE };                   /* of a call */
-mtype = { NO_EVENT, CALL, REPLY, NOTIFY, CANCEL };                 /* of a turn */
-mtype = { SUCCESS, CANCELLED };                                    /* of an answer */
-
-typedef call_t {
-    mtype state = FREE;
-    mtype status = SUCCESS;
-    byte value;      /* the byte that was read */
-    bit cancel;      /* asked for */
-    bit cancel_seen; /* its event was delivered */
-};
-call_t calls[CALLS];
-
-/* A server's turn and outbox. Index 0: A, 1: B. */
-typedef server_t {
-    mtype event = NO_EVENT;
-    byte slot;            /* of the event's call */
-    bit reply[CALLS];     /* staged answers */
-    mtype status[CALLS];
-    byte value[CALLS];
-    bit call[CALLS];      /* staged calls */
-    bit cancel[CALLS];    /* staged cancellations */
-    byte created;         /* provisional objects */
-};
-server_t servers[2];
-
-byte kills;   /* so far */
 byte cancels; /* that may yet be asked for */
 byte calls_left = BYTES + CANCELS;
 
@@ -78,48 +53,12 @@ arena_a a_c, a_w;
 typedef arena_b { bit parked[CLIENTS]; byte buffer[BYTES]; byte length; };
 arena_b b_c, b_w;
 
-/* The device, its port and B's notification. Bytes are 0, 1, … */
+/* The device and its port. Bytes are 0, 1, … */
 byte produced, drained, drained_committed;
-bit bits, bits_taken;
 
 /* What the outside has seen. */
 byte delivered[BYTES];
-byte successes, sessions;
-
-/* ---- Kernel ------------------------------------------------------------------------------- */
-
-/* Call s is cancelled by its caller. */
-inline kernel_cancel(s) {
-    if
-    :: calls[s].state == QUEUED -> calls[s].state = DONE; calls[s].status = CANCELLED
-    :: calls[s].state == TAKEN || calls[s].state == ACCEPTED -> calls[s].cancel = 1
-    :: else -> skip
-    fi
-}
-
-inline kernel_send(s) {
-    assert(calls[s].state == FREE);
-    calls[s].state = QUEUED;
-    calls[s].cancel = 0;
-    calls[s].cancel_seen = 0
-}
-
-/* An answer to a call that has one is ignored (E_STALE), but by these rules there is none. */
-#if defined(SPLIT_OUT_FIRST) || defined(NO_OUTBOX) || defined(REQUEUE_ACCEPTED)
-#define ANSWERED_ONCE true
-#else
-#define ANSWERED_ONCE (calls[s].state == TAKEN || calls[s].state == ACCEPTED)
-#endif
-inline kernel_answer(s, what, byte_read) {
-    assert(ANSWERED_ONCE);
-    if
-    :: calls[s].state == TAKEN || calls[s].state == ACCEPTED ->
-        calls[s].state = DONE;
-        calls[s].status = what;
-        calls[s].value = byte_read
-    :: else -> skip
-    fi
-}
+byte successes, handed;
 
 inline arena_commit(x) {
     if
@@ -153,154 +92,19 @@ inline arena_rollback(x) {
     k = 0
 }
 
-/* What the turn took is used up. */
-inline consume(x) {
-    if
-    :: servers[x].event == CALL && calls[servers[x].slot].state == TAKEN ->
-        calls[servers[x].slot].state = ACCEPTED
-    :: servers[x].event == REPLY -> calls[servers[x].slot].state = FREE
-    :: servers[x].event == NOTIFY -> bits_taken = 0
-    :: else -> skip
-    fi;
-    servers[x].event = NO_EVENT;
-    servers[x].slot = 0
+inline created_commit(x) {
+    handed = handed + servers[x].created
 }
 
-inline outbox_clear(x) {
-    for (k : 0 .. CALLS - 1) {
-        servers[x].reply[k] = 0;
-        servers[x].status[k] = SUCCESS;
-        servers[x].value[k] = 0;
-        servers[x].call[k] = 0;
-        servers[x].cancel[k] = 0
-    }
-    servers[x].created = 0;
-    k = 0
-}
-
-inline release(x) {
-    for (k : 0 .. CALLS - 1) {
-        if
-        :: servers[x].reply[k] -> kernel_answer(k, servers[x].status[k], servers[x].value[k])
-        :: else -> skip
-        fi;
-        if
-        :: servers[x].call[k] -> kernel_send(k)
-        :: else -> skip
-        fi;
-        if
-        :: servers[x].cancel[k] -> kernel_cancel(k)
-        :: else -> skip
-        fi
-    }
-    sessions = sessions + servers[x].created;
-    outbox_clear(x)
-}
-
-/* A taken call goes back to the queue; one that was cancelled meanwhile goes back to its caller. */
-inline requeue(s) {
-    if
-    :: calls[s].state == TAKEN && calls[s].cancel ->
-#ifdef FORGET_CANCEL
-        calls[s].cancel = 0;
-        calls[s].state = QUEUED
-#else
-        calls[s].state = DONE;
-        calls[s].status = CANCELLED
-#endif
-    :: calls[s].state == TAKEN && !calls[s].cancel -> calls[s].state = QUEUED
-    :: else -> skip
-    fi
-}
-
-/* A killed server starts again: the turn is undone, its event goes back to where it came from. */
-inline reset(x) {
-    arena_rollback(x);
+inline created_rollback(x) {
 #ifdef KEEP_CREATED
-    sessions = sessions + servers[x].created;
-#endif
-    outbox_clear(x);
-    if
-    :: servers[x].event == CALL ->
-#ifndef LOSE_CALL
-        k = servers[x].slot;
-        requeue(k);
-        k = 0
+    handed = handed + servers[x].created
 #else
-        skip
+    skip
 #endif
-    :: servers[x].event == REPLY ->
-#ifdef LOSE_REPLY
-        calls[servers[x].slot].state = FREE
-#else
-        skip /* the slot is still DONE: it is delivered again */
-#endif
-    :: servers[x].event == CANCEL ->
-#ifdef LOSE_CANCEL
-        skip
-#else
-        calls[servers[x].slot].cancel_seen = 0
-#endif
-    :: servers[x].event == NOTIFY ->
-#ifndef LOSE_BITS
-        bits = bits | bits_taken;
-#endif
-        bits_taken = 0
-    :: else -> skip
-    fi;
-#ifdef REQUEUE_ACCEPTED
-    for (k : 0 .. CALLS - 1) {
-        if
-        :: k / CLIENTS == x && calls[k].state == ACCEPTED -> calls[k].state = QUEUED
-        :: else -> skip
-        fi
-    }
-    k = 0;
-#endif
-    servers[x].event = NO_EVENT;
-    servers[x].slot = 0
 }
 
-#define CANCEL_READY(s) \
-    ((calls[s].state == TAKEN || calls[s].state == ACCEPTED) && calls[s].cancel && \
-     !calls[s].cancel_seen)
-
-inline take(x, kind, s) {
-    servers[x].event = kind;
-    servers[x].slot = s
-}
-
-/* Between any two steps of a turn the server may die. */
-#define MAY_DIE(x) \
-    if \
-    :: kills < KILLS -> atomic { kills++; reset(x) }; goto start \
-    :: true -> skip \
-    fi
-
-/* The commit that ends a turn; the next event comes after it. */
-#if defined(SPLIT_OUT_FIRST)
-#define COMMIT(x) \
-    atomic { release(x) }; \
-    MAY_DIE(x); \
-    atomic { arena_commit(x); consume(x) }
-#elif defined(SPLIT_ARENA_FIRST)
-#define COMMIT(x) \
-    atomic { arena_commit(x) }; \
-    MAY_DIE(x); \
-    atomic { consume(x); release(x) }
-#else
-#define COMMIT(x) atomic { arena_commit(x); consume(x); release(x) }
-#endif
-
-inline stage_reply(x, s, what, byte_read) {
-#ifdef NO_OUTBOX
-    kernel_answer(s, what, byte_read)
-#else
-    servers[x].reply[s] = 1;
-    servers[x].status[s] = what;
-    servers[x].value[s] = byte_read
-#endif
-}
+#include "kernel.pml"
 
 /* ---- Clients ------------------------------------------------------------------------------ */
 
@@ -331,19 +135,17 @@ end:
         atomic {
             if
             :: calls[me].status == SUCCESS ->
-                assert(calls[me].value < BYTES);
+                HOLDS(false_answer, calls[me].value < BYTES);
                 delivered[calls[me].value]++;
-                assert(delivered[calls[me].value] == 1);
+                HOLDS(doubled_effect, delivered[calls[me].value] == 1);
                 successes++;
                 if
                 :: asked -> cancels-- /* came too late: it may be tried again */
                 :: else -> skip
                 fi
-            :: else -> assert(asked)
+            :: else -> HOLDS(false_answer, asked)
             fi;
-            calls[me].state = FREE;
-            calls[me].status = SUCCESS;
-            calls[me].value = 0;
+            call_free(me);
             asked = 0
         }
     od
@@ -357,29 +159,25 @@ start:
     COMMIT(0);
 end:
     if
-    :: atomic { CANCEL_READY(0) -> calls[0].cancel_seen = 1; take(0, CANCEL, 0) }
-    :: atomic { CANCEL_READY(1) -> calls[1].cancel_seen = 1; take(0, CANCEL, 1) }
-    :: atomic { calls[2].state == DONE -> take(0, REPLY, 2) }
-    :: atomic { calls[3].state == DONE -> take(0, REPLY, 3) }
-    :: atomic { calls[0].state == QUEUED -> calls[0].state = TAKEN; take(0, CALL, 0) }
-    :: atomic { calls[1].state == QUEUED -> calls[1].state = TAKEN; take(0, CALL, 1) }
+    :: atomic { CANCEL_READY(0) -> take_cancel(0, 0) }
+    :: atomic { CANCEL_READY(1) -> take_cancel(0, 1) }
+    :: atomic { calls[2].state == DONE -> take_reply(0, 2) }
+    :: atomic { calls[3].state == DONE -> take_reply(0, 3) }
+    :: atomic { calls[0].state == QUEUED -> take_call(0, 0) }
+    :: atomic { calls[1].state == QUEUED -> take_call(0, 1) }
     fi;
     MAY_DIE(0);
     if
     :: servers[0].event == CALL ->
-        atomic { assert(!a_w.waiting[servers[0].slot]); a_w.waiting[servers[0].slot] = 1 };
+        atomic { HOLDS(broken_state, !a_w.waiting[servers[0].slot]); a_w.waiting[servers[0].slot] = 1 };
         MAY_DIE(0);
         atomic {
-#ifdef NO_OUTBOX
             k = NESTED(servers[0].slot);
-            kernel_send(k);
+            stage_call(0, k);
             k = 0
-#else
-            servers[0].call[NESTED(servers[0].slot)] = 1
-#endif
         }
     :: servers[0].event == CANCEL && a_w.waiting[servers[0].slot] ->
-        servers[0].cancel[NESTED(servers[0].slot)] = 1
+        atomic { k = NESTED(servers[0].slot); stage_cancel(0, k); k = 0 }
     :: servers[0].event == REPLY ->
         if
         :: calls[servers[0].slot].status == SUCCESS ->
@@ -416,11 +214,11 @@ start:
     COMMIT(1);
 end:
     if
-    :: atomic { CANCEL_READY(2) -> calls[2].cancel_seen = 1; take(1, CANCEL, 2) }
-    :: atomic { CANCEL_READY(3) -> calls[3].cancel_seen = 1; take(1, CANCEL, 3) }
-    :: atomic { bits -> bits = 0; bits_taken = 1; take(1, NOTIFY, 0) }
-    :: atomic { calls[2].state == QUEUED -> calls[2].state = TAKEN; take(1, CALL, 2) }
-    :: atomic { calls[3].state == QUEUED -> calls[3].state = TAKEN; take(1, CALL, 3) }
+    :: atomic { CANCEL_READY(2) -> take_cancel(1, 2) }
+    :: atomic { CANCEL_READY(3) -> take_cancel(1, 3) }
+    :: atomic { servers[1].pending -> take_bits(1) }
+    :: atomic { calls[2].state == QUEUED -> take_call(1, 2) }
+    :: atomic { calls[3].state == QUEUED -> take_call(1, 3) }
     fi;
     MAY_DIE(1);
     if
@@ -465,7 +263,7 @@ end:
 proctype Device() {
 end:
     do
-    :: atomic { produced < BYTES -> produced++; bits = 1 }
+    :: atomic { produced < BYTES -> produced++; servers[1].pending = 1 }
     od
 }
 
@@ -482,14 +280,14 @@ init {
     };
     timeout;
     /* Everybody is served… */
-    assert(calls_left == 0);
-    for (k : 0 .. CALLS - 1) { assert(calls[k].state == FREE) }
+    HOLDS(waits_for_ever, calls_left == 0);
+    for (k : 0 .. CALLS - 1) { HOLDS(waits_for_ever, calls[k].state == FREE) }
     /* …each byte is with one client… */
-    assert(produced == BYTES && drained == BYTES && drained_committed == BYTES);
-    assert(successes == BYTES && b_c.length == 0);
-    for (k : 0 .. BYTES - 1) { assert(delivered[k] == 1) }
+    HOLDS(lost_effect, produced == BYTES && drained == BYTES && drained_committed == BYTES);
+    HOLDS(lost_effect, successes == BYTES && b_c.length == 0);
+    for (k : 0 .. BYTES - 1) { HOLDS(lost_effect, delivered[k] == 1) }
     /* …and A knows what it has done. */
-    assert(a_c.answers == successes);
-    assert(sessions == successes);
-    assert(!a_c.waiting[0] && !a_c.waiting[1] && !b_c.parked[0] && !b_c.parked[1])
+    HOLDS(broken_state, a_c.answers == successes);
+    HOLDS(leaked_handle, handed == successes);
+    HOLDS(broken_state, !a_c.waiting[0] && !a_c.waiting[1] && !b_c.parked[0] && !b_c.parked[1])
 }

@@ -10,7 +10,7 @@
 #define ID_82574L 0x808610d3u
 #define REGISTERS_MIN 0x20000u
 
-ACTOR_IMAGE("e1000", 1, 1);
+ACTOR_IMAGE("e1000", 1, 1, NETDEV_PROTOCOL);
 
 static struct nic nic;
 

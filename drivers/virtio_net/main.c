@@ -8,7 +8,7 @@
 #define ID_MODERN 0x1af41041u
 #define ID_TRANSITIONAL 0x1af41000u /* has the modern structures too */
 
-ACTOR_IMAGE("virtio_net", 1, 1);
+ACTOR_IMAGE("virtio_net", 1, 1, NETDEV_PROTOCOL);
 
 static struct nic nic;
 

@@ -1,14 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* The ladder, the archive reader and the ACPI reader. */
+/* The ladder, what programs speak, the archive reader and the ACPI reader. */
 #include "check.h"
 
 #include "../acpi.h"
+#include "../init.h"
 #include "../policy.h"
+#include "../protocol.h"
 #include "../rtc.h"
 #include "../symbol.h"
 #include "../ustar.h"
 
 #define SECOND 1000000000ull
+
+struct init init;
+
+/* ---- Protocols ---------------------------------------------------------------------------- */
+
+TEST(protocols_are_compared_by_whole_words) {
+    CHECK(protocols_cover("net/2 netif/2", "netif/2"));
+    CHECK(protocols_cover("netif/2  net/2 ", " net/2 netif/2"));
+    CHECK(protocols_cover("file/1", ""));
+    CHECK(!protocols_cover("netif/2", "net/2"));
+    CHECK(!protocols_cover("net/21", "net/2"));
+    CHECK(!protocols_cover("net/2", "net/21"));
+    CHECK(!protocols_cover("net/2", "net/2 netif/2"));
+    CHECK(!protocols_cover("", "file/1"));
+}
+
+TEST(a_program_is_refused_with_both_sides_named) {
+    struct image_note program = {.name = "net", .protocols = "net/2 netif/2"};
+    char reason[96] = "";
+    CHECK(protocol_suits(&program, "net/2", reason, sizeof reason));
+    CHECK_STR(reason, "");
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks net/2 netif/2, needed: file/1");
+    CHECK(!protocol_suits(&program, "net/3 netif/2", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks net/2 netif/2, needed: net/3 netif/2");
+    program.protocols[0] = '\0';
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "net speaks nothing, needed: file/1");
+    CHECK(protocol_suits(&program, "", reason, sizeof reason));
+}
+
+TEST(a_program_without_a_note_serves_nobody) {
+    struct image_note program = {0};
+    char reason[96] = "";
+    CHECK(!protocol_suits(&program, "file/1", reason, sizeof reason));
+    CHECK_STR(reason, "the program has no note that says what it speaks, needed: file/1");
+    CHECK(!protocol_suits(&program, "", reason, sizeof reason));
+}
 
 /* ---- Policy ------------------------------------------------------------------------------- */
 
@@ -377,4 +417,45 @@ TEST(clock_formats) {
     memcpy(values, bcd, sizeof values);
     values[6] = 0x13;
     CHECK_EQ(rtc_time(values), 0);
+}
+
+/* ---- Invariants --------------------------------------------------------------------------- */
+
+static struct service *build(void) {
+    memset(&init, 0, sizeof init);
+    init.service_count = init.manifest.service_count = init.next_start = 3;
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        init.services[i].config = &init.manifest.services[i];
+        init.services[i].state = SERVICE_RUNNING;
+        init.services[i].task = init.services[i].account = 5;
+    }
+    state_seal();
+    return &init.services[1];
+}
+
+#define BREAKS(change, expected)                                                                   \
+    do {                                                                                           \
+        struct service *service = build();                                                         \
+        (void)service;                                                                             \
+        CHECK(state_check(true) == NULL);                                                          \
+        change;                                                                                    \
+        const char *wrong = state_check(true);                                                     \
+        CHECK_STR(wrong != NULL ? wrong : "not seen", expected);                                   \
+    } while (0)
+
+TEST(broken_invariants_are_seen) {
+    BREAKS(init.service_count = MANIFEST_SERVICES + 1, "the numbers of services are wrong");
+    BREAKS(init.service_count--, "the numbers of services are wrong");
+    BREAKS(init.next_start = 4, "the numbers of services are wrong");
+    BREAKS(memset(init.reason, 'x', sizeof init.reason), "the numbers of services are wrong");
+    BREAKS(service->config++, "a damaged service");
+    BREAKS(service->state = SERVICE_STOPPED + 1, "a damaged service");
+    BREAKS(service->upgrade.step = UPGRADE_BACK + 1, "a damaged service");
+    BREAKS(service->upgrade.kind = UPGRADE_PREVIOUS + 1, "a damaged service");
+    BREAKS(memset(service->program, 'x', sizeof service->program), "a damaged service");
+    BREAKS(memset(service->reason, 'x', sizeof service->reason), "a damaged service");
+    BREAKS(service->task = HANDLE_NONE, "a damaged service");
+    BREAKS(service->account = HANDLE_NONE, "a damaged service");
+    BREAKS(init.manifest.services[2].grants[1].first ^= 1, "the manifest has changed");
+    BREAKS(init.manifest_sum++, "the manifest has changed");
 }

@@ -28,6 +28,7 @@ TEST(a_full_section) {
           "service net   # here too\n"
           "\tprogram netstack\n"
           "  kind server\n"
+          "  protocol net/2 netif/2\n"
           "  priority 20\r\n"
           "  memory 3M or 15%\n"
           "  arena 768K\n"
@@ -48,6 +49,7 @@ TEST(a_full_section) {
     REQUIRE(manifest.service_count == 1);
     const struct manifest_service *net = &manifest.services[0];
     CHECK_STR(net->name, "net");
+    CHECK_STR(net->protocols, "net/2 netif/2");
     CHECK_STR(net->program, "netstack");
     CHECK_EQ(net->kind, KIND_SERVER);
     CHECK_EQ(net->priority, 20);
@@ -120,6 +122,10 @@ TEST(errors_name_their_line) {
     bad_line("priority x", "bad number 'x'");
     bad_line("priority 32", "number is too large: '32'");
     bad_line("priority 3 4", "unexpected word '4'");
+    bad_line("protocol", "protocol needs a NAME/VERSION");
+    bad_line("protocol net", "bad protocol 'net'");
+    bad_line("protocol a/1 a-name-that-is-much-too-long-for-it/1",
+             "bad protocol 'a-name-that-is-much-too-long-for-it/1'");
     bad_line("memory 1M or", "expected: memory SIZE or N%");
     bad_line("memory 1M or 101%", "expected: memory SIZE or N%");
     bad_line("memory 1M or %", "expected: memory SIZE or N%");

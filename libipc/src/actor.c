@@ -3,6 +3,7 @@
 #include <ipc/actor.h>
 
 #include <ipc/handle.h>
+#include <ipc/heap.h>
 #include <ipc/log.h>
 #include <ipc/memory.h>
 #include <ipc/object.h>
@@ -75,7 +76,10 @@ static void dispatch_event(const struct actor *actor, struct event *event) {
 
 /* Ends the task when the state is unsound: the turn will not be committed. */
 static void check_state(const struct actor *actor, bool full) {
-    const char *wrong = actor->check != NULL ? actor->check(full) : NULL;
+    const char *wrong = full && !arena_heap_sound() ? "the arena's heap is damaged" : NULL;
+    if (wrong == NULL && actor->check != NULL) {
+        wrong = actor->check(full);
+    }
     if (wrong != NULL) {
         actor_abort(wrong);
     }

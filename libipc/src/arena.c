@@ -29,6 +29,10 @@ struct heap *arena_heap(void) {
     return heap;
 }
 
+bool arena_heap_sound(void) {
+    return heap == NULL || heap_check(heap);
+}
+
 void *arena_allocate(size_t size) {
     return heap_allocate_zeroed(arena_heap(), size);
 }

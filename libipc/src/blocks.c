@@ -6,6 +6,8 @@
 
 /* next[] of a block in use. */
 #define BLOCK_USED (UINT32_MAX - 1)
+/* ... and of one that an import has not come to yet. */
+#define BLOCK_UNCLAIMED (UINT32_MAX - 2)
 
 void blocks_init(struct blocks *blocks, void *base, uint32_t size, uint32_t count, uint32_t *next) {
     *blocks = (struct blocks){
@@ -64,12 +66,12 @@ uint32_t blocks_available(const struct blocks *blocks) {
 void blocks_adopt(struct blocks *blocks, uint32_t fresh) {
     blocks->fresh = fresh < blocks->count ? fresh : blocks->count;
     for (uint32_t i = 0; i < blocks->fresh; i++) {
-        blocks->next[i] = BLOCK_NONE;
+        blocks->next[i] = BLOCK_UNCLAIMED;
     }
 }
 
 bool blocks_claim(struct blocks *blocks, uint32_t index) {
-    if (index >= blocks->fresh || blocks->next[index] == BLOCK_USED) {
+    if (index >= blocks->fresh || blocks->next[index] != BLOCK_UNCLAIMED) {
         return false;
     }
     blocks->next[index] = BLOCK_USED;
@@ -79,9 +81,32 @@ bool blocks_claim(struct blocks *blocks, uint32_t index) {
 
 void blocks_adopted(struct blocks *blocks) {
     for (uint32_t i = 0; i < blocks->fresh; i++) {
-        if (blocks->next[i] != BLOCK_USED) {
+        if (blocks->next[i] == BLOCK_UNCLAIMED) {
             blocks->next[i] = blocks->free;
             blocks->free = i;
         }
     }
+}
+
+/* Adds the length of a list; false: it leads astray. */
+static bool count_list(const struct blocks *blocks, uint32_t index, uint32_t *count) {
+    for (; index != BLOCK_NONE; index = blocks->next[index]) {
+        if (index >= blocks->fresh || ++*count > blocks->fresh) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool blocks_sound(const struct blocks *blocks) {
+    uint32_t free = 0;
+    return blocks->next != NULL && blocks->fresh <= blocks->count &&
+           count_list(blocks, blocks->free, &free) && count_list(blocks, blocks->pending, &free) &&
+           (blocks->pending == BLOCK_NONE || (blocks->pending_tail < blocks->fresh &&
+                                              blocks->next[blocks->pending_tail] == BLOCK_NONE)) &&
+           free + blocks->used == blocks->fresh;
+}
+
+bool blocks_in_use(const struct blocks *blocks, uint32_t index) {
+    return index < blocks->fresh && blocks->next[index] == BLOCK_USED;
 }

@@ -268,7 +268,8 @@ void heap_usage(const struct heap *heap, struct heap_usage *usage) {
 static bool list_holds(const struct heap *heap, const struct block *block) {
     struct class class = class_of(block_size(block));
     const struct block *entry = heap->lists[class.first][class.second];
-    while (entry != NULL && entry != block) {
+    size_t rest = heap->usage.total / MINIMUM; /* a damaged list may run in circles */
+    while (entry != NULL && entry != block && rest-- != 0) {
         entry = entry->next_free;
     }
     return entry == block && (heap->first_map & 1u << class.first) != 0 &&

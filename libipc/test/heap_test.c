@@ -156,6 +156,7 @@ TEST(blocks_wait_for_the_next_turn) {
         CHECK_EQ(taken[i], i);
     }
     CHECK_EQ(blocks_allocate(&blocks), BLOCK_NONE);
+    CHECK(blocks_sound(&blocks) && blocks_in_use(&blocks, taken[1]));
     CHECK(blocks_address(&blocks, 2) == (void *)0x11000);
     blocks_free(&blocks, taken[1]);
     blocks_free(&blocks, taken[3]);
@@ -172,6 +173,38 @@ TEST(blocks_wait_for_the_next_turn) {
     blocks_free(&blocks, 1);
     CHECK_EQ(blocks_allocate(&blocks), 0);
     CHECK_EQ(blocks_available(&blocks), 1);
+}
+
+#define BREAKS(place, value)                                                                       \
+    do {                                                                                           \
+        CHECK(blocks_sound(&blocks));                                                              \
+        uint32_t before = (place);                                                                 \
+        (place) = (value);                                                                         \
+        CHECK(!blocks_sound(&blocks));                                                             \
+        (place) = before;                                                                          \
+    } while (0)
+
+TEST(blocks_that_are_damaged_are_seen) {
+    enum { COUNT = 6 };
+    uint32_t next[COUNT];
+    struct blocks blocks;
+    blocks_init(&blocks, NULL, 2048, COUNT, next);
+    for (uint32_t i = 0; i < 5; i++) {
+        (void)blocks_allocate(&blocks);
+    }
+    blocks_free(&blocks, 0);
+    blocks_free(&blocks, 1);
+    turn++;
+    blocks_free(&blocks, 2);
+    blocks_free(&blocks, 3);
+    CHECK(blocks_in_use(&blocks, 4) && !blocks_in_use(&blocks, 3) && !blocks_in_use(&blocks, 5));
+    BREAKS(blocks.fresh, COUNT + 1);
+    BREAKS(blocks.used, 2);
+    BREAKS(blocks.free, 5);
+    BREAKS(blocks.free, BLOCK_NONE);
+    BREAKS(blocks.pending_tail, 3);
+    BREAKS(next[0], 1); /* in circles */
+    BREAKS(next[3], 4); /* to one that is in use */
 }
 
 TEST(blocks_random) {

@@ -115,9 +115,9 @@ static status_t read_note(struct image *image, const struct file *file,
     TRY(memory_copy(file->memory, ph->offset, &note, sizeof(note), false));
     if (note.type == 1 && note.name_size == sizeof(note.name) &&
         note.content_size == sizeof(note.content) && memcmp(note.name, "Axolotl", 8) == 0) {
-        image->info.layout = note.content.layout;
-        image->info.version = note.content.version;
-        memcpy(image->info.name, note.content.name, IMAGE_NAME - 1);
+        image->info.note = note.content;
+        image->info.note.name[IMAGE_NAME - 1] = '\0';
+        image->info.note.protocols[IMAGE_PROTOCOLS - 1] = '\0';
     }
     return OK;
 }

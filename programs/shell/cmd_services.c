@@ -120,7 +120,7 @@ static int order_memory(struct shell *shell, const char *name, handle_t memory, 
                     answer.reason, answer.version);
     }
     if (status == E_TYPE) {
-        return fail(shell, "%s: the file holds another program; see swap", name);
+        return fail(shell, "%s: refused: %s", name, answer.reason);
     }
     if (status != OK) {
         return fail_status(shell, name, status);
@@ -187,7 +187,7 @@ const struct command commands_services[] = {
     {"services", run_services, "", "Lists the services: state, restarts, memory, last death."},
     {"kill", run_kill, "SERVICE", "Stops a service where it stands; init starts it again."},
     {"restart", run_restart, "SERVICE", "Restarts a service, also one that has stopped."},
-    {"swap", run_swap, "SERVICE FILE", "Lets the program in FILE serve in place of the present."},
+    {"swap", run_swap, "SERVICE FILE", "Lets another program of the same protocols serve."},
     {"upgrade", run_upgrade, "SERVICE FILE", "Puts another version in place; its clients go on."},
     {"reboot", run_reboot, "", "Restarts the machine."},
     {"poweroff", run_poweroff, "", "Switches the machine off."},

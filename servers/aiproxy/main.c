@@ -11,11 +11,12 @@
 #include <ipc/random.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
+#include <ipc/uart.h>
 
 #ifndef AIPROXY_VERSION
 #define AIPROXY_VERSION 1
 #endif
-ACTOR_IMAGE("aiproxy", 0, AIPROXY_VERSION);
+ACTOR_IMAGE("aiproxy", 0, AIPROXY_VERSION, PROTOCOL("ai", AI_PROTOCOL_VERSION));
 
 #define BIT_TIMER 1u
 #define BIT_UART 2u
@@ -177,7 +178,12 @@ static status_t import(struct records_reader *records) {
 
 static const char *check(bool full) {
     (void)full;
-    return service.uart.state == UART_READY ? relay_check(&service.relay) : NULL;
+    const struct uart *uart = &service.uart;
+    if (uart->state > UART_ABSENT ||
+        (uart->state == UART_READY && uart->depth != 1 && uart->depth != UART_FIFO_SIZE)) {
+        return "the port is damaged";
+    }
+    return uart->state == UART_READY ? relay_check(&service.relay) : NULL;
 }
 
 int main(void) {

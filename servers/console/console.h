@@ -25,10 +25,10 @@
 #define CONSOLE_BIT_SETUP 8u /* next step of the keyboard's set-up */
 
 struct console {
-    uint32_t active;     /* terminal in front */
-    bool serial_present; /* COM1 answers */
-    bool serial_stalled; /* type-ahead is full: received bytes wait in the UART */
-    bool timer_armed;
+    uint32_t active;        /* terminal in front */
+    bool serial_present;    /* COM1 answers */
+    bool serial_stalled;    /* type-ahead is full: received bytes wait in the UART */
+    uint64_t timer_at;      /* what the timer is set to; 0: it is not set */
     uint32_t keyboard_step; /* enum in i8042.c */
     uint64_t keyboard_deadline;
     uint64_t paint_time;   /* of the last repaint */

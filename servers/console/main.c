@@ -16,14 +16,22 @@
 #include "record.h"
 
 #define PAINT_INTERVAL (16 * NS_PER_MS)
+#define LOOK_INTERVAL NS_PER_S /* a device whose interrupt was lost does not interrupt again */
 #define LOG_PIECE 256
 
 #ifndef CONSOLE_VERSION
 #define CONSOLE_VERSION 1
 #endif
-ACTOR_IMAGE("console", 0, CONSOLE_VERSION);
+ACTOR_IMAGE("console", 0, CONSOLE_VERSION, PROTOCOL("tty", TTY_PROTOCOL_VERSION));
 
 ARENA struct console console;
+
+static void console_wake(uint64_t at) {
+    if (console.timer_at == 0 || at < console.timer_at) {
+        timer_set(console.timer, at);
+        console.timer_at = at;
+    }
+}
 
 /* The screen is repainted at once when it was quiet, else at most every PAINT_INTERVAL: a flood of
  * text must not cost a repaint for each piece. */
@@ -35,9 +43,8 @@ static void console_paint(void) {
     if (now - console.paint_time >= PAINT_INTERVAL || console.timer == HANDLE_NONE) {
         display_refresh();
         console.paint_time = now;
-    } else if (!console.timer_armed) {
-        timer_set(console.timer, console.paint_time + PAINT_INTERVAL);
-        console.timer_armed = true;
+    } else {
+        console_wake(console.paint_time + PAINT_INTERVAL);
     }
 }
 
@@ -45,6 +52,9 @@ static void console_settle(void) {
     dispatch_pump();
     serial_flush();
     console_paint();
+    if (console.timer_at == 0 && console.timer != HANDLE_NONE) {
+        console_wake(time_now_ns() + LOOK_INTERVAL);
+    }
 }
 
 /* The kernel log up to now goes to a terminal's screen and, if it is mirrored, the serial line. */
@@ -143,15 +153,15 @@ static void console_cancel(struct event *event) {
 
 static void console_notify(struct event *event) {
     if (event->bits & CONSOLE_BIT_TIMER) {
-        console.timer_armed = false;
+        console.timer_at = 0;
     }
-    if (event->bits & CONSOLE_BIT_SERIAL) {
+    if (event->bits & (CONSOLE_BIT_SERIAL | CONSOLE_BIT_TIMER)) {
         serial_service();
     }
     if (event->bits & CONSOLE_BIT_SETUP) {
         i8042_step();
     }
-    if (event->bits & CONSOLE_BIT_KEYBOARD) {
+    if (event->bits & (CONSOLE_BIT_KEYBOARD | CONSOLE_BIT_TIMER)) {
         i8042_service();
     }
     console_settle();

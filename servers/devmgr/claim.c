@@ -116,6 +116,7 @@ static void own(struct pci_table *table, uint32_t index, uint32_t client, const 
     }
     table->functions[index].owner = client;
     strlcpy(table->functions[index].driver, driver, sizeof table->functions[index].driver);
+    pci_seal(table);
 }
 
 status_t claim_take(struct pci_table *table, const struct claim_rules *rules, uint32_t client,

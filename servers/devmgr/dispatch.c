@@ -113,6 +113,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
     }
     handle_t handles[3];
     status = open_device(index, request->bar, handles, &answer->irq_kind);
+    pci_seal(&manager.table); /* the register's size has become known */
     if (status != OK) {
         return status;
     }

@@ -176,6 +176,7 @@ void pci_enumerate(struct pci_table *table, const struct pci_config *config) {
             scan_bus(&scan, bus, i);
         }
     }
+    pci_seal(table);
 }
 
 void pci_describe(const struct pci_function *function, struct pci_entry *entry) {

@@ -44,11 +44,15 @@ struct pci_table {
     uint32_t dropped; /* functions beyond PCI_FUNCTIONS */
     uint32_t chipset; /* enum pci_chipset */
     uint32_t router;  /* address of the PIIX ISA bridge */
+    uint64_t sum;     /* of the functions, see pci_seal */
     struct pci_function functions[PCI_FUNCTIONS];
 };
 
 /* Fills the table from bus 0 down through every bridge. Loops of bridges are entered once. */
 void pci_enumerate(struct pci_table *table, const struct pci_config *config);
+
+/* After every change: what is there is right. */
+void pci_seal(struct pci_table *table);
 
 struct pci_route {
     uint32_t gsi;

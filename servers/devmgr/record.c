@@ -48,11 +48,23 @@ void pci_import(struct pci_table *table, struct records_reader *records) {
             import_owner(table, &from);
         }
     }
+    pci_seal(table);
+}
+
+static uint64_t sum(const struct pci_table *table) {
+    return records_checksum(table->functions, table->count * sizeof table->functions[0]);
+}
+
+void pci_seal(struct pci_table *table) {
+    table->sum = sum(table);
 }
 
 const char *pci_check(const struct pci_table *table) {
-    if (table->count > PCI_FUNCTIONS) {
-        return "too many devices";
+    if (table->count > PCI_FUNCTIONS || table->chipset > PCI_CHIPSET_Q35) {
+        return "the table's numbers are wrong";
+    }
+    if (table->sum != sum(table)) {
+        return "a device has changed";
     }
     for (uint32_t i = 0; i < table->count; i++) {
         const struct pci_function *function = &table->functions[i];

@@ -123,6 +123,11 @@ void driver_closed(uint64_t badge) {
     }
 }
 
+bool port_window(uint32_t number, uint64_t address, uint64_t size) {
+    return windows[number].address != 0 && address == windows[number].address &&
+           size <= windows[number].size;
+}
+
 struct record_window {
     uint64_t number, address, size, turn;
 };

@@ -15,6 +15,7 @@
 #include <lwip/ethip6.h>
 #include <lwip/igmp.h>
 #include <lwip/mld6.h>
+#include <lwip/prot/dhcp.h>
 #include <lwip/prot/etharp.h>
 
 #define MTU_MIN 576u
@@ -73,10 +74,23 @@ void interface_filter(struct interface *interface, struct netif_filter *filter) 
     add_group(filter, (uint8_t[]){0x33, 0x33, 0, 0, 0, 1}); /* all nodes: no group of lwIP's */
 }
 
+/* Our name, where we ask for an address or go on with one (RFC 2132, 3.14). */
+void interface_dhcp_options(struct dhcp_msg *message, uint8_t type, uint16_t *length) {
+    static const char name[] = "axolotl";
+    const size_t size = sizeof name - 1;
+    if ((type != DHCP_DISCOVER && type != DHCP_REQUEST) ||
+        *length + 2 + size >= sizeof message->options) { /* the end mark still follows */
+        return;
+    }
+    message->options[(*length)++] = DHCP_OPTION_HOSTNAME;
+    message->options[(*length)++] = (uint8_t)size;
+    memcpy(message->options + *length, name, size);
+    *length = (uint16_t)(*length + size);
+}
+
 static err_t on_init(struct netif *netif) {
     netif->name[0] = 'e';
     netif->name[1] = 't';
-    netif->hostname = "axolotl";
     netif->hwaddr_len = ETH_HWADDR_LEN;
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
                    NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;

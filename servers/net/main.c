@@ -5,13 +5,16 @@
 #include <ipc/log.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
+#include <proto/net.h>
+#include <proto/netif.h>
 
 #include "server.h"
 
 #ifndef NET_VERSION
 #define NET_VERSION 1
 #endif
-ACTOR_IMAGE("net", 0, NET_VERSION);
+ACTOR_IMAGE("net", 0, NET_VERSION,
+            PROTOCOL("net", NET_PROTOCOL_VERSION) " " PROTOCOL("netif", NETIF_PROTOCOL_VERSION));
 
 #define BIT_TIMER 1u
 #define TIMER_NEVER UINT64_MAX

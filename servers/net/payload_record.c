@@ -39,6 +39,7 @@ static void export_packet(uint64_t badge, const struct pbuf *packet, bool more,
     bool inline_bytes = !block_of(packet->payload, &record.block, &record.offset);
     if (inline_bytes) {
         record.block = BLOCK_NONE;
+        record.offset = 0;
     }
     uint8_t *to =
         record_add(records, RECORD_PACKET, 1, sizeof record + (inline_bytes ? packet->len : 0));

@@ -36,6 +36,9 @@ MUST_CHECK status_t port_answer_session(token_t token, uint64_t badge, const voi
 void port_signal(handle_t notification, uint64_t bits);
 void port_release(handle_t handle);
 
+/* Whether `size` bytes at the address are the buffers of that interface's driver. */
+bool port_window(uint32_t number, uint64_t address, uint64_t size);
+
 /* Bytes of the arena in use, and in all. */
 void port_memory(uint64_t *used, uint64_t *total);
 /* Less than a quarter of the arena is left. */

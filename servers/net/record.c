@@ -364,7 +364,9 @@ static void import_lease(struct netif *netif, const struct record_dhcp *from) {
 
 /* Frames that waited for the driver are dropped; those that it has come back as usual. */
 static void import_nic(struct nic *nic, const struct record_interface *from) {
-    if (from->generation == 0 || from->buffers == 0 || from->transmit_count > NET_BUFFERS) {
+    uint64_t size = ((uint64_t)from->receive_count + from->transmit_count) * NETIF_BUFFER;
+    if (from->generation == 0 || from->transmit_count > NET_BUFFERS ||
+        !port_window(from->index, from->buffers, size)) {
         return;
     }
     nic->generation = from->generation;

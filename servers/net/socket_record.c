@@ -261,13 +261,20 @@ static void import_socket(const struct record *record) {
     socket->watch_told = from.watch_told;
 }
 
+/* The operations that wait at a socket. */
+static bool waits_at_socket(uint32_t operation) {
+    return operation == NET_ACCEPT || operation == NET_CONNECT || operation == NET_SEND ||
+           operation == NET_RECEIVE || operation == NET_POLL || operation == NET_WATCH;
+}
+
 static void import_request(const struct record *record) {
     struct record_request from;
     record_copy(record, &from, sizeof from);
     struct socket *socket = socket_find(from.socket);
     bool watch = from.operation == NET_WATCH;
-    bool room = socket != NULL && (watch ? socket->watch_count < SOCKET_WATCHES
-                                         : socket->request_count < SOCKET_REQUESTS);
+    bool room =
+        socket != NULL && waits_at_socket(from.operation) &&
+        (watch ? socket->watch_count < SOCKET_WATCHES : socket->request_count < SOCKET_REQUESTS);
     struct request *request = room ? port_allocate_zeroed(1, sizeof *request) : NULL;
     if (request == NULL && watch) {
         port_signal(from.notification, from.length);
@@ -336,16 +343,37 @@ static bool import_listener(struct socket *socket, const struct record_tcp *from
            tcp_socket_listen(socket, from->backlog) == OK;
 }
 
+/* Bytes of the socket that lwIP has not reported as acknowledged. */
+static uint32_t unacknowledged(const struct socket *socket) {
+    uint32_t bytes = 0;
+    for (const struct chunk *c = socket->chunk_first; c != NULL; c = c->next) {
+        bytes += c->used;
+    }
+    return bytes > socket->acknowledged ? bytes - socket->acknowledged : 0;
+}
+
+/* The sequence number of the first of these bytes: lwIP reports whole segments, so the peer may
+ * have acknowledged more. */
+static uint32_t first_sequence(const struct socket *socket, const struct record_tcp *from) {
+    bool fin = (from->flags & TF_FIN) != 0 &&
+               (from->state == FIN_WAIT_1 || from->state == CLOSING || from->state == LAST_ACK);
+    return from->snd_lbb - (fin ? 1 : 0) - (socket != NULL ? unacknowledged(socket) : 0);
+}
+
 /* What has to be sent, from the first byte that the peer has not acknowledged. */
 static bool queue_again(struct tcp_pcb *pcb, const struct socket *socket,
                         const struct record_tcp *from) {
     bool good = true;
     uint32_t skip = socket != NULL ? socket->acknowledged : 0;
-    pcb->snd_lbb = from->lastack;
+    pcb->snd_lbb = first_sequence(socket, from);
     if (from->state == SYN_SENT || from->state == SYN_RCVD) {
+        pcb->snd_lbb = from->lastack;
         pcb->state = (enum tcp_state)from->state;
         return tcp_enqueue_flags(pcb, from->state == SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK) ==
                ERR_OK;
+    }
+    if (!TCP_SEQ_LEQ(pcb->snd_lbb, from->lastack)) {
+        return false;
     }
     pcb->state = ESTABLISHED;
     for (const struct chunk *c = socket != NULL ? socket->chunk_first : NULL; good && c != NULL;
@@ -373,6 +401,15 @@ static void set_fields(struct tcp_pcb *pcb, const struct record_tcp *from) {
     pcb->rtime = 0;
 }
 
+/* Whether lwIP can work with these numbers. */
+static bool tcp_sound(const struct record_tcp *from) {
+    return from->mss != 0 && from->mss <= TCP_MSS && from->snd_scale <= 14 &&
+           from->rcv_scale <= 14 && from->rcv_wnd <= TCP_WND && from->netif_idx <= UINT8_MAX &&
+           from->rcv_ann_wnd <= TCP_WND && from->local_port <= UINT16_MAX &&
+           from->remote_port <= UINT16_MAX && from->sa <= INT16_MAX && from->sv <= INT16_MAX &&
+           from->rto <= INT16_MAX;
+}
+
 /* A connection is registered where lwIP keeps those of its state. */
 static void enrol(struct tcp_pcb *pcb, const struct record_tcp *from) {
     if (from->state == TIME_WAIT) {
@@ -397,7 +434,7 @@ static void enrol(struct tcp_pcb *pcb, const struct record_tcp *from) {
 }
 
 static bool import_connection(struct socket *socket, const struct record_tcp *from) {
-    struct tcp_pcb *pcb = tcp_alloc((u8_t)from->prio);
+    struct tcp_pcb *pcb = tcp_sound(from) ? tcp_alloc((u8_t)from->prio) : NULL;
     if (pcb == NULL) {
         return false;
     }
@@ -408,6 +445,9 @@ static bool import_connection(struct socket *socket, const struct record_tcp *fr
         pcb->unsent = NULL;
         memp_free(MEMP_TCP_PCB, pcb);
         return false;
+    }
+    if (pcb->unsent == NULL) { /* nothing to probe a closed window with */
+        pcb->persist_cnt = pcb->persist_backoff = pcb->persist_probe = 0;
     }
     pcb->state = (enum tcp_state)from->state;
     enrol(pcb, from);

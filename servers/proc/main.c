@@ -11,7 +11,7 @@
 #include "stream.h"
 #include "waiter.h"
 
-ACTOR_IMAGE("proc", 1, 1);
+ACTOR_IMAGE("proc", 1, 1, PROTOCOL("proc", PROC_PROTOCOL_VERSION));
 
 ARENA struct proc proc;
 
@@ -20,12 +20,6 @@ static status_t create(void) {
     proc.last_pid = 1;
     waiter_init();
     return OK;
-}
-
-static void start(void) {
-    if (proc.magic != PROC_MAGIC) {
-        actor_abort("the arena is not proc's");
-    }
 }
 
 /* A fault or exit of a process's task that its personality did not tell us of. */
@@ -143,12 +137,12 @@ static void on_cancel(struct event *event) {
 int main(void) {
     static const struct actor actor = {
         .create = create,
-        .start = start,
         .call = on_call,
         .reply = on_reply,
         .notify = on_notify,
         .closed = on_closed,
         .cancel = on_cancel,
+        .check = proc_check,
     };
     actor_run(&actor);
 }

@@ -32,5 +32,8 @@ struct signal_info signal_take(struct process *process, uint64_t blocked);
 uint64_t signal_pending(const struct process *process);
 status_t signal_kill(const struct process *sender, const struct proc_kill_request *request);
 
+/* check.c: what is wrong with the state; NULL: nothing. */
+const char *proc_check(bool full);
+
 /* run.c, fork.c */
 status_t group_set(struct process *process, int64_t pid, int64_t value);

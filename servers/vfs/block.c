@@ -23,6 +23,10 @@ void store_attach(void *base, const struct store_memory *memory) {
     turn.low = STORE_CHUNKS;
 }
 
+bool store_attached(void) {
+    return turn.base != NULL;
+}
+
 void store_turn_begin(void) {
     for (uint32_t chunk = turn.low; chunk < turn.high; chunk++) {
         turn.fresh[chunk] = 0;

@@ -43,6 +43,9 @@ struct store_memory {
 /* Called once per incarnation, before anything else. */
 void store_attach(void *base, const struct store_memory *memory);
 
+/* Whether it was: blocks can be looked at. */
+bool store_attached(void);
+
 /* Called at the start of each turn, after the commit of the one before. */
 void store_turn_begin(void);
 

@@ -25,7 +25,7 @@
 #ifndef VFS_VERSION
 #define VFS_VERSION 1
 #endif
-ACTOR_IMAGE("vfs", 0, VFS_VERSION);
+ACTOR_IMAGE("vfs", 0, VFS_VERSION, PROTOCOL("file", FILE_PROTOCOL_VERSION));
 
 ARENA struct vfs vfs;
 

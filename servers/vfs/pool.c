@@ -187,3 +187,53 @@ bool pool_next(const struct pool *pool, enum pool_kind kind, uint32_t *id) {
     }
     return false;
 }
+
+/* A page's numbers, and whether it has room. */
+static bool page_sound(const struct pool *pool, uint32_t page, bool *room) {
+    const struct pool_page *head = &page_table(pool)[page];
+    uint32_t slots = slots_per_page(head->kind);
+    uint64_t freed = freed_slots(pool, page);
+    *room = head->used < slots;
+    return head->touched <= slots && head->used > 0 &&
+           head->used + count_bits(freed) == head->touched &&
+           (head->touched > SLOT_MASK || freed >> head->touched == 0);
+}
+
+/* Length of a list of pages of a kind; UINT32_MAX: it leads astray. */
+static uint32_t list_length(const struct pool *pool, uint16_t first, enum pool_kind kind) {
+    uint32_t length = 0;
+    uint16_t before = 0;
+    for (uint16_t page = first; page != 0; page = page_table(pool)[page].next) {
+        const struct pool_page *head = &page_table(pool)[page];
+        if (page >= pool->untouched || head->kind != kind || length++ > pool->pages ||
+            (kind != POOL_NONE && (head->prev != before || head->used >= slots_per_page(kind)))) {
+            return UINT32_MAX;
+        }
+        before = page;
+    }
+    return length;
+}
+
+bool pool_sound(const struct pool *pool) {
+    uint32_t used[POOL_KINDS] = {0}, partial[POOL_KINDS] = {0}, unused = 0;
+    uint32_t first = (pool->pages * (uint32_t)sizeof(struct pool_page) + (uint32_t)PAGE_SIZE - 1) /
+                     (uint32_t)PAGE_SIZE;
+    for (uint32_t page = first; page < pool->untouched; page++) {
+        uint32_t kind = page_table(pool)[page].kind;
+        bool room = false;
+        if (kind >= POOL_KINDS || (kind != POOL_NONE && !page_sound(pool, page, &room))) {
+            return false;
+        }
+        used[kind] += page_table(pool)[page].used;
+        partial[kind] += room;
+        unused += kind == POOL_NONE;
+    }
+    for (enum pool_kind kind = POOL_NODE; kind < POOL_KINDS; kind++) {
+        if (used[kind] != pool->used[kind] ||
+            list_length(pool, pool->partial[kind], kind) != partial[kind]) {
+            return false;
+        }
+    }
+    return list_length(pool, pool->free, POOL_NONE) == unused &&
+           pool->unused_pages == unused + pool->pages - pool->untouched;
+}

@@ -19,6 +19,15 @@ enum pool_kind {
     POOL_KINDS,
 };
 
+/* Without a library's or the processor's help. */
+static inline uint32_t count_bits(uint64_t word) {
+    uint32_t count = 0;
+    for (; word != 0; word &= word - 1) {
+        count++;
+    }
+    return count;
+}
+
 /* One per page, in the first pages of the range. */
 struct pool_page {
     uint8_t kind;    /* enum pool_kind */
@@ -55,6 +64,9 @@ bool pool_next(const struct pool *pool, enum pool_kind kind, uint32_t *id);
 
 /* Whether `id`, a number from outside, names an object in use of that kind's pages. */
 bool pool_valid(const struct pool *pool, enum pool_kind kind, uint32_t id);
+
+/* Whether the pages and their lists are as the invariant says. */
+bool pool_sound(const struct pool *pool);
 
 /* How many more objects of the kind there is room for. */
 uint32_t pool_room(const struct pool *pool, enum pool_kind kind);

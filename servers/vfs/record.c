@@ -192,8 +192,9 @@ static uint32_t node_now(const struct import *import, uint32_t old) {
     return old < import->ids ? import->now[old] : 0;
 }
 
-/* Claims a block and, if it is a table, all that it names. */
-static bool claim(struct store *store, uint32_t block, uint32_t levels) {
+/* Claims a block and, if it is a table, all that it names. `size`: blocks that the file has from
+ * its place on. */
+static bool claim(struct store *store, uint32_t block, uint32_t levels, uint64_t size) {
     if (block == 0) {
         return true;
     }
@@ -201,9 +202,10 @@ static bool claim(struct store *store, uint32_t block, uint32_t levels) {
         return false;
     }
     const uint32_t *numbers = store_block(block);
-    bool sound = true;
+    uint64_t span = levels == 2 ? LEAF_BLOCKS : 1;
+    bool sound = size > 0;
     for (uint32_t i = 0; levels > 0 && i < LEAF_BLOCKS; i++) {
-        sound &= claim(store, numbers[i], levels - 1);
+        sound &= claim(store, numbers[i], levels - 1, size > i * span ? size - i * span : 0);
     }
     return sound;
 }
@@ -222,6 +224,7 @@ static bool node_sound(const struct import *import, const struct record *record,
            (record->length - sizeof *from) / sizeof(uint32_t) >= from->blocks && from->old != 0 &&
            from->old < import->ids && import->now[from->old] == 0 && from->kind != NODE_FREE &&
            from->kind <= NODE_DEVICE && from->mount < VFS_MOUNTS && from->levels <= 2 &&
+           (from->kind == NODE_FILE || from->blocks == 0) &&
            (from->levels == 0 || from->blocks == 1) &&
            from->size <= (from->kind == NODE_FILE ? FILE_SIZE_MAX : UINT32_MAX);
 }
@@ -235,8 +238,10 @@ static status_t import_node(struct import *import, const struct record *record) 
         return OK;
     }
     bool sound = true;
+    uint64_t size = (from.size + BLOCK_SIZE - 1) / BLOCK_SIZE;
     for (uint32_t i = 0; i < from.blocks; i++) {
-        sound &= claim(&import->vfs->store, block_at(record, i), from.levels);
+        sound &=
+            claim(&import->vfs->store, block_at(record, i), from.levels, size > i ? size - i : 0);
     }
     if (!sound) {
         return OK;
@@ -248,6 +253,7 @@ static status_t import_node(struct import *import, const struct record *record) 
     }
     struct node *node = node_get(import->vfs, id);
     node->number = from.number;
+    node->modified = 0; /* the contents are still to come */
     if (from.kind == NODE_ARCHIVE) {
         node->archive = from.object;
     } else if (from.kind == NODE_PROC || from.kind == NODE_DEVICE) {
@@ -266,6 +272,10 @@ static status_t import_contents(struct import *import, const struct record *reco
         return OK;
     }
     struct node *node = node_get(import->vfs, id);
+    if (node->modified != 0) {
+        return OK; /* a second record of the same node: its blocks were not claimed */
+    }
+    node->modified = 1;
     node->size = from.size;
     if (from.kind == NODE_FILE && from.levels != 0) {
         node->file.levels = from.levels;
@@ -532,6 +542,7 @@ status_t vfs_import(struct vfs *vfs, void *base, size_t size, struct records_rea
     if (status == OK) {
         status = each(&import, records, RECORD_NODE, import_finish_node);
         release_unused(vfs);
+        vfs->unowned_blocks = vfs_unowned_blocks(vfs);
     }
     return status;
 }

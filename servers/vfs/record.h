@@ -17,5 +17,8 @@ MUST_CHECK status_t vfs_import(struct vfs *vfs, void *base, size_t size,
                                struct records_reader *records, uint32_t *scratch);
 size_t vfs_import_scratch(struct records_reader *records);
 
+/* Blocks in use that belong to nothing. The rest of the state is sound. */
+uint32_t vfs_unowned_blocks(const struct vfs *vfs);
+
 /* What is wrong with the state; NULL: nothing. */
 const char *vfs_check(const struct vfs *vfs, bool full);

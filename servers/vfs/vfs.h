@@ -58,7 +58,8 @@ struct vfs {
     uint64_t archive_size;
     uint32_t line_block; /* rest of a line typed at /dev/console, 0: none */
     uint32_t line_start, line_end;
-    uint64_t node_number; /* of the last node made */
+    uint64_t node_number;    /* of the last node made */
+    uint32_t unowned_blocks; /* in use, of files that an import had to leave out */
     struct pool pool;
     struct store store;
     uint32_t session_buckets[VFS_SESSION_BUCKETS]; /* by serial */

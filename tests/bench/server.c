@@ -7,6 +7,8 @@
 
 #include "bench.h"
 
+ACTOR_IMAGE("benchserver", 0, 1, "bench/1");
+
 ARENA static volatile uint64_t pages[BENCH_PAGES_MAX][PAGE_SIZE / sizeof(uint64_t)];
 
 int main(void) {

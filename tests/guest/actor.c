@@ -13,7 +13,7 @@
 
 #include "probe.h"
 
-ACTOR_IMAGE("probe", 1, 1);
+ACTOR_IMAGE("probe", 1, 1, "probe/1");
 
 enum { PARKED_MAX = 8, COOKIES_MAX = 8 };
 

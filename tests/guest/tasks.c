@@ -93,9 +93,9 @@ static void good_image(void) {
     handle_t image = HANDLE_NONE;
     REQUIRE(image_from(actor_file, actor_file_size, &image) == OK);
     CHECK_EQ(image_info(image, &information), OK);
-    CHECK(strcmp(information.name, "probe") == 0);
-    CHECK(information.layout > 1); /* a hash that the build puts in */
-    CHECK_EQ(information.version, 1);
+    CHECK(strcmp(information.note.name, "probe") == 0);
+    CHECK(information.note.layout > 1); /* a hash that the build puts in */
+    CHECK_EQ(information.note.version, 1);
     CHECK(information.arena_minimum >= PROBE_PAGES * PAGE_SIZE);
     CHECK(information.entry >= 0xfffc0000000 && information.entry < ARENA_VA);
     handle_close(image);

@@ -29,8 +29,9 @@ PAGE = random.Random("page").randbytes(150000)  # what curl fetches
 PINGS = 100
 
 
-def modules(folder):
-    """The programs `peer` and `filework`, the latter at work until a file says stop; a page."""
+def modules(folder, files=None):
+    """The programs `peer` and `filework`, the latter at work until a file says stop; a page, and
+    `files` more in the boot archive."""
     page = pathlib.Path(folder, "page")
     page.write_bytes(PAGE)
 
@@ -39,17 +40,20 @@ def modules(folder):
                             f"service filework\n    args kills=0 stop={STOP}\n") + MANIFEST
         return tap.manifest(text) if tap.inside() else text
     return {"peer": program("peer"), "filework": program("filework"),
-            "boot.tar": archive_with(str(folder), manifest, {"page": str(page)})}
+            "boot.tar": archive_with(str(folder), manifest,
+                                     {"page": str(page)} | (files or {}))}
 
 
 class Campaign:
     """`start` starts a machine, as the fixture `machine` does."""
 
-    def __init__(self, start, folder, seed, services=None, traces=None, **options):
+    def __init__(self, start, folder, seed, services=None, traces=None, files=None,
+                 **options):
         options.setdefault("smp", 2)
         if tap.inside():
             options |= {"netdev": tap.NETDEV, "address": tap.GUEST}
-        self.guest = start(forward=(PORT, 80), replace=modules(folder), ai="echo", gdb=True, **options)
+        self.guest = start(forward=(PORT, 80), replace=modules(folder, files), ai="echo",
+                           gdb=True, **options)
         self.guest.boot()
         self.guest.cmd("touch /tmp/typed")
         online(self.guest)

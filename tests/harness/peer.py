@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The host's end of the program `peer` (tests/recovery/peer.c)."""
 import functools
+import re
 import socket
 import threading
+import time
 
 from harness.archive import with_services
 
@@ -109,3 +111,14 @@ class Killer(threading.Thread):
 def accounts(guest):
     """Bytes and handles of each service, and free memory."""
     return ask(guest, "account")
+
+
+def quiet(guest):
+    """The accounts when ended connections are forgotten: every state that they are seen in, since
+    a frame may be on the way."""
+    deadline = time.monotonic() + 120
+    states = r"\b(SYN|ESTABLISHED|FIN_WAIT|CLOS|LAST_ACK|TIME_WAIT)"
+    while re.search(states, connections := guest.cmd("netstat")):
+        assert time.monotonic() < deadline, connections
+        time.sleep(1)
+    return {accounts(guest) for _ in range(20)}

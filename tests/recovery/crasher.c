@@ -11,7 +11,7 @@
 
 #include "crasher.h"
 
-ACTOR_IMAGE("crasher", 1, 1);
+ACTOR_IMAGE("crasher", 1, 1, "crasher/1");
 
 #define STRAYS 16
 #define PAGED_VA 0x0000500000000000ull /* nothing else is there */

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Kills while TCP connections are in every state: no byte is lost or doubled, none is reset."""
-import re
-import time
 
 import pytest
 
 from harness.clients import MEGABYTE, Held, traffic
-from harness.peer import PORT, Killer, accounts, load, sequence
+from harness.peer import PORT, Killer, load, quiet, sequence
 from harness.web import checksum, curl, fill, online
 
 SERVERS = ["net", "e1000", "vfs", "devmgr"]
@@ -31,17 +29,6 @@ def test_receive_to_a_file(machine, web, tmp_path, server):
         curl(guest, "/tmp/big", tmp_path / "back")
         assert checksum(tmp_path / "back") == expected
     killer.done()
-
-
-def quiet(guest):
-    """The accounts when ended connections are forgotten: every state that they are seen in, since
-    a frame may be on the way."""
-    deadline = time.monotonic() + 120
-    states = r"\b(SYN|ESTABLISHED|FIN_WAIT|CLOS|LAST_ACK|TIME_WAIT)"
-    while re.search(states, connections := guest.cmd("netstat")):
-        assert time.monotonic() < deadline, connections
-        time.sleep(1)
-    return {accounts(guest) for _ in range(20)}
 
 
 @pytest.mark.parametrize("server", ["net", "e1000"])

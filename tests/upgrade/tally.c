@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * A small server in several builds, for the upgrade test. By version:
  *   1 the first   2 another layout   3 another, dies when it imports   4 the layout of 1, dies when
- *   it starts   5 another, never ends its import   6 another, knows no records
+ *   it starts   5 another, never ends its import   6 another, knows no records   7 the layout of 1,
+ *   never comes to its first commit   8 another, takes no records whatever is in them   9 the
+ * layout of 1 and another protocol
  */
 #include <ipc/actor.h>
 #include <ipc/heap.h>
@@ -10,13 +12,14 @@
 
 #include "tally.h"
 
-ACTOR_IMAGE("tally", 0, TALLY_VERSION_NUMBER);
+ACTOR_IMAGE("tally", 0, TALLY_VERSION_NUMBER, PROTOCOL("tally", TALLY_PROTOCOL_VERSION));
 
 #define SOUND 0x5a5a5a5au
 #define PARKED 4
 #define SESSIONS 8
 
-#if TALLY_VERSION_NUMBER == 1 || TALLY_VERSION_NUMBER == 4
+#if TALLY_VERSION_NUMBER == 1 || TALLY_VERSION_NUMBER == 4 || TALLY_VERSION_NUMBER == 7 ||         \
+    TALLY_VERSION_NUMBER == 9
 #define TABLE 64
 struct state {
     uint64_t shared;
@@ -126,7 +129,7 @@ __attribute__((unused)) static status_t import(struct records_reader *records) {
     if (TALLY_VERSION_NUMBER == 3) {
         __builtin_trap();
     }
-    return create();
+    return TALLY_VERSION_NUMBER == 8 ? E_FORMAT : create();
 }
 
 /* ---- Calls -------------------------------------------------------------------------------- */
@@ -213,6 +216,8 @@ static void on_notify(struct event *event) {
 static void start(void) {
     if (TALLY_VERSION_NUMBER == 4) {
         __builtin_trap();
+    }
+    while (TALLY_VERSION_NUMBER == 7 && zero == 0) {
     }
 }
 

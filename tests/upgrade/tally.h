@@ -4,6 +4,12 @@
  */
 #pragma once
 
+#if defined(TALLY_VERSION_NUMBER) && TALLY_VERSION_NUMBER == 9
+#define TALLY_PROTOCOL_VERSION 2
+#else
+#define TALLY_PROTOCOL_VERSION 1
+#endif
+
 enum tally_operation {
     TALLY_ADD = 1,  /* adds the word to the count; answers the count */
     TALLY_OPEN,     /* answers with a session */

@@ -2,9 +2,12 @@
 """The real servers are upgraded to builds with another layout and back while clients use them."""
 import re
 import socket
+import subprocess
+import time
 
 import pytest
 
+import machine as machines
 from harness.archive import archive_with, programs, program
 from harness.expected import services
 from harness.web import fill, online
@@ -63,6 +66,23 @@ def receive(connection, body, length):
     return body
 
 
+def functions(build):
+    """Addresses of a program's functions."""
+    text = subprocess.run(["nm", f"{machines.BUILD}/boot/{build}.elf"], check=True,
+                          capture_output=True, text=True).stdout
+    return {name: value for value, name in re.findall(r"^(\w+) [tT] (\w+)$", text, re.M)}
+
+
+def test_moved():
+    """What the next test upgrades to has every callback in another place, and the gates in theirs."""
+    now, then = functions("net"), functions("net2")
+    gates = [name for name in now if name.startswith("gate_")]
+    assert len(gates) > 30
+    assert [name for name in gates if now[name] != then[name]] == []
+    callbacks = [name.removeprefix("gate_") for name in gates]
+    assert [name for name in callbacks if now[name] == then[name]] == []
+
+
 @pytest.mark.parametrize("smp", [1, 2])
 def test_network_server(machine, web, tmp_path, smp):
     """One connection, in the middle of a file, goes on through builds of the same and of another
@@ -92,6 +112,17 @@ def test_network_server(machine, web, tmp_path, smp):
     assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
 
 
+def page_up_to(guest, text):
+    """Pages back on the screen until the text is there."""
+    shown = guest.screen()
+    while not any(row.startswith(text) for row in shown):
+        before, shown = shown, []
+        guest.qmp.key("shift", "pgup")
+        guest.wait_rows(lambda rows, old=before: rows[0] != old[0] and "lines back" in rows[0])
+        while shown != (shown := guest.screen()):
+            pass  # it is being painted
+
+
 @pytest.mark.parametrize("smp", [1, 2])
 def test_the_others(machine, tmp_path, smp):
     """Console, AI relay and device manager go to another layout and back; what was typed, asked
@@ -104,7 +135,8 @@ def test_the_others(machine, tmp_path, smp):
     owners = [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row]
     assert guest.cmd("aiask Before?") == "AI echo: Before?"
     guest.cmd("echo a line for the scrollback")
-    rows = guest.screen()
+    for number in range(40):
+        guest.cmd(f"echo {number}")
     for build in ("2", ""):
         for name in ("console", "aiproxy", "devmgr"):
             # The next command is typed while the upgrade is under way.
@@ -117,7 +149,29 @@ def test_the_others(machine, tmp_path, smp):
         assert [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row] == owners
         guest.cmd("kill e1000")
         assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
-    assert any("a line for the scrollback" in row for row in rows)
+    guest.send("\x1b[A\r")  # the last line of the history
+    guest.expect(r"kill e1000\r?\n")
+    guest.prompt()
+    page_up_to(guest, "a line for the scrollback")
     table = services(guest)
     assert {name: table[name][1:3] for name in ("console", "aiproxy", "devmgr")} == \
         dict.fromkeys(("console", "aiproxy", "devmgr"), ["running", "3"])
+
+
+def test_an_answer_goes_on(machine, tmp_path):
+    """Upgrades while an answer streams: every line is there once."""
+    slow = "for n in $(seq 100); do echo line $n; sleep 0.03; done"
+    guest = machine(replace={"boot.tar": archive_with(tmp_path, files=programs("aiproxy2"))},
+                    ai="command", ai_options=("--command", slow), nic="none")
+    guest.boot()
+    while "frames" not in guest.cmd("aistatus"):
+        time.sleep(0.2)
+    guest.cmd("aiask -n stream")
+    output, builds = "", ("aiproxy2", "aiproxy")
+    upgrades = 0
+    while "line 100" not in output:
+        upgrade(guest, "aiproxy", builds[upgrades % 2], "state kept by records")
+        upgrades += 1
+        output += guest.cmd("aipoll") + "\n"
+    assert re.findall(r"\d+", output) == [str(n) for n in range(1, 101)]
+    assert upgrades >= 2

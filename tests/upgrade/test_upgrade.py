@@ -20,19 +20,19 @@ service upgrader
     memory 2M
     use tally badge 1
     use init badge 6 operator
-""" + "".join(f"    module tally{version}\n" for version in range(1, 7))
+""" + "".join(f"    module tally{version}\n" for version in range(1, 10)) + "    module upgrader\n"
 
 
 @pytest.mark.parametrize("smp", [1, 2])
 def test_small_server(machine, tmp_path, smp):
     """The program `upgrader` judges; see there."""
-    programs = [f"tally{version}" for version in range(1, 7)] + ["upgrader"]
+    programs = [f"tally{version}" for version in range(1, 10)] + ["upgrader"]
     guest = machine(replace=with_services(tmp_path, TALLY, *programs), smp=smp, nic="none")
     guest.boot()
-    guest.expect_in_log(r"upgrader: (not ok .*|ok 13 )", timeout=60)
+    guest.expect_in_log(r"upgrader: (not ok .*|ok 16 )", timeout=60)
     log = guest.cmd("log")
     found = re.findall(r"upgrader: (not ok|ok) (\d+) ", log)
-    assert found == [("ok", str(number)) for number in range(1, 14)], log[-5000:]
+    assert found == [("ok", str(number)) for number in range(1, 17)], log[-5000:]
     assert "tally: abort: the mark is gone" in log
     for line in ("upgrade to tally, version 2",
                  "tally, version 2: state taken over by records",

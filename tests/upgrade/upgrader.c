@@ -126,6 +126,20 @@ static void refused(const char *module, const char *reason) {
     expect(strcmp(after.reason, answer.reason), 0, "reason in the list");
 }
 
+/* That program is not even tried, by either order. */
+static void not_taken(const char *module, const char *reason) {
+    struct init_program_reply answer;
+    struct init_info_reply before = service();
+    for (int swap = 0; swap < 2; swap++) {
+        expect(upgrade(module, swap != 0, &answer), E_TYPE, module);
+        expect(strcmp(answer.reason, reason), 0, answer.reason);
+        expect((int64_t)answer.version, (int64_t)before.version, "version in the answer");
+    }
+    struct init_info_reply after = service();
+    expect((int64_t)after.started_ns, (int64_t)before.started_ns, "time of the start");
+    expect(after.restarts, before.restarts, "restarts");
+}
+
 static void wild_write(void) {
     uint64_t shared = word_of(server, TALLY_ADD, 0);
     uint32_t crashes = service().crashes;
@@ -178,9 +192,16 @@ int main(void) {
     result("one that dies when it starts is undone");
     refused("tally6", "exit code");
     result("one that can't read the records is undone");
+    refused("tally8", "exit code");
+    result("one that takes none of them is undone");
     forward("tally1", 1, PROGRAM_STATE_RECORDS);
     refused("tally4", "invalid instruction");
     result("so is one of the same layout");
+    refused("tally7", "5 s of CPU time in one turn (start-up)");
+    result("and one that never comes to its first commit");
+    not_taken("tally9", "tally speaks tally/2, needed: tally/1");
+    not_taken("upgrader", "the program has no note that says what it speaks, needed: tally/1");
+    result("another protocol is not tried, nor a program without one");
 
     wild_write();
     result("a wild write is never committed");

@@ -22,21 +22,28 @@
 #define ARENA_DATA __attribute__((section(".arena.data")))
 
 /*
- * Names the program and its version, once per program. `meaning` counts what the types don't tell:
- * raise it when a field means something else though its type is the same. The build mixes it with
- * everything else that two programs must have in common to share an arena (tools/layout.py) into
- * the layout number of the image: a program with the same name and layout takes the arena of the
- * old one over as it is, any other gets records (docs/spec/upgrade.md).
+ * Names the program, its version and the protocols that it speaks (PROTOCOL, with a blank between
+ * two), once per program: init lets it serve only where all that clients need is among them.
+ * `meaning` counts what the types don't tell: raise it when a field means something else though its
+ * type is the same. The build mixes it with everything else that two programs must have in common
+ * to share an arena (tools/layout.py) into the layout number of the image: a program with the same
+ * name and layout takes the arena of the old one over as it is, any other gets records
+ * (docs/spec/upgrade.md).
  */
-#define ACTOR_IMAGE(image_name, image_meaning, image_version)                                      \
+#define ACTOR_IMAGE(image_name, image_meaning, image_version, image_protocols)                     \
     const struct image_note_section image_note                                                     \
         __attribute__((used, section(".note.axolotl"), aligned(4))) = {                            \
             sizeof(IMAGE_NOTE_OWNER),                                                              \
             sizeof(struct image_note),                                                             \
             1,                                                                                     \
             IMAGE_NOTE_OWNER,                                                                      \
-            {(image_meaning), (image_version), image_name},                                        \
+            {(image_meaning), (image_version), image_name, image_protocols},                       \
     }
+
+/* A protocol as a word of the note. */
+#define PROTOCOL(name, version) name "/" PROTOCOL_TEXT(version)
+#define PROTOCOL_TEXT(version) PROTOCOL_WORD(version)
+#define PROTOCOL_WORD(version) #version
 
 #define IMAGE_NOTE_OWNER "Axolotl"
 struct image_note_section {

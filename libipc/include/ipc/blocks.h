@@ -48,6 +48,11 @@ void blocks_free(struct blocks *blocks, uint32_t index);
 /* Blocks that are not in use, including those freed in this turn. */
 uint32_t blocks_available(const struct blocks *blocks);
 
+/* Whether all this is as it must be: what is free and what is in use are all that was ever used. */
+bool blocks_sound(const struct blocks *blocks);
+/* Whether the block is in use. */
+bool blocks_in_use(const struct blocks *blocks, uint32_t index);
+
 static inline void *blocks_address(const struct blocks *blocks, uint32_t index) {
     return (void *)(uintptr_t)(blocks->base + (uint64_t)index * blocks->size);
 }

@@ -32,11 +32,13 @@ void heap_free(struct heap *heap, void *block);
 
 void heap_usage(const struct heap *heap, struct heap_usage *usage);
 
-/* Walks the whole heap; false when its structure is damaged. For tests and debug commands. */
+/* Walks the whole heap; false when its structure is damaged. */
 bool heap_check(const struct heap *heap);
 
 /* The heap behind the linked variables of the arena, made at first use. */
 struct heap *arena_heap(void);
+/* heap_check of that heap; true also when there is none yet. */
+bool arena_heap_sound(void);
 void *arena_allocate(size_t size); /* zeroed */
 void arena_free(void *block);
 

@@ -64,9 +64,10 @@ struct init_info_reply {
     uint64_t back_ns; /* from the last death to the first turn that was over; 0: none, not yet */
 };
 
-/* One memory handle: the ELF file. SWAP takes any program that can serve; UPGRADE only another
- * build of the same one, and never at the price of the state. E_BUSY: one is under way; E_TYPE:
- * another program; E_FORMAT; E_UNAVAILABLE: the old program goes on, `reason` says why. */
+/* One memory handle: the ELF file. SWAP takes any program that speaks the service's protocols;
+ * UPGRADE only another build of the same one, and never at the price of the state. E_BUSY: one is
+ * under way; E_FORMAT; E_TYPE: it is no program for this service, E_UNAVAILABLE: it did not come
+ * up; with both the old program goes on and `reason` says why. */
 struct init_program_request {
     char name[24];
     uint64_t length; /* of the file in bytes */

@@ -378,6 +378,57 @@ TEST(a_terminal_goes_over_by_records) {
     CHECK_EQ(terminal.reader_token, 0);
 }
 
+/* A terminal of every kind of record, damaged: sound afterwards, and it works on. */
+TEST(damaged_records_leave_a_sound_terminal) {
+    static uint8_t space[200000] __attribute__((aligned(8))), kept[sizeof space];
+    const struct image_note program = {.name = "console"};
+    struct records_writer writer;
+    struct records_reader reader;
+    struct record record;
+    start(80, 25);
+    (void)line_of("an old line");
+    terminal_read_line(&terminal, "$ ", TTY_READ_HISTORY);
+    type("half a li");
+    terminal_receive(&terminal, 'x', now);
+    terminal.writers[0] = (struct terminal_writer){.token = 5, .length = 3, .text = "abc"};
+    terminal.writer_count = 1;
+    records_begin(&writer, kept, sizeof kept);
+    terminal_export(&terminal, 0, &writer);
+    REQUIRE(records_end(&writer, &program) == OK);
+    for (uint32_t round = 0; round < 4000; round++) {
+        memcpy(space, kept, writer.used);
+        REQUIRE(records_open(&reader, space, writer.used) == OK);
+        uint64_t chosen = check_random_below(6), how = check_random_below(4);
+        while (record_next(&reader, &record)) {
+            uint8_t *data = space + ((const uint8_t *)record.data - space);
+            if (chosen-- != 0) {
+                continue;
+            }
+            for (uint32_t i = 8; how < 2 && i < record.length; i++) {
+                data[i] = how == 0 ? 0xff : (uint8_t)check_random();
+            }
+            for (uint32_t hits = 0; how >= 2 && hits < 4; hits++) {
+                /* Mostly in what is not text: the structures' ends, and the small records. */
+                size_t tail = record.length > 64 && how == 2 ? record.length - 64 : 8;
+                data[tail + check_random_below(record.length - tail)] = (uint8_t)check_random();
+            }
+        }
+        start(80, 25);
+        struct records_head *head = (struct records_head *)(void *)space;
+        head->checksum = records_checksum(head + 1, head->length);
+        REQUIRE(records_open(&reader, space, writer.used) == OK);
+        terminals_import(&terminal, 1, &reader);
+        REQUIRE(terminal_check(&terminal) == NULL);
+        terminal_write(&terminal, "more\x1b[2J\n\n", 10);
+        if (terminal.reader == READER_NONE) {
+            terminal_read_line(&terminal, "$ ", TTY_READ_HISTORY);
+        }
+        type("a\x1b[A\x1b[D\x1b[B\r");
+        byte_queue_clear(&serial);
+        REQUIRE(terminal_check(&terminal) == NULL);
+    }
+}
+
 #define BREAKS(change)                                                                             \
     do {                                                                                           \
         start(80, 25);                                                                             \

@@ -34,7 +34,7 @@
 #define LWIP_NETIF_LOOPBACK 1
 #define LWIP_LOOPBACK_MAX_PBUFS 256
 #define LWIP_LOOPIF_MULTICAST 0
-#define LWIP_NETIF_HOSTNAME 1
+#define LWIP_NETIF_HOSTNAME 0 /* the name comes by LWIP_HOOK_DHCP_APPEND_OPTIONS */
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 0
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
@@ -106,6 +106,12 @@ struct ip_addr;
 uint32_t port_initial_sequence(const struct ip_addr *local, uint16_t local_port,
                                const struct ip_addr *remote, uint16_t remote_port);
 #define LWIP_HOOK_TCP_ISN port_initial_sequence
+
+/* A hook instead of netif->hostname, which would be a pointer to a constant in the arena. */
+struct dhcp_msg;
+void interface_dhcp_options(struct dhcp_msg *message, uint8_t type, uint16_t *length);
+#define LWIP_HOOK_DHCP_APPEND_OPTIONS(netif, dhcp, state, message, type, length)                   \
+    interface_dhcp_options(message, type, length)
 
 /* Counters */
 #define LWIP_STATS 1

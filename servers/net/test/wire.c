@@ -2,6 +2,8 @@
 /* The simulated world; see wire.h. */
 #include "wire.h"
 
+#include "../record.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@ static uint64_t turn_number = 1;
 static struct call calls[CALLS];
 static token_t last_token;
 
+static uint8_t receive_pool[BLOCKS * RECEIVE_BLOCK], transmit_pool[BLOCKS * TRANSMIT_BLOCK];
 static uint8_t buffers[(RECEIVE_BUFFERS + TRANSMIT_BUFFERS) * NETIF_BUFFER];
 static struct call *transmit_wait;
 static struct netif_batch done;
@@ -85,8 +88,14 @@ uint32_t port_random(void) {
     return (uint32_t)state;
 }
 
+bool world_stale_tokens;
+
+/* NULL: there is none, which is allowed. */
 static struct call *find_call(token_t token) {
     struct call *call = &calls[token % CALLS];
+    if (call->token != token && world_stale_tokens) {
+        return NULL;
+    }
     if (call->token != token) {
         fprintf(stderr, "token %lu is stale\n", (unsigned long)token);
         abort();
@@ -96,7 +105,7 @@ static struct call *find_call(token_t token) {
 
 status_t port_lease_read(token_t token, uint64_t offset, void *to, size_t length) {
     struct call *call = find_call(token);
-    if (call->answered || offset + length > call->lease_size) {
+    if (call == NULL || call->answered || offset + length > call->lease_size) {
         return E_RANGE;
     }
     memcpy(to, (uint8_t *)call->lease + offset, length);
@@ -105,7 +114,7 @@ status_t port_lease_read(token_t token, uint64_t offset, void *to, size_t length
 
 status_t port_lease_write(token_t token, uint64_t offset, const void *from, size_t length) {
     struct call *call = find_call(token);
-    if (call->answered || offset + length > call->lease_size) {
+    if (call == NULL || call->answered || offset + length > call->lease_size) {
         return E_RANGE;
     }
     memcpy((uint8_t *)call->lease + offset, from, length);
@@ -114,6 +123,9 @@ status_t port_lease_write(token_t token, uint64_t offset, const void *from, size
 
 void port_answer(token_t token, status_t status, const void *data, size_t size) {
     struct call *call = find_call(token);
+    if (call == NULL || (call->answered && world_stale_tokens)) {
+        return;
+    }
     if (call->answered) {
         fprintf(stderr, "a call is answered twice\n");
         abort();
@@ -127,7 +139,10 @@ void port_answer(token_t token, status_t status, const void *data, size_t size) 
 
 status_t port_answer_session(token_t token, uint64_t badge, const void *data, size_t size) {
     port_answer(token, OK, data, size);
-    find_call(token)->session = badge;
+    struct call *call = find_call(token);
+    if (call != NULL) {
+        call->session = badge;
+    }
     return OK;
 }
 
@@ -238,11 +253,20 @@ static uint64_t settle(void) {
     return at;
 }
 
+/* Every turn leaves a sound state. */
+static void check(void) {
+    const char *wrong = net_check(true);
+    if (wrong != NULL) {
+        port_abort(wrong);
+    }
+}
+
 void turn(void) {
     now_ns += 1000;
     while (settle() <= now_ns) {
         now_ns += 1000000;
     }
+    check();
 }
 
 void pass(uint64_t milliseconds) {
@@ -252,6 +276,7 @@ void pass(uint64_t milliseconds) {
         now_ns = at > now_ns ? at : now_ns + 1000000;
     }
     now_ns = end > now_ns ? end : now_ns;
+    check();
 }
 
 struct net_ip v4(uint32_t ip) {
@@ -260,21 +285,70 @@ struct net_ip v4(uint32_t ip) {
     return result;
 }
 
-void world_start(void) {
+static void stack_start(void) {
     static uint8_t slots[CAPTURE_SLOTS * CAPTURE_SLOT] __attribute__((aligned(8)));
     static uint32_t next_receive[BLOCKS], next_transmit[BLOCKS];
-    static uint8_t receive_pool[BLOCKS * RECEIVE_BLOCK], transmit_pool[BLOCKS * TRANSMIT_BLOCK];
     struct settings settings = {.dhcp = true};
+    blocks_init(&net.receive_blocks, receive_pool, RECEIVE_BLOCK, BLOCKS, next_receive);
+    blocks_init(&net.transmit_blocks, transmit_pool, TRANSMIT_BLOCK, BLOCKS, next_transmit);
+    net.capture.slots = slots;
+    net_init(&settings);
+}
+
+/* ---- What lasts when the stack is another process's ---------------------------------------- */
+
+static const struct {
+    void *at;
+    size_t size;
+} lasting[] = {
+    {receive_pool, sizeof receive_pool},
+    {transmit_pool, sizeof transmit_pool},
+    {buffers, sizeof buffers},
+    {calls, sizeof calls},
+    {&last_token, sizeof last_token},
+    {&now_ns, sizeof now_ns},
+    {&transmit_wait, sizeof transmit_wait},
+    {&turn_number, sizeof turn_number},
+};
+
+void world_save(struct world *to) {
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
+        memcpy(to->bytes + used, lasting[i].at, lasting[i].size);
+        used += lasting[i].size;
+    }
+}
+
+void world_load(const struct world *from) {
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
+        memcpy(lasting[i].at, from->bytes + used, lasting[i].size);
+        used += lasting[i].size;
+    }
+}
+
+status_t world_import(struct records_reader *records) {
+    struct record_general general;
+    if (!net_import_general(records, &general)) {
+        return E_FORMAT;
+    }
+    stack_start();
+    net_import_policies(records);
+    return net_import(records);
+}
+
+bool port_window(uint32_t number, uint64_t address, uint64_t size) {
+    return number == 0 && address == (uintptr_t)buffers && size <= sizeof buffers;
+}
+
+void world_start(void) {
     if (wire_interface->used) {
         wire_holds = false;
         turn();
         wire_clear();
         return;
     }
-    blocks_init(&net.receive_blocks, receive_pool, RECEIVE_BLOCK, BLOCKS, next_receive);
-    blocks_init(&net.transmit_blocks, transmit_pool, TRANSMIT_BLOCK, BLOCKS, next_transmit);
-    net.capture.slots = slots;
-    net_init(&settings);
+    stack_start();
     struct netif_hello hello = {.mtu = 1500,
                                 .rx_count = RECEIVE_BUFFERS,
                                 .tx_count = TRANSMIT_BUFFERS,

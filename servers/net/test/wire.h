@@ -30,6 +30,17 @@ void turn(void);
 /* Lets time pass, with turns as the stack asks for them. */
 void pass(uint64_t milliseconds);
 
+/* What is beside the stack (payload, calls, driver), for another process that starts from the
+ * stack's records. */
+struct world {
+    uint8_t bytes[4u << 20];
+};
+void world_save(struct world *to);
+void world_load(const struct world *from);
+struct records_reader;
+/* In place of world_start, as the server does it. */
+MUST_CHECK status_t world_import(struct records_reader *records);
+
 size_t world_allocations(void);
 extern bool world_memory_low;
 /* So many more allocations succeed, then none. */
@@ -49,6 +60,8 @@ struct call {
     void *lease;
     size_t lease_size;
 };
+/* Answers to calls that are none are forgotten; else they are a fault. */
+extern bool world_stale_tokens;
 /* A new call that lends `size` bytes. */
 struct call *call_begin(void *lease, size_t size);
 /* What the operation returned: an answer at once, or the call is parked. */

@@ -289,3 +289,60 @@ TEST(a_full_line_takes_its_end) {
     tty_flush(&tty);
     CHECK_EQ(tty_count(&tty), 0);
 }
+
+/* Two processes, of which one waits, a pipe and a terminal. */
+static struct process *build(void) {
+    struct process *leader = start();
+    proc.magic = PROC_MAGIC;
+    (void)make(leader);
+    proc.first_waiter = 3;
+    proc.last_waiter = 5;
+    proc.waiters[3] = (struct waiter){.kind = WAITER_WAIT, .next = 5};
+    proc.waiters[5] = (struct waiter){.kind = WAITER_READ, .next = NONE};
+    proc.pipes[1] = (struct pipe){.used = 3, .mapped = true, .count = 10};
+    tty_init(&proc.terminals[0].tty);
+    (void)tty_input(&proc.terminals[0].tty, (const uint8_t *)"typed\nand", 9);
+    return leader;
+}
+
+#define BREAKS(change, expected)                                                                   \
+    do {                                                                                           \
+        struct process *leader = build();                                                          \
+        struct tty *typed = &proc.terminals[0].tty;                                                \
+        (void)leader;                                                                              \
+        (void)typed;                                                                               \
+        CHECK(proc_check(true) == NULL);                                                           \
+        change;                                                                                    \
+        const char *wrong = proc_check(true);                                                      \
+        CHECK_STR(wrong != NULL ? wrong : "not seen", expected);                                   \
+    } while (0)
+
+TEST(broken_invariants_are_seen) {
+    BREAKS(proc.magic ^= 1, "the arena is not proc's");
+    BREAKS(leader->state = PROCESS_ZOMBIE + 1, "a damaged process");
+    BREAKS(leader->pid = 0, "a damaged process");
+    BREAKS(leader->pgid = -1, "a damaged process");
+    BREAKS(leader->sid = 0, "a damaged process");
+    BREAKS(leader[1].pid = leader->pid, "a damaged process");
+    BREAKS(leader->parent = PROCESSES, "a damaged process");
+    BREAKS(leader->terminal = TERMINALS, "a damaged process");
+    BREAKS(leader->queue[2].signal = SIGNAL_MAX + 1, "a damaged process");
+    BREAKS(memset(leader->name, 'x', sizeof leader->name), "a damaged process");
+    BREAKS(proc.pipes[1].used = 8, "a damaged pipe");
+    BREAKS(proc.pipes[1].head = PROC_PIPE_SIZE, "a damaged pipe");
+    BREAKS(proc.pipes[1].count = PROC_PIPE_SIZE + 1, "a damaged pipe");
+    BREAKS(proc.pipes[1].other = PIPES + 1, "a damaged pipe");
+    BREAKS(proc.pipes[1].mapped = false, "a damaged pipe");
+    BREAKS(typed->tail = typed->head - 1, "a damaged terminal");
+    BREAKS(typed->ready = typed->tail + 1, "a damaged terminal");
+    BREAKS(typed->echo_head = typed->echo_tail + 1, "a damaged terminal");
+    BREAKS(proc.terminals[0].out_offset = 1, "a damaged terminal");
+    BREAKS(proc.terminals[0].out_length = PAGE_SIZE + 1, "a damaged terminal");
+    BREAKS(proc.waiters[7].kind = WAITER_EXIT + 1, "a damaged waiter");
+    BREAKS(proc.waiters[7].kind = WAITER_WAIT, "the list of waiters is damaged");
+    BREAKS(proc.waiters[5].kind = WAITER_FREE, "the list of waiters is damaged");
+    BREAKS(proc.waiters[5].next = 3, "the list of waiters is damaged");
+    BREAKS(proc.first_waiter = WAITERS, "the list of waiters is damaged");
+    BREAKS(proc.first_waiter = NONE, "the list of waiters is damaged");
+    BREAKS(proc.last_waiter = 3, "the list of waiters is damaged");
+}

@@ -301,10 +301,13 @@ bool fixture_consistent(void) {
     }
     uint32_t in_use = 0;
     for (uint32_t chunk = 0; chunk < STORE_CHUNKS; chunk++) {
-        in_use += (uint32_t)__builtin_popcountll(vfs->store.used[chunk]);
+        in_use += count_bits(vfs->store.used[chunk]);
     }
     if (in_use + vfs->store.free != vfs->store.chunks * CHUNK_BLOCKS) {
         audit.problem = "the store's count is wrong";
+    }
+    if (audit.problem == NULL) {
+        audit.problem = vfs_check(vfs, true);
     }
     if (audit.problem != NULL) {
         printf("# %s\n", audit.problem);

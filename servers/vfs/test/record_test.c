@@ -189,7 +189,7 @@ TEST(damaged_records_give_a_sound_state_or_none) {
     fixture_stop();
 }
 
-#define BREAKS(change)                                                                             \
+#define BREAKS(change, expected)                                                                   \
     do {                                                                                           \
         build();                                                                                   \
         struct vfs *vfs = &fixture->vfs;                                                           \
@@ -198,37 +198,103 @@ TEST(damaged_records_give_a_sound_state_or_none) {
         struct session *session = session_get(vfs, by_badge(small));                               \
         (void)entry;                                                                               \
         (void)session;                                                                             \
+        const struct file_map *map = &node_get(vfs, session->node)->file;                          \
+        struct file_map *large_map =                                                               \
+            &node_get(vfs, session_get(vfs, by_badge(large))->node)->file;                         \
+        struct pool_page *page =                                                                   \
+            (struct pool_page *)(void *)vfs->pool.base + (entry->id >> 6); /* of its kind */       \
+        (void)entry;                                                                               \
+        (void)map;                                                                                 \
+        (void)large_map;                                                                           \
+        (void)page;                                                                                \
         CHECK(vfs_check(vfs, true) == NULL);                                                       \
         change;                                                                                    \
-        CHECK(vfs_check(vfs, true) != NULL);                                                       \
+        const char *wrong = vfs_check(vfs, true);                                                  \
+        if (wrong == NULL || strcmp(wrong, expected) != 0) {                                       \
+            printf("# %s: %s\n", #change, wrong != NULL ? wrong : "not seen");                     \
+            CHECK(false);                                                                          \
+        }                                                                                          \
         fixture_stop();                                                                            \
     } while (0)
 
 TEST(every_broken_invariant_is_seen) {
-    BREAKS(vfs->magic++);
-    BREAKS(vfs->root = 0);
-    BREAKS(vfs->mount_count = 0);
-    BREAKS(vfs->mount_count++);
-    BREAKS(vfs->store.chunks = STORE_CHUNKS + 1);
-    BREAKS(vfs->store.free++);
-    BREAKS(vfs->store.used[0] ^= 1);
-    BREAKS(vfs->store.hint = vfs->store.chunks);
-    BREAKS(vfs->pool.untouched = (uint16_t)(vfs->pool.pages + 1));
-    BREAKS(vfs->pool.used[POOL_NODE]++);
-    BREAKS(vfs->pool.used[POOL_ENTRY]--);
-    BREAKS(vfs->line_start = 1);
-    BREAKS(root->kind = NODE_FREE);
-    BREAKS(root->links++);
-    BREAKS(root->opens++);
-    BREAKS(root->number = vfs->node_number + 1);
-    BREAKS(root->directory.count++);
-    BREAKS(root->directory.last = root->directory.first);
-    BREAKS(root->directory.first = 63);
-    BREAKS(entry->directory++);
-    BREAKS(entry->cursor += 1000);
-    BREAKS(entry->node = 63);
-    BREAKS(entry->length = 0);
-    BREAKS(entry->prev = entry->id);
-    BREAKS(session->node = 63);
-    BREAKS(session->badge += 1ull << 32);
+    BREAKS(vfs->magic++, "the arena is not vfs's");
+    BREAKS(vfs->root = 0, "no root directory");
+    BREAKS(vfs->mount_count = 0, "no root directory");
+    BREAKS(vfs->mount_count++, "a damaged mount");
+    BREAKS(vfs->mounts[1].root = 63, "a damaged mount");
+    BREAKS(vfs->mounts[1].root = vfs->root, "references and what they refer to differ");
+    BREAKS(memset(vfs->mounts[0].path, 'x', FILE_PATH_MAX), "a damaged mount");
+    BREAKS(vfs->line_start = 1, "the console's line is wrong");
+    BREAKS(vfs->accounts[0].sessions++, "the sessions' counts are wrong");
+}
+
+TEST(every_broken_invariant_of_the_pool_is_seen) {
+    BREAKS(vfs->pool.untouched = (uint16_t)(vfs->pool.pages + 1), "the pool's numbers are wrong");
+    BREAKS(vfs->pool.used[POOL_NODE]++, "the pool's pages are damaged");
+    BREAKS(vfs->pool.used[POOL_ENTRY]--, "the pool's pages are damaged");
+    BREAKS(vfs->pool.unused_pages--, "the pool's pages are damaged");
+    BREAKS(vfs->pool.partial[POOL_NODE] = 0, "the pool's pages are damaged");
+    BREAKS(vfs->pool.free = vfs->pool.partial[POOL_NODE], "the pool's pages are damaged");
+    BREAKS(page->kind = POOL_KINDS, "the pool's pages are damaged");
+    BREAKS(page->used++, "the pool's pages are damaged");
+    BREAKS(page->touched++, "the pool's pages are damaged");
+    BREAKS(page->prev = 1, "the pool's pages are damaged");
+}
+
+TEST(every_broken_invariant_of_the_tree_is_seen) {
+    BREAKS(root->kind = NODE_FREE, "a damaged node");
+    BREAKS(root->mounted = 63, "a damaged node");
+    BREAKS(root->links++, "references and what they refer to differ");
+    BREAKS(root->opens++, "references and what they refer to differ");
+    BREAKS(root->number = vfs->node_number + 1, "a damaged node");
+    BREAKS(root->directory.count++, "a directory's count is wrong");
+    BREAKS(root->directory.cursor = 0, "a directory's count is wrong");
+    BREAKS(root->directory.last = root->directory.first, "a directory's count is wrong");
+    BREAKS(root->directory.first = 63, "a directory leads nowhere");
+    BREAKS(root->directory.sessions = by_badge(small), "a directory's sessions are damaged");
+    BREAKS(entry->directory++, "a damaged directory entry");
+    BREAKS(entry->cursor += 1000, "a damaged directory entry");
+    BREAKS(entry->node = 63, "a damaged directory entry");
+    BREAKS(entry->length = 0, "a damaged directory entry");
+    BREAKS(entry->name[0] ^= 1, "a damaged directory entry");
+    BREAKS(entry->prev = entry->id, "a damaged directory entry");
+    BREAKS(entry->hash_next = entry->id, "a chain of names is damaged");
+    BREAKS(entry->hash++, "a chain of names is damaged");
+    BREAKS(vfs->buckets[entry->hash % VFS_BUCKETS] = 0, "a chain has lost something");
+    BREAKS(node_get(vfs, entry->node)->parent = 0, "a directory has another parent");
+}
+
+TEST(every_broken_invariant_of_the_sessions_is_seen) {
+    BREAKS(session->node = 63, "a damaged session");
+    BREAKS(session->place = 63, "a damaged session");
+    BREAKS(session->node = session_get(vfs, by_badge(large))->node,
+           "references and what they refer to differ");
+    BREAKS(session->badge += 1ull << 32, "a chain of sessions is damaged");
+    BREAKS(session->hash_next = by_badge(small), "a chain of sessions is damaged");
+    BREAKS(vfs->session_buckets[(small >> 32) % VFS_SESSION_BUCKETS] = 0,
+           "a chain has lost something");
+    BREAKS(session_get(vfs, by_badge(directory))->prev = by_badge(small),
+           "a directory's sessions are damaged");
+    BREAKS(vfs->pending = 63, "the list of pending work is damaged");
+}
+
+TEST(every_broken_invariant_of_the_blocks_is_seen) {
+    BREAKS(vfs->store.chunks = STORE_CHUNKS + 1, "the store's numbers are wrong");
+    BREAKS(vfs->store.free++, "the store's count is wrong");
+    BREAKS(vfs->store.used[0] ^= 1, "the store's count is wrong");
+    BREAKS(vfs->store.hint = vfs->store.chunks, "a free block below the hint");
+    BREAKS((vfs->store.used[map->direct[0] / CHUNK_BLOCKS] ^= 1ull << (map->direct[0] - 1),
+            vfs->store.free++, vfs->store.hint = 0),
+           "a file's block map is damaged");
+    BREAKS(large_map->levels = 3, "a file's block map is damaged");
+    BREAKS(large_map->levels = 1, "a block that belongs to nothing");
+    BREAKS(vfs->unowned_blocks++, "a block that belongs to nothing");
+    BREAKS(large_map->direct[0] = map->direct[0], "a file's block map is damaged");
+    BREAKS(large_map->direct[0] = 0, "a block that belongs to nothing");
+    BREAKS(*(uint32_t *)store_block(large_map->direct[0]) = UINT32_MAX,
+           "a file's block map is damaged");
+    BREAKS(node_get(vfs, session->node)->size = 0, "a file's block map is damaged");
+    BREAKS(node_get(vfs, session->node)->size = FILE_SIZE_MAX + 1, "a file's block map is damaged");
+    BREAKS(vfs->line_block = map->direct[0], "the block of the console's line is not ours");
 }

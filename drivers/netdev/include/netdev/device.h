@@ -8,6 +8,9 @@
 #include <netdev/buffers.h>
 #include <proto/netif.h>
 
+/* What a NIC driver speaks, for its note: it is the client of that protocol. */
+#define NETDEV_PROTOCOL PROTOCOL("netif-driver", NETIF_PROTOCOL_VERSION)
+
 /* What the driver was given; the memories are mapped. */
 struct netdev_parts {
     volatile uint8_t *registers; /* the claimed BAR */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Invariants of the supervisor's state. */
+#include "init.h"
+
+#include <common/string.h>
+
+/* In words: init starts in no time. */
+static uint64_t manifest_sum(void) {
+    const uint64_t *words = (const uint64_t *)(const void *)&init.manifest;
+    uint64_t sum = sizeof init.manifest;
+    _Static_assert(sizeof init.manifest % sizeof *words == 0, "whole words");
+    for (size_t i = 0; i < sizeof init.manifest / sizeof *words; i++) {
+        sum = (sum ^ words[i]) * 0x100000001b3u;
+    }
+    return sum;
+}
+
+void state_seal(void) {
+    init.manifest_sum = manifest_sum();
+}
+
+static bool text_ends(const char *text, size_t size) {
+    return strnlen(text, size) < size;
+}
+
+static bool service_sound(const struct service *service, uint32_t index) {
+    return service->config == &init.manifest.services[index] && service->state <= SERVICE_STOPPED &&
+           service->upgrade.step <= UPGRADE_BACK && service->upgrade.kind <= UPGRADE_PREVIOUS &&
+           text_ends(service->program, sizeof service->program) &&
+           text_ends(service->reason, sizeof service->reason) &&
+           (service->state != SERVICE_RUNNING ||
+            (service->task != HANDLE_NONE && service->account != HANDLE_NONE));
+}
+
+const char *state_check(bool full) {
+    if (init.service_count > MANIFEST_SERVICES ||
+        init.service_count != init.manifest.service_count || init.next_start > init.service_count ||
+        !text_ends(init.reason, sizeof init.reason)) {
+        return "the numbers of services are wrong";
+    }
+    for (uint32_t i = 0; i < init.service_count; i++) {
+        if (!service_sound(&init.services[i], i)) {
+            return "a damaged service";
+        }
+    }
+    return full && init.manifest_sum != manifest_sum() ? "the manifest has changed" : NULL;
+}

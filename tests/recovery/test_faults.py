@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Bugs in servers: a wild write into the arena is never committed; and whatever instruction is
+changed, the machine stays. `tools/chaos --faults` runs the same with other seeds and numbers."""
+import re
+
+import pytest
+
+from harness.faults import DOWN, RESULTS, FaultCampaign, table
+
+# A byte of each server's state that makes it absurd: variable, offset, value; what the server says.
+WILD = {
+    "vfs": ("vfs", 0, 0x7f, "the arena is not vfs's"),
+    "net": ("net", 64 * 8 + 4096 * 8 + 3, 0x7f, "the sockets' numbers are wrong"),  # socket_count
+    "console": ("console", 0, 6, "(no such terminal is in front|exception 14)"),  # or meets it
+    "aiproxy": ("service", 0, 0x7f, "the port is damaged"),
+    "devmgr": ("manager", 3, 0x7f, "the table's numbers are wrong"),
+    "init": ("init", 24 + 4, 23, "the numbers of services are wrong"),  # service_count
+}
+
+SERIAL = 1  # bit of the console's notification
+
+
+def test_a_wild_write_is_not_committed(machine, tmp_path):
+    """Each server stores a byte where it must not, while clients work: it dies before the commit,
+    says why, and nobody notices."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    missing = list(WILD)
+
+    def attack():
+        variable, offset, byte, _ = WILD[missing[0]]
+        if campaign.faults.store(missing[0], variable, offset, byte):
+            missing.pop(0)
+        campaign.injector.leave()
+
+    campaign.run(len(WILD), 600, attack)
+    assert not campaign.complaints, "\n".join(campaign.complaints)
+    assert not missing
+    log = campaign.guest.cmd("log")
+    for name, (*_, text) in WILD.items():
+        assert re.search(f"{name}: (abort: )?{text}", log), log
+
+
+def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
+    """The console forgets that COM1 has interrupted; the line stays up, and none comes again."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    guest, faults, lost = campaign.guest, campaign.faults, False
+    guest.send("echo lost and found\r")
+    while not lost:
+        registers, phase = faults.turn("console")
+        lost = phase == "notification" and registers["rdi"] & SERIAL
+    faults.gdb.set_register("rdi", 0)
+    campaign.injector.leave()
+    guest.expect(r"\r?\n")
+    assert guest.prompt().strip() == "lost and found"
+
+
+def check_up(campaign):
+    """The machine lives, whatever its servers did."""
+    print("\n".join(table(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
+    results = {fault.result for fault in campaign.faults.list}
+    assert results <= set(RESULTS) and DOWN not in results
+
+
+def test_sample(machine, tmp_path):
+    campaign = FaultCampaign(machine, tmp_path, 2)
+    campaign.work(8, 300)
+    assert campaign.faults.list
+    check_up(campaign)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3000, 3040))
+def test_campaign(machine, tmp_path, seed):
+    campaign = FaultCampaign(machine, tmp_path, seed)
+    campaign.work(100, 240)
+    check_up(campaign)
