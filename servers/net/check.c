@@ -167,7 +167,8 @@ static const char *check_connections(const struct tcp_pcb *pcb, bool listen, uin
         if (links++ > LINKS_MAX || pcb->state > TIME_WAIT || (pcb->state == LISTEN) != listen) {
             return "a list of connections is damaged";
         }
-        if (socket != NULL && (net.sockets[socket->badge % NET_SOCKETS] != socket ||
+        uint64_t index = socket != NULL ? socket->badge & 0xffff : 0;
+        if (socket != NULL && (index >= NET_SOCKETS || net.sockets[index] != socket ||
                                (socket->tcp != pcb && !socket->listening))) {
             return "a connection and its socket disagree";
         }

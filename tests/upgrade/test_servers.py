@@ -150,7 +150,7 @@ def test_the_others(machine, tmp_path, smp):
         guest.cmd("kill e1000")
         assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
     guest.send("\x1b[A\r")  # the last line of the history
-    guest.expect(r"kill e1000\r?\n")
+    guest.expect(r"ping -c 2 10.0.2.2\r?\n")
     guest.prompt()
     page_up_to(guest, "a line for the scrollback")
     table = services(guest)
