@@ -44,9 +44,10 @@ static const char *exception_name(uint64_t vector) {
     if (vector < sizeof names / sizeof names[0]) {
         return names[vector];
     }
-    return vector == FAULT_VECTOR_FOREIGN ? "foreign system call"
-           : vector == FAULT_VECTOR_QUOTA ? "out of memory"
-                                          : "exception";
+    return vector == FAULT_VECTOR_FOREIGN   ? "foreign system call"
+           : vector == FAULT_VECTOR_QUOTA   ? "out of memory"
+           : vector == FAULT_VECTOR_UNNAMED ? "a change that was not named"
+                                            : "exception";
 }
 
 static const char *event_name(uint64_t event) {
@@ -83,7 +84,8 @@ static void describe_fault(struct service *service, const struct fault_message *
     size_t size = sizeof service->reason;
     text[0] = '\0';
     format_append(text, size, &length, "%s", exception_name(fault->vector));
-    if (fault->vector == 14 || fault->vector == FAULT_VECTOR_QUOTA) {
+    if (fault->vector == 14 || fault->vector == FAULT_VECTOR_QUOTA ||
+        fault->vector == FAULT_VECTOR_UNNAMED) {
         format_append(text, size, &length, " at 0x%lx", fault->address);
     }
     describe_place(service, fault->rip, place, sizeof place);

@@ -103,6 +103,11 @@ enum event_kind {
 #define RECEIVE_CALL (1u << EVENT_CALL)
 #define RECEIVE_ALL (RECEIVE_REPLY | RECEIVE_NOTIFY | RECEIVE_CALL)
 #define RECEIVE_POLL (1u << 31) /* return EVENT_NONE rather than wait */
+/* COMMIT_RECEIVE: r15 names what has changed in one page of the arena. */
+#define RECEIVE_NAMED (1u << 30)
+#define ARENA_RANGE(offset, length) ((uint64_t)(offset) << 16 | (length))
+#define ARENA_RANGE_OFFSET(range) ((range) >> 16)
+#define ARENA_RANGE_LENGTH(range) ((range)&0xffff)
 
 /* r15 of an EVENT_CALL */
 #define ORIGIN_ATTEMPT(r15) ((uint32_t)((r15)&0xffff))
@@ -339,6 +344,7 @@ struct fault_message {
 _Static_assert(sizeof(struct fault_message) <= MESSAGE_WORDS * 8, "ABI");
 #define FAULT_VECTOR_FOREIGN 0x100u /* foreign system call in a thread without an upcall entry */
 #define FAULT_VECTOR_QUOTA 0x101u   /* page fault that the memory's account could not pay for */
+#define FAULT_VECTOR_UNNAMED 0x102u /* the page has changed outside what RECEIVE_NAMED names */
 
 /* Foreign threads: the page that THREAD_SET_FOREIGN names. The kernel stores the program's
  * registers here before it enters the upcall, UPCALL_RETURN loads them. */

@@ -18,6 +18,22 @@ static struct {
     uint64_t words[MESSAGE_REGISTER_WORDS];
 } pending;
 
+static uint64_t named; /* by actor_changed in this turn */
+
+void actor_changed(const void *start, size_t length) {
+    uint64_t from = ((uintptr_t)start - ARENA_VA) & ~7ull;
+    uint64_t end = ((uintptr_t)start - ARENA_VA + length + 7) & ~7ull;
+    if (named != 0) {
+        uint64_t old = ARENA_RANGE_OFFSET(named), old_end = old + ARENA_RANGE_LENGTH(named);
+        if (old / PAGE_SIZE != from / PAGE_SIZE) {
+            return; /* the kernel copies this page whole */
+        }
+        from = old < from ? old : from;
+        end = old_end > end ? old_end : end;
+    }
+    named = end - from <= PAGE_SIZE ? ARENA_RANGE(from, end - from) : 0;
+}
+
 static void take_message(struct event *event, uint64_t tag) {
     event->label = TAG_LABEL(tag);
     event->word_count = TAG_WORDS(tag);
@@ -38,6 +54,11 @@ static void take_message(struct event *event, uint64_t tag) {
 
 void event_receive(struct event *event, uint32_t mask) {
     struct message_registers registers = {.rdi = pending.token, .tag = pending.tag, .r14 = mask};
+    if (named != 0) {
+        registers.r14 |= RECEIVE_NAMED;
+        registers.r15 = named;
+        named = 0;
+    }
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         registers.words[i] = pending.words[i];
     }

@@ -41,7 +41,7 @@ static inline bool arena_hot_dirty(const struct arena_hot *hot) {
     return (*(volatile uint64_t *)hot->entry & ARCH_ENTRY_DIRTY) != 0;
 }
 extern uint64_t arena_no_entry;
-/* ARENA_COMMITS is meson's option `commits`. */
+/* ARENA_COMMITS is meson's option `commits`: without, nothing is found to be dirty. */
 /* Whether one of the first `count` hot pages, at most a chunk, is dirty. */
 static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     const struct arena_hot *end = arena->hot[0] + count;
@@ -51,11 +51,16 @@ static inline bool arena_dirty(const struct arena *arena, uint32_t count) {
     }
     return ARENA_COMMITS && (bits & ARCH_ENTRY_DIRTY) != 0;
 }
-/* Makes the working pages the committed image; returns the number of pages copied. */
-uint32_t arena_commit(struct arena *arena);
+/* Makes the working pages the committed image; returns the number of pages copied. Of the page that
+ * holds `named`, an ARENA_RANGE, only that is copied; 0 or a range that is in no single page names
+ * nothing. */
+uint32_t arena_commit(struct arena *arena, uint64_t named);
+/* The page that `named` lies in; ~0: in no single one. */
+uint64_t arena_named_page(uint64_t named);
 /* Working pages = committed image; every page is write-protected again. */
 void arena_rollback(struct arena *arena);
 /* Forgets both images: all zero. */
 void arena_clear(struct arena *arena);
-/* Makes a page that is there committed as it is: initial content. */
-void arena_keep(struct arena *arena, uint64_t page);
+/* Makes a page that is there committed as it is, or of one that was before only `named`, unless 0,
+ * a range in it. */
+void arena_keep(struct arena *arena, uint64_t page, uint64_t named);

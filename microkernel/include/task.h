@@ -136,6 +136,10 @@ MUST_CHECK static inline status_t thread_take_interrupt(struct thread *thread) {
 void thread_interrupt(struct thread *thread);
 
 /* ---- actors: object/actor.c ---- */
+/* What COMMIT_RECEIVE's caller names as changed; 0: nothing. */
+static inline uint64_t receive_named(const struct arch_context *context) {
+    return (context->r14 & RECEIVE_NAMED) != 0 ? context->r15 : 0;
+}
 /* Chooses the next event within the thread's mask and delivers it. False: none. */
 bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask);
 /* What the server knows the turn's event by: a badge, a cookie, or bits. */
@@ -145,8 +149,8 @@ void actor_wake(struct task *task);
 /* Whether the commit of the current turn has more to do than the arena and one answer, or an event
  * waits, or the task is not back yet. */
 bool actor_pending(const struct task *task);
-/* Commits the turn. */
-void actor_commit(struct task *task);
+/* Commits the turn; `named` as of arena_commit. */
+void actor_commit(struct task *task, uint64_t named);
 /* Undoes the turn (roll back); flags as of TASK_RESET. */
 void actor_undo(struct task *task, uint32_t flags);
 /* Recomputes the receiver's effective priority. */

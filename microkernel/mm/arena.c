@@ -60,13 +60,18 @@ static uint64_t address_of(uint64_t page) {
     return ARENA_VA + page * PAGE_SIZE;
 }
 
-void arena_keep(struct arena *arena, uint64_t page) {
+void arena_keep(struct arena *arena, uint64_t page, uint64_t named) {
     phys_t committed = memory_page_peek(arena->committed, page);
+    uint64_t at = 0, length = PAGE_SIZE;
     if (committed == 0) {
         committed = frame_alloc();
         memory_page_set(arena->committed, page, committed);
+    } else if (named != 0) {
+        at = ARENA_RANGE_OFFSET(named) % PAGE_SIZE;
+        length = ARENA_RANGE_LENGTH(named);
     }
-    memcpy(phys_to_virt(committed), phys_to_virt(memory_page_peek(arena->memory, page)), PAGE_SIZE);
+    memcpy(frame_bytes(committed) + at, frame_bytes(memory_page_peek(arena->memory, page)) + at,
+           length);
 }
 
 static void copy_working(struct arena *arena, uint64_t page) {
@@ -105,15 +110,21 @@ status_t arena_touch(struct arena *arena, uint64_t page, phys_t frame) {
     return OK;
 }
 
-uint32_t arena_commit(struct arena *arena) {
+uint64_t arena_named_page(uint64_t named) {
+    uint64_t at = ARENA_RANGE_OFFSET(named), length = ARENA_RANGE_LENGTH(named);
+    return length == 0 || at % PAGE_SIZE + length > PAGE_SIZE ? ~0ull : at / PAGE_SIZE;
+}
+
+uint32_t arena_commit(struct arena *arena, uint64_t named) {
     struct arch_space *space = &arena->task->space;
+    uint64_t part = arena_named_page(named);
     uint32_t dirty = 0;
     for (uint32_t i = 0; ARENA_COMMITS && i < arena->hot_count; i++) {
         struct arena_hot *hot = arena_hot_at(arena, i);
         if (arena_hot_dirty(hot)) {
             arch_entry_clean(hot->entry);
             arch_shootdown(space, address_of(hot->page), 1);
-            arena_keep(arena, hot->page);
+            arena_keep(arena, hot->page, hot->page == part ? named : 0);
             hot->idle = 0;
             dirty++;
         } else if (++hot->idle >= ARENA_IDLE_TURNS) {

@@ -127,11 +127,11 @@ static void consume(struct task *task) {
     }
 }
 
-void actor_commit(struct task *task) {
+void actor_commit(struct task *task, uint64_t named) {
     counters.commits++;
     task->commits++;
     if (task->arena != NULL) {
-        counters.dirty_pages += arena_commit(task->arena->arena);
+        counters.dirty_pages += arena_commit(task->arena->arena, named);
     }
     for (struct list *link; (link = list_pop_front(&task->kept_ports)) != NULL;) {
         ioport_commit(LIST_ENTRY(link, struct ioport, kept_link));

@@ -183,7 +183,7 @@ static status_t copy_out(const struct segment *segment, struct memory *to, uint6
         void *page = phys_to_virt(memory_page_peek(content, at / PAGE_SIZE));
         TRY(memory_copy(to, offset + at, page, PAGE_SIZE, true));
         if (to->arena != NULL) {
-            arena_keep(to->arena, (offset + at) / PAGE_SIZE);
+            arena_keep(to->arena, (offset + at) / PAGE_SIZE, 0);
         }
     }
     return OK;

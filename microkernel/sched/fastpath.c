@@ -121,6 +121,9 @@ static inline bool arena_wants_commit(const struct arena *arena, uint64_t commit
            arena_dirty(arena, arena->hot_count);
 }
 
+/* What the general code does: wait for nothing, and check what a server has named. */
+#define RECEIVE_SLOW (RECEIVE_POLL | (ARENA_CHECKS ? RECEIVE_NAMED : 0))
+
 struct arch_context *fast_commit_receive(struct thread *thread) {
     struct arch_context *c = &thread->context;
     struct task *task = thread->task;
@@ -134,12 +137,12 @@ struct arch_context *fast_commit_receive(struct thread *thread) {
     struct cpu *cpu = cpu_here();
     struct session *session = call->session;
     uint32_t mask = (uint32_t)c->r14;
-    if (UNLIKELY(session->object.handles == 1 || (mask & RECEIVE_POLL) != 0 ||
+    if (UNLIKELY(session->object.handles == 1 || (mask & RECEIVE_SLOW) != 0 ||
                  cpu->ready >> caller->effective >> 1 != 0 || !sched_allowed(caller, cpu))) {
         return NULL;
     }
     if (task->arena != NULL && arena_wants_commit(task->arena->arena, task->commits)) {
-        counters.dirty_pages += arena_commit(task->arena->arena);
+        counters.dirty_pages += arena_commit(task->arena->arena, receive_named(c));
     }
     counters.commits++;
     task->commits++;

@@ -2,6 +2,7 @@
  * Calls, answers, events and leases.
  */
 #include <arch/timer.h>
+#include <arena_check.h>
 #include <common/string.h>
 #include <counters.h>
 #include <sched.h>
@@ -154,6 +155,10 @@ int64_t sys_commit_receive(struct thread *thread) {
     if (task->receiver != NULL) {
         return E_BUSY;
     }
+    uint64_t named = receive_named(&thread->context);
+    if (ARENA_CHECKS && arena_check_named(thread, named)) {
+        return SYSCALL_NO_RESULT;
+    }
     if (ARG(0) != TOKEN_NONE) {
         status_t status = answer_read(thread, &answered);
         if (status != OK && status != E_STALE) {
@@ -163,7 +168,7 @@ int64_t sys_commit_receive(struct thread *thread) {
     task->worker = thread;
     sched_account(cpu_here(), &task->cpu_ticks); /* the next turn starts at 0 */
     bool worked = task->turn.kind != EVENT_NONE;
-    actor_commit(task);
+    actor_commit(task, named);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
         call_complete(answered);

@@ -7,6 +7,7 @@
 #include "policy.h"
 #include "remote.h"
 #include <common/string.h>
+#include <ipc/actor.h>
 #include <ipc/handle.h>
 #include <ipc/machine.h>
 #include <ipc/object.h>
@@ -170,6 +171,7 @@ status_t handle_read(struct event *event, const struct file_io_request *request,
     if (is_console(session) && (session->flags & FILE_OPEN_READ) != 0) {
         return parked_console_read(event, request->length, answer);
     }
+    actor_changed(&session->offset, sizeof session->offset);
     return operation_read(&vfs, session, request, &transfer, answer);
 }
 
@@ -188,6 +190,7 @@ status_t handle_write(struct event *event, const struct file_io_request *request
     if (is_console(session) && (session->flags & FILE_OPEN_WRITE) != 0) {
         return parked_console_write(event, request->length);
     }
+    actor_changed(&session->offset, sizeof session->offset);
     return operation_write(&vfs, session, request, &transfer, answer);
 }
 

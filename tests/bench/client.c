@@ -32,7 +32,7 @@ static void measure_call(uint64_t pages) {
     uint64_t session = server;
     uint64_t tag = TAG(pages, 2, 0, 0);
     uint64_t unused = 0;
-    bench_message(SYS_CALL, &session, &tag, &unused);
+    bench_message(SYS_CALL, &session, &tag, &unused, 0);
 }
 
 static void measure_map(uint64_t memory) {
@@ -94,7 +94,7 @@ static void run_fault(void) {
 
 static void ask(handle_t session) {
     uint64_t to = session, tag = TAG(LABEL_NONE, 0, 0, 0), unused = 0;
-    bench_message(SYS_CALL, &to, &tag, &unused);
+    bench_message(SYS_CALL, &to, &tag, &unused, 0);
 }
 
 static void measure_restart(uint64_t name) {
@@ -131,6 +131,7 @@ int main(void) {
     run("null", measure_null, 0);
     run("round_trip", measure_call, 0);
     run("round_trip_1_page", measure_call, 1);
+    run("round_trip_1_page_named", measure_call, BENCH_NAMED);
     run("round_trip_8_pages", measure_call, 8);
     handle_t memory;
     if (memory_create(account, PAGE_SIZE, &memory) == OK) {

@@ -15,13 +15,18 @@ int main(void) {
     if (actor_bind(startup_handle("endpoint"), HANDLE_NONE) != OK) {
         return 1;
     }
-    uint64_t token = TOKEN_NONE;
+    uint64_t token = TOKEN_NONE, named = 0;
     for (;;) {
         uint64_t tag = TAG(OK, 2, 0, 0);
-        uint64_t mask = RECEIVE_ALL;
-        int64_t kind = bench_message(SYS_COMMIT_RECEIVE, &token, &tag, &mask);
-        for (uint64_t i = 0; kind == EVENT_CALL && i < TAG_LABEL(tag) % (BENCH_PAGES_MAX + 1);
-             i++) {
+        uint64_t mask = RECEIVE_ALL | (named != 0 ? RECEIVE_NAMED : 0);
+        int64_t kind = bench_message(SYS_COMMIT_RECEIVE, &token, &tag, &mask, named);
+        uint64_t count = kind == EVENT_CALL ? TAG_LABEL(tag) : 0;
+        named = 0;
+        if (count == BENCH_NAMED) {
+            count = 1;
+            named = ARENA_RANGE((uintptr_t)pages - ARENA_VA, sizeof pages[0][0]);
+        }
+        for (uint64_t i = 0; i < count; i++) {
             pages[i][0]++;
         }
         token = kind == EVENT_CALL ? mask : TOKEN_NONE;

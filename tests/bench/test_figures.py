@@ -8,12 +8,14 @@ import shutil
 import subprocess
 
 import machine as tools
+from report import publish
 
 # Measured in the same set-up: docs/bench.md.
 PEERS = {
     "null": (60, 89, 345),
     "round_trip": (400, 395, 12702),
     "round_trip_1_page": (1100, None, None),
+    "round_trip_1_page_named": (1100, None, None),
     "round_trip_8_pages": (6000, None, None),
     "map_unmap": (700, None, 11869),
     "page_fault": (1100, None, 3114),
@@ -64,11 +66,4 @@ def test_figures(machine, capsys):
     missing = [name for name in PEERS if name not in figures]
     assert not missing
     assert 0 < figures["null"][0] <= figures["round_trip"][0] < figures["round_trip_8_pages"][0]
-    with open(os.path.join(tools.BUILD, "bench.json"), "w", encoding="utf-8") as out:
-        json.dump({name: {"least": low, "median": mid} for name, (low, mid) in figures.items()},
-                  out, indent=1)
-    with capsys.disabled():
-        print(f"\n{'figure':24}{'least':>12}{'median':>12}{'aim':>12}{'seL4':>14}{'Linux':>15}")
-        for name, peers in PEERS.items():
-            cells = "".join(f"{'' if p is None else p:>{w}}" for p, w in zip(peers, (12, 14, 15)))
-            print(f"{name:24}{figures[name][0]:>12}{figures[name][1]:>12}{cells}")
+    publish(capsys, figures, PEERS)

@@ -11,6 +11,7 @@
  *   kill NAME COUNT US TURNS   kills a service COUNT times, each time when it has committed up to
  *                     TURNS turns since the last one, after a pause of up to US microseconds; both
  *                     are random; answers "STATUS"
+ *   time              answers the time since boot in ns
  *   account           a line "NAME STATE BYTES HANDLES" for each service, then "free BYTES"
  */
 #include <client/init.h>
@@ -245,6 +246,8 @@ static void serve(struct worker *worker) {
         go(worker);
     } else if (strcmp(words[0], "kill") == 0) {
         kill_often(worker, words[1], &numbers[2]);
+    } else if (strcmp(words[0], "time") == 0) {
+        answer(worker, "%lu\n", time_now_ns());
     } else if (strcmp(words[0], "account") == 0) {
         account(worker);
     } else {

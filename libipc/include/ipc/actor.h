@@ -88,6 +88,13 @@ _Noreturn void actor_loop(const struct actor *actor);
  * RECEIVE_CALL while there is no room for new work. Not in the arena: set it again in start(). */
 void actor_set_mask(uint32_t mask);
 
+/* Promises that of the page of the arena in which `start` lies nothing else is changed in this turn
+ * than the ranges named so: the commit copies only them. For one hot page a turn, of the first
+ * range named; others, and a range that crosses a page's end, are copied whole as ever. A broken
+ * promise loses the change that was not named at the next restart; with Meson's `state_checks` the
+ * kernel finds it at the commit, and the server dies. */
+void actor_changed(const void *start, size_t length);
+
 /* How often the task was reset since it was made; 0 at the first start. */
 uint64_t actor_incarnation(void);
 

@@ -143,6 +143,64 @@ TEST(rollback_redelivers_and_restores_the_arena) {
     host_check_clean();
 }
 
+/* COMMIT_RECEIVE that names a range of the arena as what has changed in its page. */
+static int64_t receive_named_range(struct task *task, uint64_t offset, uint64_t length) {
+    host_context(task)->r15 = ARENA_RANGE(offset, length);
+    return receive(task, 0, 0, RECEIVE_ALL | RECEIVE_POLL | RECEIVE_NAMED);
+}
+
+static void store_words(struct task *task, uint64_t first, uint64_t second) {
+    CHECK(host_store(task, ARENA_VA + 3 * PAGE_SIZE + 8, &first, 8));
+    CHECK(host_store(task, ARENA_VA + 3 * PAGE_SIZE + 4000, &second, 8));
+}
+
+static void check_words(struct task *task, uint64_t first, uint64_t second) {
+    uint64_t seen = 0;
+    CHECK(host_load(task, ARENA_VA + 3 * PAGE_SIZE + 8, &seen, 8));
+    CHECK_EQ(seen, first);
+    CHECK(host_load(task, ARENA_VA + 3 * PAGE_SIZE + 4000, &seen, 8));
+    CHECK_EQ(seen, second);
+}
+
+TEST(named_ranges_are_committed) {
+    struct pair pair = make_pair(16 * PAGE_SIZE);
+    struct task *server = pair.server;
+    uint64_t at = 3 * PAGE_SIZE, other = 5;
+    store_words(server, 1, 2); /* no committed frame yet: the page is copied whole */
+    CHECK_EQ(receive_named_range(server, at + 8, PAGE_SIZE - 8), EVENT_NONE);
+    store_words(server, 3, 2);
+    CHECK(host_store(server, ARENA_VA, &other, 8)); /* another page, not named */
+    CHECK_EQ(receive_named_range(server, at + 8, 8), EVENT_NONE);
+    store_words(server, 7, 8);
+    actor_undo(server, 0);
+    check_words(server, 3, 2);
+    CHECK(host_load(server, ARENA_VA, &other, 8));
+    CHECK_EQ(other, 5);
+    /* Ranges that are in no single page of the arena name nothing. */
+    static const uint64_t nowhere[][2] = {
+        {3 * PAGE_SIZE + 8, 0}, {3 * PAGE_SIZE + 4000, 97}, {99 * PAGE_SIZE, 8}, {~0ull >> 16, 8}};
+    for (uint64_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        store_words(server, 10 + i, 20 + i);
+        CHECK_EQ(receive_named_range(server, nowhere[i][0], nowhere[i][1]), EVENT_NONE);
+        store_words(server, 0, 0);
+        actor_undo(server, 0);
+        check_words(server, 10 + i, 20 + i);
+    }
+    host_check_clean();
+}
+
+/* In a build that checks, which this is. */
+TEST(a_change_that_is_not_named_is_a_fault) {
+    struct pair pair = make_pair(16 * PAGE_SIZE);
+    store_words(pair.server, 1, 2);
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_NONE);
+    store_words(pair.server, 3, 4);
+    CHECK_EQ(receive_named_range(pair.server, 3 * PAGE_SIZE + 8, 8), HOST_BLOCKED);
+    CHECK_EQ(pair.server->state, TASK_DEAD); /* nobody supervises it */
+    CHECK_EQ(pair.server->exit_code, -(int32_t)FAULT_VECTOR_UNNAMED);
+    host_check_clean();
+}
+
 /* Back is who has ended a turn or has found nothing to do. */
 TEST(back_after_the_first_turn) {
     struct pair pair = make_pair(16 * PAGE_SIZE);
