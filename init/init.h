@@ -63,6 +63,7 @@ struct service {
     handle_t given;         /* the service's handle on the records of its last upgrade */
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
+    uint64_t wait_since, wait_turn; /* blocked in one turn: first seen when, 0: it is not; which */
     struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */

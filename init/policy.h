@@ -19,7 +19,7 @@ struct death {
     uint64_t turns;  /* committed since then */
 };
 #define POLICY_EXIT 0x1000u /* the program ended by itself */
-#define POLICY_HANG 0x1001u /* it used too much CPU time in one turn */
+#define POLICY_HANG 0x1001u /* it computed or waited too long in one turn */
 
 struct policy {
     struct death last;

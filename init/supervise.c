@@ -15,6 +15,7 @@
 #define TICK_NS (1 * NS_PER_S)
 #define BACK_WATCH_NS (10 * NS_PER_MS) /* how often a service that died is looked at */
 #define TURN_LIMIT_NS (5 * NS_PER_S)   /* CPU time that one turn may use */
+#define WAIT_LIMIT_NS (5 * NS_PER_S)   /* time that it may be seen blocked in one turn */
 
 /* Intel SDM volume 3, table 6-1. */
 static const char *exception_name(uint64_t vector) {
@@ -179,17 +180,36 @@ void supervise_call(struct event *event) {
     }
 }
 
-/* A server that computes for ever in one turn has crashed, only more slowly. */
-static void check_turn(struct service *service) {
+/* For how long it has been seen waiting in its present turn: for a page, as nothing else blocks an
+ * actor. (After a fault it is in that state too, until this program hears of it.) 0: it is not. */
+static uint64_t blocked_ns(struct service *service, const struct task_info *information,
+                           uint64_t now) {
+    bool blocked = information->main_state == THREAD_FAULTED && !upgrade_stands(service);
+    uint64_t turn = information->commits + information->incarnation;
+    if (!blocked || service->wait_since == 0 || service->wait_turn != turn) {
+        service->wait_since = blocked ? now : 0;
+        service->wait_turn = turn;
+    }
+    return blocked ? now - service->wait_since : 0;
+}
+
+/* A server that computes or waits for ever in one turn has crashed, only more slowly. */
+static void check_turn(struct service *service, uint64_t now) {
     struct task_info information = {0};
-    if (service->config->kind == KIND_PROGRAM || task_info(service->task, &information) != OK ||
-        information.main_state == THREAD_RECEIVING || information.turn_ns < TURN_LIMIT_NS) {
+    if (service->config->kind == KIND_PROGRAM || task_info(service->task, &information) != OK) {
+        return;
+    }
+    uint64_t waited = blocked_ns(service, &information, now);
+    bool computes = information.turn_ns >= TURN_LIMIT_NS;
+    if (information.main_state == THREAD_RECEIVING || (!computes && waited < WAIT_LIMIT_NS)) {
         return;
     }
     struct death death = {POLICY_HANG, 0, information.event, information.token, 0, 0};
     service->crashes++;
-    format(service->reason, sizeof service->reason, "%lu s of CPU time in one turn (%s)",
-           information.turn_ns / NS_PER_S, event_name(information.event));
+    service->wait_since = 0;
+    format(service->reason, sizeof service->reason, "%lu s of %s in one turn (%s)",
+           (computes ? information.turn_ns : waited) / NS_PER_S, computes ? "CPU time" : "waiting",
+           event_name(information.event));
     act(service, death);
 }
 
@@ -247,7 +267,7 @@ void supervise_tick(void) {
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
         if (service->state == SERVICE_RUNNING) {
-            check_turn(service);
+            check_turn(service, now);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
             service_restart(service, service->restart_flags);

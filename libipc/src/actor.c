@@ -162,15 +162,14 @@ _Noreturn void actor_run(const struct actor *actor) {
 _Noreturn void actor_loop(const struct actor *actor) {
     if (!created) {
         create_state(actor);
-    } else {
-        check_state(actor, true);
     }
+    check_state(actor, true);
     /* Also by the old program that goes on because the new one did not: nobody else closes it. */
     handle_close(program.records);
     if (actor->start != NULL) {
         actor->start();
     }
-    check_state(actor, true);
+    check_state(actor, ACTOR_CHECKS_ALL);
     static struct event event;
     for (;;) {
         event_receive(&event, receive_mask);

@@ -84,7 +84,7 @@ struct mapping *mapping_find(struct task *task, uint64_t address);
 struct mapping *mapping_next(struct task *task, uint64_t address);
 /* The next one of its task, or NULL. */
 struct mapping *mapping_after(const struct mapping *mapping);
-/* Cuts the mapping in two at the address if that lies inside. E_QUOTA. */
+/* Cuts the mapping in two at an address inside it. E_QUOTA. */
 MUST_CHECK status_t mapping_cut(struct mapping *mapping, uint64_t address);
 MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
                                    uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,

@@ -7,20 +7,14 @@
 #include "machine.h"
 #include "staged.h"
 #include "task.h"
+#include <arch/hooks.h>
 #include <arch/user_copy.h>
-
-/* Result of a handler: goes to rax, unless it is this one (the context is set already, or will be
- * when the thread runs again). */
-#define SYSCALL_NO_RESULT INT64_MIN
 
 /* The handlers: sys_NAME(thread, the objects of its handle arguments that <axolotl/syscall.def>
  * names, NULL for an optional one that is absent); what it CREATES needs none. */
 #define TYPE(NAME, structure, no_handles, destroy) typedef struct structure TYPE_##NAME;
 OBJECT_TYPES(TYPE)
 #define HANDLE(argument, type, right) , TYPE_##type *
-#define OPTIONAL HANDLE
-#define OWN HANDLE
-#define SYSTEM(right)
 #define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
     int64_t sys_##name(struct thread *thread handles);

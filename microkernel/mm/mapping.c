@@ -49,13 +49,13 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
     if (mapping == NULL) {
         return E_QUOTA;
     }
-    *mapping = (struct mapping){.task = task,
-                                .memory = memory,
-                                .address = address,
-                                .length = length,
-                                .offset = offset,
-                                .prot = prot,
-                                .flags = flags | MAPPING_MAY(prot)};
+    mapping->task = task;
+    mapping->memory = memory;
+    mapping->address = address;
+    mapping->length = length;
+    mapping->offset = offset;
+    mapping->prot = prot;
+    mapping->flags = flags | MAPPING_MAY(prot);
     task->last_mapping = mapping;
     object_get(&memory->object);
     list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
@@ -137,9 +137,6 @@ struct mapping *mapping_after(const struct mapping *mapping) {
 }
 
 status_t mapping_cut(struct mapping *mapping, uint64_t address) {
-    if (address <= mapping->address || address - mapping->address >= mapping->length) {
-        return OK;
-    }
     struct mapping *rest = kmem_alloc_raw(mapping->task->account, sizeof(*rest));
     if (rest == NULL) {
         return E_QUOTA;

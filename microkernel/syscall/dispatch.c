@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * From the number of a system call to its handler. Compiled with every register free to use, as
- * sched/fastpath.c.
+ * From the number of a system call to its handler: a table of functions, called by entry.asm.
  */
-#include <arch/hooks.h>
 #include <counters.h>
 #include <sched.h>
 #include <syscall.h>
 #include <system.h>
+
+_Static_assert(SYSCALL_TABLE_SIZE == 98 && SYSCALL_NO_RESULT == -0x80000000ll &&
+                   offsetof(struct cpu, choose) == 104,
+               "entry.asm");
 
 int64_t sys_null(struct thread *thread) {
     (void)thread;
@@ -15,11 +17,10 @@ int64_t sys_null(struct thread *thread) {
 
 enum class { CLASS_READ, CLASS_IMMEDIATE, CLASS_CREATE, CLASS_STAGED, CLASS_BLOCKING };
 
-/* Looks up the handle arguments of the call: object[n] is argument n. */
-static status_t look_up(struct thread *thread, uint32_t op, void *object[4]) {
-    switch (op) {
+/* look_up_NAME: looks up the handle arguments of the call; object[n] is argument n. */
 #define HANDLE(n, type, right) LOOKUP(n, OBJECT_##type, RIGHT_##right, &object[n]);
 #define OPTIONAL(n, type, right)                                                                   \
+    object[n] = NULL;                                                                              \
     if (ARG_HANDLE(n) != HANDLE_NONE) {                                                            \
         HANDLE(n, type, right)                                                                     \
     }
@@ -29,55 +30,48 @@ static status_t look_up(struct thread *thread, uint32_t op, void *object[4]) {
     }
 #define SYSTEM(right) HANDLE(0, SYSTEM, right)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
-    case number:                                                                                   \
-        handles return CLASS_##class == CLASS_BLOCKING && thread->task->actor ? E_NOT_STAGED : OK;
-#include <axolotl/syscall.def>
-    default:
-        counters.unknown_calls++;
-        return E_NO_SYSCALL;
+    static inline status_t look_up_##name(struct thread *thread, void *object[4]) {                \
+        (void)object;                                                                              \
+        handles return CLASS_##class == CLASS_BLOCKING && thread->task->actor ? E_NOT_STAGED : OK; \
     }
-}
+#include <axolotl/syscall.def>
 
-static int64_t invoke(struct thread *thread, uint32_t op) {
-    void *object[4] = {NULL};
-    struct object *created;
-    TRY(look_up(thread, op, object));
-    switch (op) {
+/* enter_NAME: the whole call. */
 #define HANDLE(n, type, right) object[n],
-#define OPTIONAL HANDLE
-#define SYSTEM(right)
 #define WORD(n) ARG(n),
 #define SYSCALL(number, NAME, name, class, handles)
 #define CREATES(number, NAME, function, rights, arguments)                                         \
-    case number:                                                                                   \
+    static int64_t enter_##function(struct thread *thread) {                                       \
+        void *object[4];                                                                           \
+        struct object *created;                                                                    \
+        TRY(look_up_##function(thread, object));                                                   \
         TRY(function(arguments(void *) & created));                                                \
-        return give_new(thread, created, rights);
+        return give_new(thread, created, rights);                                                  \
+    }
 #include <axolotl/syscall.def>
 #define HANDLE(n, type, right) , object[n]
-#define OPTIONAL HANDLE
-#define OWN HANDLE
-#define SYSTEM(right)
 #define CREATES(number, NAME, function, rights, arguments)
 #define SYSCALL(number, NAME, name, class, handles)                                                \
-    case number:                                                                                   \
-        return sys_##name(thread handles);
-#include <axolotl/syscall.def>
-    default:
-        return E_NO_SYSCALL;
+    static int64_t enter_##name(struct thread *thread) {                                           \
+        void *object[4];                                                                           \
+        TRY(look_up_##name(thread, object));                                                       \
+        return sys_##name(thread handles);                                                         \
     }
+#include <axolotl/syscall.def>
+
+/* A foreign system call, or a native one that does not exist. */
+static int64_t enter_other(struct thread *thread) {
+    if ((thread->context.rax & SYSCALL_NATIVE) == 0) {
+        foreign_call(thread);
+        return SYSCALL_NO_RESULT;
+    }
+    counters.unknown_calls++;
+    return E_NO_SYSCALL;
 }
 
-void syscall_dispatch(struct thread *thread) {
-    uint32_t op = (uint32_t)thread->context.rax;
-    if (UNLIKELY((op & SYSCALL_NATIVE) == 0)) {
-        foreign_call(thread);
-    } else {
-        int64_t result = invoke(thread, op & ~SYSCALL_NATIVE);
-        if (LIKELY(result != SYSCALL_NO_RESULT)) {
-            thread->context.rax = (uint64_t)result;
-        }
-    }
-    if (cpu_here()->choose) {
-        sched_exit();
-    }
-}
+#pragma GCC diagnostic ignored "-Woverride-init"
+int64_t (*const syscall_table[SYSCALL_TABLE_SIZE])(struct thread *) = {
+    [0 ... SYSCALL_TABLE_SIZE - 1] = enter_other,
+#define SYSCALL(number, NAME, name, class, handles) [number] = enter_##name,
+#include <axolotl/syscall.def>
+};

@@ -147,9 +147,14 @@ static status_t find_range(struct thread *thread, struct task *task, struct mapp
         }
         last = at;
     }
-    TRY(mapping_cut(last, end));
-    TRY(mapping_cut(first, address));
-    *out = first->address < address ? mapping_after(first) : first;
+    if (last->address + last->length > end) {
+        TRY(mapping_cut(last, end));
+    }
+    if (first->address < address) {
+        TRY(mapping_cut(first, address));
+        first = mapping_after(first);
+    }
+    *out = first;
     return OK;
 }
 

@@ -189,7 +189,7 @@ static int run_lspci(struct shell *shell, int argc, char **argv) {
         }
         if (verbose && entry.driver[0] != 0) {
             print(shell, "    DMA: %s\n",
-                  entry.confined ? "through the IOMMU, its driver's memory only" : "all memory");
+                  entry.confined ? "behind the IOMMU" : "reaches all memory");
         }
     }
     return status == E_NOT_FOUND ? 0 : fail_status(shell, "devmgr", status);

@@ -96,7 +96,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         return E_RIGHTS;
     }
     uint32_t client = CLIENT(event->badge);
-    uint32_t index = 0;
+    uint32_t index;
     status_t status = claim_take(&manager.table, &manager_rules, client, request, &index);
     if (status != OK) {
         if (status == E_NOT_FOUND) {
@@ -109,6 +109,7 @@ static status_t handle_claim(struct event *event, const struct pci_claim_request
         report_function(function, "its bridge has another driver's device");
         function->owner = PCI_NO_OWNER;
         function->driver[0] = '\0';
+        pci_seal(&manager.table);
         return E_NOT_FOUND;
     }
     handle_t handles[3];

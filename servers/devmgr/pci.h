@@ -26,7 +26,6 @@ struct pci_function {
     uint32_t parent;    /* index of the bridge to its bus, PCI_NO_PARENT on bus 0 */
     uint32_t owner;     /* client number, PCI_NO_OWNER: nobody */
     uint32_t requester; /* whose accesses the IOMMU takes its own for: bus << 8 | devfn */
-    uint32_t blocked;   /* accesses that it has blocked, as far as counted */
     uint16_t vendor, device;
     uint8_t class_code, subclass, interface, revision;
     uint8_t header_type; /* without the multifunction bit */

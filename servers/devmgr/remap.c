@@ -145,6 +145,7 @@ void remap_create(struct remap *remap) {
 void remap_start(struct remap *remap) {
     for (uint32_t i = 0; remap->confined && i < remap->unit_count; i++) {
         if (map_unit(remap, i) != OK) {
+            log_line("no registers: blocked accesses are not reported");
             remap->timer = HANDLE_NONE;
             return;
         }
@@ -155,21 +156,22 @@ void remap_start(struct remap *remap) {
 }
 
 /* Says it the first time, then at every doubling. */
-static void report(struct pci_table *table, uint64_t address, uint32_t requester, uint32_t kind) {
+static void report(struct remap *remap, const struct pci_table *table, uint64_t address,
+                   uint32_t requester, uint32_t kind) {
     static const char *const names[] = {"write to", "read of"};
     const char *name = names[(kind & KIND_READ) != 0];
     for (uint32_t i = 0; i < table->count; i++) {
-        struct pci_function *function = &table->functions[i];
+        const struct pci_function *function = &table->functions[i];
         struct pci_entry entry;
         if (function->requester != requester) {
             continue;
         }
-        function->blocked++;
-        if ((function->blocked & (function->blocked - 1)) == 0) {
+        uint32_t count = ++remap->blocked[i];
+        if ((count & (count - 1)) == 0) {
             pci_describe(function, &entry);
             log_line("%02x:%02x.%x %s [%s]: %s 0x%lx blocked, reason %u, %u so far",
                      entry.address >> 16, entry.address >> 11 & 31, entry.address >> 8 & 7,
-                     entry.name, entry.driver, name, address, kind & 0xff, function->blocked);
+                     entry.name, entry.driver, name, address, kind & 0xff, count);
         }
         return;
     }
@@ -177,7 +179,8 @@ static void report(struct pci_table *table, uint64_t address, uint32_t requester
              kind & 0xff);
 }
 
-static void poll_unit(volatile uint32_t *registers, struct pci_table *table) {
+static void poll_unit(struct remap *remap, volatile uint32_t *registers,
+                      const struct pci_table *table) {
     uint32_t first = (registers[CAPABILITY] >> 24 | (registers[CAPABILITY_HIGH] & 3) << 8) * 4;
     uint32_t count = (registers[CAPABILITY_HIGH] >> 8 & 0xff) + 1;
     if ((first + count * RECORD_WORDS) * 4 > PAGE_SIZE) {
@@ -189,16 +192,16 @@ static void poll_unit(volatile uint32_t *registers, struct pci_table *table) {
         if ((kind & KIND_FAULT) != 0) {
             uint64_t high = record[RECORD_ADDRESS_HIGH];
             uint64_t address = high << 32 | (record[RECORD_ADDRESS] & ~0xfffu);
-            report(table, address, record[RECORD_SOURCE] & 0xffff, kind);
+            report(remap, table, address, record[RECORD_SOURCE] & 0xffff, kind);
             record[RECORD_KIND] = KIND_FAULT; /* written 1: free again */
         }
     }
     registers[FAULT_STATUS] = FAULT_OVERFLOW;
 }
 
-void remap_poll(const struct remap *remap, struct pci_table *table) {
+void remap_poll(struct remap *remap, const struct pci_table *table) {
     for (uint32_t i = 0; i < remap->unit_count; i++) {
-        poll_unit(unit_registers(i), table);
+        poll_unit(remap, unit_registers(i), table);
     }
     (void)timer_set(remap->timer, time_now_ns() + POLL_NS);
 }

@@ -17,6 +17,7 @@ struct remap {
     uint64_t units[DMAR_UNITS];     /* physical addresses */
     handle_t registers[DMAR_UNITS]; /* memory */
     handle_t timer;
+    uint32_t blocked[PCI_FUNCTIONS]; /* accesses of each function, as far as counted */
 };
 
 /* In a new instance: says in the log whether DMA is confined. */
@@ -24,4 +25,4 @@ void remap_create(struct remap *remap);
 /* At every start. */
 void remap_start(struct remap *remap);
 /* After BIT_TIMER: takes the blocked accesses, and sets the timer again. */
-void remap_poll(const struct remap *remap, struct pci_table *table);
+void remap_poll(struct remap *remap, const struct pci_table *table);

@@ -124,16 +124,21 @@ static const char *check_socket(const struct socket *socket, uint32_t index) {
     return wrong == NULL ? check_to_send(socket) : wrong;
 }
 
-static const char *check_sockets(void) {
+/* *connected: those that have a connection. */
+static const char *check_sockets(uint32_t *connected) {
     uint32_t sockets = 0, starved = 0, charged = 0, policies = 0;
     for (uint32_t i = 0; i < NET_SOCKETS; i++) {
         const struct socket *socket = net.sockets[i];
-        const char *wrong = socket != NULL ? check_socket(socket, i) : NULL;
+        if (socket == NULL) {
+            continue;
+        }
+        const char *wrong = check_socket(socket, i);
         if (wrong != NULL) {
             return wrong;
         }
-        sockets += socket != NULL;
-        starved += socket != NULL && socket->starved;
+        sockets++;
+        starved += socket->starved;
+        *connected += socket->tcp != NULL && socket->tcp->state != CLOSED;
     }
     for (uint32_t i = 0; i < NET_POLICIES; i++) {
         policies += net.policies[i] != NULL;
@@ -181,8 +186,8 @@ static const char *check_connections(const struct tcp_pcb *pcb, bool listen, uin
     return NULL;
 }
 
-static const char *check_lwip(void) {
-    uint32_t owned = 0, mine = 0, links = 0;
+static const char *check_lwip(uint32_t connected) {
+    uint32_t owned = 0, links = 0;
     const char *wrong = check_connections(tcp_active_pcbs, false, &owned);
     if (wrong == NULL) {
         wrong = check_connections(tcp_bound_pcbs, false, &owned);
@@ -202,11 +207,7 @@ static const char *check_lwip(void) {
             return "a list of connections is damaged";
         }
     }
-    for (uint32_t i = 0; i < NET_SOCKETS; i++) {
-        mine += net.sockets[i] != NULL && net.sockets[i]->tcp != NULL &&
-                net.sockets[i]->tcp->state != CLOSED;
-    }
-    return owned < mine ? "a socket's connection is lost" : NULL;
+    return owned < connected ? "a socket's connection is lost" : NULL;
 }
 
 /* ---- The rest ---------------------------------------------------------------------------------
@@ -251,12 +252,13 @@ static const char *check_rest(void) {
 }
 
 const char *net_check(bool full) {
+    uint32_t connected = 0;
     const char *wrong = check_quickly();
     if (wrong == NULL && full) {
-        wrong = check_sockets();
+        wrong = check_sockets(&connected);
     }
     if (wrong == NULL && full) {
-        wrong = check_lwip();
+        wrong = check_lwip(connected);
     }
     return wrong == NULL && full ? check_rest() : wrong;
 }

@@ -124,6 +124,9 @@ static status_t import(struct records_reader *records) {
 }
 
 static const char *check(bool full) {
+    if (!store_attached()) {
+        store_attach((void *)BLOCKS_VA, &store_memory);
+    }
     return vfs_check(&vfs, full);
 }
 

@@ -30,19 +30,20 @@ static void many_actors(void) {
     }
 }
 
-static volatile uint32_t ended;
+static uint32_t ended;
 
 static void end_at_once(void *argument) {
     (void)argument;
     __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+    futex_wake(&ended, 1);
 }
 
 static void many_threads(void) {
     ended = 0;
     for (uint32_t i = 1; i <= 2000; i++) {
         REQUIRE(thread_create(end_at_once, NULL, 12, NULL) == OK);
-        while (ended != i) {
-            syscall_2(SYS_THREAD_YIELD, 0, 0);
+        while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) != i) {
+            (void)futex_wait(&ended, i - 1, UINT64_MAX - 1);
         }
     }
 }

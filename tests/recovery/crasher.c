@@ -3,6 +3,7 @@
  * crashes at every start, whatever its state.
  */
 #include <ipc/actor.h>
+#include <ipc/memory.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
 
@@ -13,6 +14,7 @@
 ACTOR_IMAGE("crasher", 1, 1, "crasher/1");
 
 #define STRAYS 16
+#define PAGED_VA 0x0000500000000000ull /* nothing else is there */
 
 ARENA static struct {
     uint64_t sum;
@@ -40,6 +42,19 @@ static _Noreturn void crash_somewhere(uint64_t attempt) {
 static void loop(void) {
     while (zero == 0) {
     }
+}
+
+/* For a page that this server itself would have to bring. */
+static status_t wait_for_myself(void) {
+    handle_t pager, memory, account = startup_handle("account");
+    status_t status = session_create(startup_handle("endpoint"), 2, &pager);
+    if (status == OK) {
+        status = memory_create_paged(account, PAGE_SIZE, pager, &memory);
+    }
+    if (status == OK) {
+        status = memory_map(TASK_SELF, memory, 0, PAGED_VA, PAGE_SIZE, PROT_READ);
+    }
+    return status == OK ? *(volatile status_t *)PAGED_VA : status;
 }
 
 static void answer_session(struct event *event) {
@@ -73,6 +88,10 @@ static void call_event(struct event *event) {
     case CRASHER_LOOP:
         state.sum += 1000;
         loop();
+        return;
+    case CRASHER_WAIT:
+        state.sum += 1000;
+        reply_status(event->token, wait_for_myself());
         return;
     case CRASHER_AT_EVENT:
         state.crash_at_event = true;

@@ -13,4 +13,5 @@ enum crasher_operation {
     CRASHER_AT_EVENT, /* from now on every notification crashes; sends itself one */
     CRASHER_AT_START, /* from now on every start of this state crashes */
     CRASHER_LATE,     /* from now on every start of this state loops */
+    CRASHER_WAIT,     /* waits for ever in its turn */
 };

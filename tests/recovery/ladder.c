@@ -13,7 +13,8 @@
 #include "judge.h"
 
 #define PRIORITY 9u
-#define TESTS 7
+#define TESTS 8
+#define BYSTANDERS 4u
 
 static handle_t server, init;
 
@@ -48,10 +49,10 @@ static void bystander(void *unused) {
         if (call_words(server, CRASHER_ADD, &one, sizeof one, &sum, sizeof sum) != OK) {
             return; /* and so never done */
         }
-        bystander_adds++;
+        __atomic_fetch_add(&bystander_adds, 1, __ATOMIC_RELAXED);
         (void)thread_sleep(NS_PER_MS);
     }
-    __atomic_store_n(&bystander_done, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&bystander_done, 1, __ATOMIC_RELEASE);
     (void)futex_wake(&bystander_done, 1);
 }
 
@@ -62,11 +63,15 @@ static void park(void *session) {
     (void)futex_wake(&parked_status, 1);
 }
 
-static uint32_t wait_word(uint32_t *word) {
+/* Until it is `wanted`, or another value than 0 if that is 0. */
+static uint32_t wait_word(uint32_t *word, uint32_t wanted) {
     uint64_t end = time_now_ns() + 60 * NS_PER_S;
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && futex_wait(word, 0, end) != E_TIMEOUT) {
-    }
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    uint32_t value;
+    do {
+        value = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    } while ((wanted == 0 ? value == 0 : value != wanted) &&
+             futex_wait(word, value, end) != E_TIMEOUT);
+    return value;
 }
 
 static handle_t open_session(void) {
@@ -81,14 +86,16 @@ static handle_t open_session(void) {
 /* One caller at a time is poisoned; nobody else sees anything, nothing is done twice. */
 static void poison_two(void) {
     uint64_t sum = add(server, 0);
-    expect(thread_create(bystander, NULL, PRIORITY, NULL), OK, "thread");
+    for (uint32_t i = 0; i < BYSTANDERS; i++) {
+        expect(thread_create(bystander, NULL, PRIORITY, NULL), OK, "thread");
+    }
     for (uint64_t i = 0; i < 2; i++) {
         expect(ask(server, CRASHER_CRASH), E_POISON, "the call that crashes");
         sum += i + 7;
         (void)add(server, i + 7);
     }
     bystander_stop = 1;
-    expect(wait_word(&bystander_done), 1, "the bystander goes on");
+    expect(wait_word(&bystander_done, BYSTANDERS), BYSTANDERS, "the bystanders go on");
     expect((int64_t)add(server, 0), (int64_t)(sum + bystander_adds), "sum of all additions");
     expect(service().crashes, 6, "crashes");
     result("two poison requests harm their sender only");
@@ -101,7 +108,7 @@ static void poison_third(void) {
     expect(thread_create(park, (void *)(uintptr_t)session, PRIORITY, NULL), OK, "thread");
     (void)thread_sleep(50 * NS_PER_MS);
     expect(ask(server, CRASHER_CRASH), E_POISON, "the third poison request");
-    expect((int32_t)wait_word(&parked_status) - 1000, E_RESET, "the parked call");
+    expect((int32_t)wait_word(&parked_status, 0) - 1000, E_RESET, "the parked call");
     expect(ask(session, CRASHER_ADD), E_RESET, "the open session");
     handle_close(session);
     expect((int64_t)add(server, 5), 5, "the new state");
@@ -146,6 +153,16 @@ static void loop_in_call(void) {
     result("a request that loops is poisoned");
 }
 
+static void wait_in_call(void) {
+    forget();
+    uint32_t crashes = service().crashes;
+    uint64_t sum = add(server, 0);
+    expect(ask(server, CRASHER_WAIT), E_POISON, "the call that waits for ever");
+    expect((int64_t)add(server, 0), (int64_t)sum, "the state");
+    expect(service().crashes - crashes, 3, "crashes");
+    result("a request that waits for ever is poisoned");
+}
+
 static void loop_at_start(void) {
     forget();
     uint32_t crashes = service().crashes;
@@ -166,6 +183,7 @@ int main(void) {
     at_event();
     at_start();
     loop_in_call();
+    wait_in_call();
     loop_at_start();
     return 0;
 }

@@ -123,13 +123,13 @@ def page_up_to(guest, text):
             pass  # it is being painted
 
 
-@pytest.mark.parametrize("smp", [1, 2])
-def test_the_others(machine, tmp_path, smp):
+@pytest.mark.parametrize("smp, iommu", [(1, True), (2, False)])
+def test_the_others(machine, tmp_path, smp, iommu):
     """Console, AI relay and device manager go to another layout and back; what was typed, asked
     and given stays."""
     guest = machine(replace={"boot.tar": archive_with(
         tmp_path, files=programs("console2", "aiproxy2", "devmgr2"))},
-                    ai="echo", smp=smp)
+                    ai="echo", smp=smp, iommu=iommu)
     guest.boot()
     online(guest)
     owners = [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row]
@@ -149,6 +149,7 @@ def test_the_others(machine, tmp_path, smp):
         assert [row for row in guest.cmd("lspci").splitlines() if "[e1000]" in row] == owners
         guest.cmd("kill e1000")
         assert "2 received" in guest.cmd("ping -c 2 10.0.2.2")
+        assert ("DMA: behind the IOMMU" in guest.cmd("lspci -v")) is iommu
     guest.send("\x1b[A\r")  # the last line of the history
     guest.expect(r"ping -c 2 10.0.2.2\r?\n")
     guest.prompt()

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Local APIC (xAPIC, or x2APIC where the firmware left it on), I/O APICs, and the routing of device
  * interrupts to vectors. Lock: the kernel lock; registers of the local APIC belong to their CPU.
- * Without an I/O APIC the 8259 pair delivers through LINT0 of the boot CPU.
  */
 #include <arch/hooks.h>
 #include <arch/port.h>
@@ -38,7 +37,6 @@ static struct line lines[LINES]; /* of vector IRQ_VECTOR_FIRST + index */
 static struct io_apic io_apics[ACPI_IO_APICS];
 static uint32_t io_apic_count;
 static volatile uint32_t *lapic; /* NULL: x2APIC */
-static uint16_t pic_mask = 0xffff;
 
 uint32_t lapic_read(uint32_t offset) {
     return lapic != NULL ? lapic[offset / 4] : (uint32_t)msr_read(MSR_X2APIC + offset / 16);
@@ -69,12 +67,11 @@ void apic_send(uint32_t apic_id, uint32_t command) {
 }
 
 void apic_cpu_init(void) {
-    bool boot_cpu = cpu_id() == 0;
     lapic_write(LAPIC_TASK_PRIORITY, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
     lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
-    lapic_write(LAPIC_LVT_LINT0, boot_cpu && io_apic_count == 0 ? LVT_EXTINT : LVT_MASKED);
-    lapic_write(LAPIC_LVT_LINT1, boot_cpu ? LVT_NMI : LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT1, cpu_id() == 0 ? LVT_NMI : LVT_MASKED);
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
     lapic_write(LAPIC_SPURIOUS, LAPIC_ENABLE | VECTOR_SPURIOUS);
     uint32_t id = lapic_read(LAPIC_ID);
@@ -120,23 +117,14 @@ static void io_apic_add(phys_t address, uint32_t gsi_base) {
     io_apic_count++;
 }
 
-static void pic_write_mask(uint16_t mask) {
-    pic_mask = mask;
-    port_out8(0x21, (uint8_t)mask);
-    port_out8(0xa1, (uint8_t)(mask >> 8));
-}
-
-/* Both chips to vectors base.., masked. Even when unused they may raise spurious interrupts. */
-static void pic_init(uint8_t base) {
-    port_out8(0x20, 0x11);
-    port_out8(0xa0, 0x11);
-    port_out8(0x21, base);
-    port_out8(0xa1, (uint8_t)(base + 8));
-    port_out8(0x21, 4);
-    port_out8(0xa1, 2);
-    port_out8(0x21, 1);
-    port_out8(0xa1, 1);
-    pic_write_mask(0xffff);
+/* Both 8259 chips masked. Even so they may raise spurious interrupts, on vectors of their own. */
+static void pic_disable(void) {
+    static const uint8_t words[] = {0x11, VECTOR_LEGACY, 4, 1, 0xff};
+    static const uint8_t second[] = {0x11, VECTOR_LEGACY + 8, 2, 1, 0xff};
+    for (unsigned i = 0; i < sizeof(words); i++) {
+        port_out8(i == 0 ? 0x20 : 0x21, words[i]);
+        port_out8(i == 0 ? 0xa0 : 0xa1, second[i]);
+    }
 }
 
 void apic_init(void) {
@@ -152,7 +140,10 @@ void apic_init(void) {
     if (!acpi.madt) { /* the place where chipsets have it, if it is there */
         io_apic_add(0xfec00000, 0);
     }
-    pic_init(io_apic_count == 0 ? (uint8_t)IRQ_VECTOR_FIRST : (uint8_t)VECTOR_LEGACY);
+    if (io_apic_count == 0) {
+        panic("there is no I/O APIC");
+    }
+    pic_disable();
     apic_cpu_init();
     kernel_log("interrupts: %s, %u I/O APICs", lapic != NULL ? "xAPIC" : "x2APIC", io_apic_count);
 }
@@ -173,7 +164,7 @@ static void redirection_write(const struct line *line, uint32_t flags) {
 }
 
 void irq_isa_line(uint32_t isa, struct irq_line *line) {
-    *line = io_apic_count != 0 ? acpi.isa[isa] : (struct irq_line){.gsi = isa};
+    *line = acpi.isa[isa];
 }
 
 static bool gsi_in_use(uint32_t gsi) {
@@ -186,7 +177,7 @@ static bool gsi_in_use(uint32_t gsi) {
 }
 
 static struct line *line_alloc(void) {
-    for (uint32_t i = ISA_LINES; i < LINES; i++) { /* the first are the 8259 pair's */
+    for (uint32_t i = 0; i < LINES; i++) {
         if (!lines[i].used) {
             return &lines[i];
         }
@@ -196,21 +187,19 @@ static struct line *line_alloc(void) {
 
 status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     const struct io_apic *apic = io_apic_of(wanted->gsi);
-    if (apic == NULL && (io_apic_count != 0 || wanted->gsi >= ISA_LINES)) {
+    if (apic == NULL) {
         return E_NOT_FOUND;
     }
     if (gsi_in_use(wanted->gsi)) {
         return E_BUSY;
     }
-    struct line *line = apic != NULL ? line_alloc() : &lines[wanted->gsi];
+    struct line *line = line_alloc();
     if (line == NULL) {
         return E_NO_SPACE;
     }
     *line = (struct line){true, *wanted};
-    if (apic != NULL) {
-        uint32_t high = IO_APIC_REDIRECTION + 2 * (wanted->gsi - apic->gsi_base) + 1;
-        io_apic_write(apic, high, ((struct arch_cpu *)cpu_table[0])->apic_id << 24);
-    }
+    uint32_t high = IO_APIC_REDIRECTION + 2 * (wanted->gsi - apic->gsi_base) + 1;
+    io_apic_write(apic, high, ((struct arch_cpu *)cpu_table[0])->apic_id << 24);
     redirection_write(line, REDIRECTION_MASKED);
     *vector = line_vector(line);
     return OK;
@@ -230,19 +219,9 @@ status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) 
 
 void irq_mask(uint32_t vector, bool masked) {
     const struct line *line = &lines[vector - IRQ_VECTOR_FIRST];
-    if (!line->used || line->wired.gsi == GSI_NONE) {
-        return;
-    }
-    if (io_apic_count != 0) {
+    if (line->used && line->wired.gsi != GSI_NONE) {
         redirection_write(line, masked ? REDIRECTION_MASKED : 0);
-        return;
     }
-    uint16_t bit = (uint16_t)(1u << line->wired.gsi);
-    uint16_t mask = (uint16_t)(masked ? pic_mask | bit : pic_mask & ~bit);
-    if (!masked && line->wired.gsi >= 8) {
-        mask &= (uint16_t)~4u; /* the cascade */
-    }
-    pic_write_mask(mask);
 }
 
 void irq_release(uint32_t vector) {
@@ -254,20 +233,6 @@ uint32_t irq_gsi(uint32_t vector) {
     return lines[vector - IRQ_VECTOR_FIRST].wired.gsi;
 }
 
-/* A spurious interrupt of the 8259 shows on its lowest line without the in-service bit. */
-static bool pic_acknowledge(uint32_t irq) {
-    uint16_t chip = irq < 8 ? 0x20 : 0xa0;
-    port_out8(chip, 0x0b);
-    bool real = (port_in8(chip) & 1u << (irq & 7)) != 0;
-    if (real) {
-        port_out8(chip, 0x20);
-    }
-    if (irq >= 8) {
-        port_out8(0x20, 0x20);
-    }
-    return real;
-}
-
 void irq_interrupt(uint32_t vector) {
     if (vector < IRQ_VECTOR_FIRST || vector >= IRQ_VECTOR_END) {
         return; /* spurious: the local APIC's, or a masked 8259's; no acknowledgement */
@@ -276,13 +241,7 @@ void irq_interrupt(uint32_t vector) {
     if (line->wired.level) {
         irq_mask(vector, true); /* before the EOI, or it would come again at once */
     }
-    if (io_apic_count == 0 && vector < IRQ_VECTOR_FIRST + ISA_LINES) {
-        if (!pic_acknowledge(vector - IRQ_VECTOR_FIRST)) {
-            return;
-        }
-    } else {
-        apic_eoi();
-    }
+    apic_eoi();
     if (line->used) {
         irq_handle(vector);
     }

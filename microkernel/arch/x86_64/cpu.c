@@ -11,15 +11,16 @@
 #define STACK_SLOT 16u /* pages of the stack window per CPU, guard pages included */
 #define IST_COUNT 4u
 
-_Static_assert(offsetof(struct arch_context, rsp) == 104, "entry.asm");
-_Static_assert(offsetof(struct arch_context, rip) == 112, "entry.asm");
-_Static_assert(offsetof(struct arch_context, r11) == 136, "entry.asm");
-_Static_assert(offsetof(struct arch_context, rbp) == 96, "entry.asm");
-_Static_assert(offsetof(struct arch_cpu, kernel_stack) == 16, "entry.asm");
-_Static_assert(offsetof(struct arch_cpu, idle) == 67, "entry.asm");
-_Static_assert(E_FAULT == -5, "entry.asm");
-_Static_assert((SYSCALL_NATIVE | SYS_CALL) == 0x80000001, "entry.asm");
-_Static_assert((SYSCALL_NATIVE | SYS_COMMIT_RECEIVE) == 0x80000002, "entry.asm");
+_Static_assert(offsetof(struct arch_context, rsp) == 104 &&
+                   offsetof(struct arch_context, rip) == 112 &&
+                   offsetof(struct arch_context, r11) == 136 &&
+                   offsetof(struct arch_context, rbp) == 96 &&
+                   offsetof(struct arch_cpu, kernel_stack) == 16 &&
+                   offsetof(struct arch_cpu, idle) == 67,
+               "entry.asm");
+_Static_assert(E_FAULT == -5 && (SYSCALL_NATIVE | SYS_CALL) == 0x80000001 &&
+                   (SYSCALL_NATIVE | SYS_COMMIT_RECEIVE) == 0x80000002,
+               "entry.asm");
 
 struct tss {
     uint32_t reserved0;

@@ -11,11 +11,11 @@ CPU_USER_RSP equ 24
 CPU_IN_KERNEL equ 65
 CPU_RESCHED_FORCED equ 66
 CPU_IDLE equ 67
+CPU_CHOOSE equ 104
 
 CONTEXT_RDI equ 8
 CONTEXT_RSI equ 16
 CONTEXT_R14 equ 72
-CONTEXT_R15 equ 80
 CONTEXT_RBX equ 88
 CONTEXT_RBP equ 96
 CONTEXT_RSP equ 104
@@ -27,6 +27,9 @@ CONTEXT_BY_SYSCALL equ 172
 
 SYSCALL_CALL equ 0x80000001
 SYSCALL_COMMIT_RECEIVE equ 0x80000002
+SYSCALL_NATIVE equ 0x80000000
+SYSCALL_TABLE_SIZE equ 98
+SYSCALL_NO_RESULT equ -0x80000000
 USER_SS equ 0x23
 USER_CS equ 0x2b
 VECTOR_FIRST_INTERRUPT equ 32
@@ -38,7 +41,7 @@ FRAME_RFLAGS equ 32
 FRAME_RSP equ 40
 FRAME_SIZE equ 176                      ; struct exception_frame
 
-extern syscall_dispatch, fast_call, fast_commit_receive, schedule_forced
+extern syscall_table, fast_call, fast_commit_receive, sched_exit, schedule_forced
 extern trap_user, trap_kernel, kernel_lock_wait
 extern kernel_lock, smp_active
 
@@ -115,6 +118,15 @@ section .text progbits alloc exec nowrite align=64
 
 ; ---- System calls -----------------------------------------------------------------------------
 
+; in: eax operation, rdi thread. out: rax result. No speculation with a number that has no handler.
+%macro CALL_HANDLER 0
+    sub eax, SYSCALL_NATIVE
+    mov ecx, SYSCALL_TABLE_SIZE - 1
+    cmp eax, ecx
+    cmova eax, ecx
+    call [syscall_table + rax * 8]
+%endmacro
+
 ; rax operation, rcx rip, r11 rflags; interrupts off, rsp the user's. %1: several CPUs run.
 %macro SYSCALL_ENTRY 1
     swapgs
@@ -127,17 +139,14 @@ section .text progbits alloc exec nowrite align=64
     mov [rsp + CONTEXT_RFLAGS], r11
     mov [rsp + CONTEXT_RSP], rcx
     mov byte [rsp + CONTEXT_BY_SYSCALL], 1
-%if %1
-    mov rbx, rsp
+    mov rdi, rsp
     mov rsp, [gs:CPU_KERNEL_STACK]
+%if %1
     LOCK_KERNEL
     cmp byte [gs:CPU_RESCHED_FORCED], 0
     jne forced
-    mov rdi, rbx
-    mov eax, [rbx]
-%else
-    mov rdi, rsp
-    mov rsp, [gs:CPU_KERNEL_STACK]
+    mov rdi, [gs:CPU_CURRENT]
+    mov eax, [rdi]
 %endif
     cmp eax, SYSCALL_CALL
     jne %%no_call
@@ -149,12 +158,43 @@ section .text progbits alloc exec nowrite align=64
     SYSRET_EXIT rax, %1
 %%no_call:
     cmp eax, SYSCALL_COMMIT_RECEIVE
-    jne %%general
+    jne %%other
     call fast_commit_receive
     jmp %%tried
-%%general:
+%%other:
+    CALL_HANDLER
+    cmp rax, SYSCALL_NO_RESULT
+    je %%done
+    mov rcx, [gs:CPU_CURRENT]
+    cmp byte [gs:CPU_CHOOSE], 0
+    jne %%store
+    ; The same thread goes on, with the result and what the handler put into its context; C has
+    ; kept the other registers.
+    mov rdi, [rcx + CONTEXT_RDI]
+    LOAD rcx + CONTEXT_RDI, rsi, rdx, r10, r8, r9
+    mov r14, [rcx + CONTEXT_R14]
+    mov r11, [rcx + CONTEXT_RFLAGS]
+    mov rsp, [rcx + CONTEXT_RSP]
+    mov rcx, [rcx + CONTEXT_RIP]
+%if %1
+    UNLOCK_KERNEL
+%endif
+    swapgs
+    o64 sysret
+%%general:                              ; a fast path gave up, its registers are lost
     mov rdi, [gs:CPU_CURRENT]
-    call syscall_dispatch
+    mov eax, [rdi]
+    CALL_HANDLER
+    cmp rax, SYSCALL_NO_RESULT
+    je %%done
+    mov rcx, [gs:CPU_CURRENT]
+%%store:
+    mov [rcx], rax
+%%done:
+    cmp byte [gs:CPU_CHOOSE], 0
+    je %%chosen
+    call sched_exit
+%%chosen:
 %endmacro
 
 ; Leaves by sysret for the thread whose context is at rbx; %1: the context (rax or rbx) with the
@@ -182,11 +222,7 @@ global syscall_entry_single
 syscall_entry_single:
     SYSCALL_ENTRY 0
     mov rbx, [gs:CPU_CURRENT]
-    test rbx, rbx
-    jz idle
-    cmp byte [rbx + CONTEXT_BY_SYSCALL], 0
-    je exit_by_iret
-    SYSRET_EXIT rbx, 0
+    jmp exit_to_user.unlocked
 
 align 64
 global syscall_entry_smp

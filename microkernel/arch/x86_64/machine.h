@@ -89,7 +89,7 @@ void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
 #define VECTOR_FIRST_INTERRUPT 32u
-#define VECTOR_LEGACY 0x20u /* 8259, only where there is no I/O APIC; else masked and unused */
+#define VECTOR_LEGACY 0x20u /* 8259, masked and unused */
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_ENTER 0xf1u /* come and wait for the lock: to be stopped, to shoot down, to look */
 #define VECTOR_SPURIOUS 0xffu
@@ -114,7 +114,6 @@ enum {
 #define LAPIC_ENABLE 0x100u
 #define LVT_MASKED 0x10000u
 #define LVT_NMI 0x400u
-#define LVT_EXTINT 0x700u
 #define LVT_TSC_DEADLINE 0x40000u
 
 /* What entry.asm pushes for an exception in the kernel. */

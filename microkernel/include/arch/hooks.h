@@ -19,9 +19,13 @@ void kernel_main(const struct boot_info *info);
 
 /* ---- Entries from user mode -------------------------------------------------------------- */
 
-/* A system call, native (rax bit 31 set) or foreign. Arguments and results are in thread's context.
- */
-void syscall_dispatch(struct thread *thread);
+/* The system calls by number; the last entry takes every greater number and foreign calls.
+ * Arguments are in the thread's context. The result goes to rax, unless it is SYSCALL_NO_RESULT
+ * (the context is set already, or will be when the thread runs again); with one, a handler may have
+ * set rdi, rsi, rdx, r10, r8, r9 and r14 of the context, nothing else. */
+#define SYSCALL_TABLE_SIZE 98
+#define SYSCALL_NO_RESULT INT32_MIN
+extern int64_t (*const syscall_table[SYSCALL_TABLE_SIZE])(struct thread *thread);
 
 /* Page fault in user mode; error is the CPU's code (PAGE_FAULT_*). */
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error);

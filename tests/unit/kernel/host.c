@@ -108,7 +108,14 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
                                    : op == SYS_COMMIT_RECEIVE ? fast_commit_receive(thread)
                                                               : NULL;
     if (message == NULL) {
-        syscall_dispatch(thread);
+        uint32_t last = SYSCALL_TABLE_SIZE - 1;
+        int64_t status = syscall_table[op < last ? op : last](thread);
+        if (status != SYSCALL_NO_RESULT) {
+            context->rax = (uint64_t)status;
+        }
+        if (cpu_here()->choose) {
+            sched_exit();
+        }
     } else { /* as the exit does */
         struct arch_context *to = &cpu_current()->context;
         to->rsi = message->rsi;
