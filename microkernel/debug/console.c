@@ -15,7 +15,7 @@
 #define COM1 0x3f8u
 #define LINE_STATUS 5u
 #define TRANSMIT_EMPTY 0x20u
-#define TRANSMIT_SPINS 200000u /* > 1 character at 9600 baud */
+#define TRANSMIT_SPINS 2000000u /* seconds: an emulator may be starved of processor time */
 #define TEXT_ATTRIBUTE 0x4fu   /* white on red */
 #define TEXT_COLUMNS 80u
 #define TEXT_ROWS 25u
@@ -41,15 +41,18 @@ void console_init(void) {
     port_out8(COM1 + 4, 3);
 }
 
+/* A transmitter that stands still costs one long wait; bytes are lost until it goes on. */
 static void serial_byte(char byte) {
-    for (uint32_t i = 0; i < TRANSMIT_SPINS; i++) {
+    static uint32_t spins = TRANSMIT_SPINS;
+    for (uint32_t i = 0; i < spins; i++) {
         if ((port_in8(COM1 + LINE_STATUS) & TRANSMIT_EMPTY) != 0) {
             port_out8(COM1, (uint8_t)byte);
+            spins = TRANSMIT_SPINS;
             return;
         }
         cpu_relax();
     }
-    serial_present = false;
+    spins = 1;
 }
 
 void console_serial(const char *text, size_t size) {
