@@ -144,6 +144,7 @@ void sched_stop(struct thread *thread, enum thread_state state) {
         dequeue(thread);
     } else if (thread->state == THREAD_RUNNING) {
         struct cpu *cpu = cpu_table[thread->cpu];
+        sched_account(cpu, &thread->task->cpu_ticks); /* before its turn counts anew */
         cpu->choose = true;
         if (cpu != cpu_here()) {
             arch_stop_cpu(thread->cpu);

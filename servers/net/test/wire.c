@@ -301,14 +301,10 @@ static const struct {
     void *at;
     size_t size;
 } lasting[] = {
-    {receive_pool, sizeof receive_pool},
-    {transmit_pool, sizeof transmit_pool},
-    {buffers, sizeof buffers},
-    {calls, sizeof calls},
-    {&last_token, sizeof last_token},
-    {&now_ns, sizeof now_ns},
-    {&transmit_wait, sizeof transmit_wait},
-    {&turn_number, sizeof turn_number},
+    {receive_pool, sizeof receive_pool}, {transmit_pool, sizeof transmit_pool},
+    {buffers, sizeof buffers},           {calls, sizeof calls},
+    {&last_token, sizeof last_token},    {&now_ns, sizeof now_ns},
+    {&transmit_wait, sizeof(uintptr_t)}, {&turn_number, sizeof turn_number},
 };
 
 void world_save(struct world *to) {
