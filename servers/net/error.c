@@ -35,3 +35,7 @@ status_t status_of(err_t error) {
         return E_INVALID;
     }
 }
+
+status_t status_of_packet(err_t error) {
+    return error == ERR_MEM ? OK : status_of(error);
+}

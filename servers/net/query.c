@@ -140,7 +140,7 @@ static status_t ping_send(const struct ping *ping) {
         return E_QUOTA;
     }
     struct raw_pcb *pcb = IP_IS_V6_VAL(ping->ip) ? net.ping6_pcb : net.ping_pcb;
-    status_t status = status_of(raw_sendto(pcb, packet, &ping->ip));
+    status_t status = status_of_packet(raw_sendto(pcb, packet, &ping->ip));
     pbuf_free(packet);
     return status;
 }

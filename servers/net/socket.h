@@ -88,3 +88,6 @@ uint64_t udp_socket_ready(const struct socket *socket);
 
 /* error.c: lwIP's error as a status. */
 status_t status_of(err_t error);
+/* The same of a packet that nobody repeats: one that finds no room, since the driver is away, is
+ * lost like any other on its way, and nobody is told. */
+status_t status_of_packet(err_t error);

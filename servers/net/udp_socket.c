@@ -188,12 +188,12 @@ static status_t transmit(struct socket *socket, struct pbuf *packet,
                          const struct net_address *address) {
     ip_addr_t ip;
     if (address->port == 0) {
-        return status_of(udp_send(socket->udp, packet));
+        return status_of_packet(udp_send(socket->udp, packet));
     }
     if (!address_to_lwip(address, &ip) || !IP_ADDR_PCB_VERSION_MATCH(socket->udp, &ip)) {
         return E_ADDRESS;
     }
-    return status_of(udp_sendto(socket->udp, packet, &ip, address->port));
+    return status_of_packet(udp_sendto(socket->udp, packet, &ip, address->port));
 }
 
 static status_t may_send(const struct socket *socket, const struct net_address *address) {

@@ -450,11 +450,8 @@ TEST(datagrams_keep_their_bounds) {
 
 /* ---- Driver ------------------------------------------------------------------------------- */
 
-TEST(segments_without_a_buffer_are_sent_later) {
-    static uint8_t data[NET_IO_MAX];
-    world_address();
-    struct socket *socket = connected();
-    REQUIRE(socket != NULL);
+/* The driver takes no more frames, and all buffers are used. */
+static void stall(void) {
     wire_holds = true;
     while (wire_interface->nic.free_count != 0) {
         struct pbuf *packet = pbuf_alloc(PBUF_RAW, 60, PBUF_RAM);
@@ -462,6 +459,35 @@ TEST(segments_without_a_buffer_are_sent_later) {
         CHECK_EQ(nic_output(wire_interface, packet), ERR_OK);
         pbuf_free(packet);
     }
+}
+
+TEST(datagrams_and_pings_without_a_buffer_are_lost) {
+    uint8_t data[20] = {0};
+    world_address();
+    struct socket *socket = make(NET_UDP);
+    stall();
+    struct net_io_request request = {.length = 20, .address = {.ip = v4(PEER_IP), .port = 9}};
+    struct net_io_reply sent = {0};
+    struct call *call = call_begin(data, sizeof data);
+    CHECK_EQ(socket_send(socket, call->token, &request, &sent), OK);
+    CHECK_EQ(sent.length, 20);
+    struct net_ping_request ping = {.ip = v4(PEER_IP), .size = 8, .timeout_ns = 1000000000};
+    call = call_begin(NULL, 0);
+    call_result(call, query_ping(NULL, call->token, &ping), NULL, 0);
+    CHECK(!call->answered);
+    wire_holds = false;
+    pass(1100);
+    CHECK(call->answered && call->status == E_TIMEOUT);
+    socket_closed(socket);
+    CHECK_EQ(net.socket_count, 0);
+}
+
+TEST(segments_without_a_buffer_are_sent_later) {
+    static uint8_t data[NET_IO_MAX];
+    world_address();
+    struct socket *socket = connected();
+    REQUIRE(socket != NULL);
+    stall();
     struct call *call = begin_io(socket, true, data, 100, 0);
     CHECK(call->answered && call->status == OK);
     wire_holds = false;
