@@ -16,7 +16,7 @@
 #define LINE_STATUS 5u
 #define TRANSMIT_EMPTY 0x20u
 #define TRANSMIT_SPINS 2000000u /* seconds: an emulator may be starved of processor time */
-#define TEXT_ATTRIBUTE 0x4fu   /* white on red */
+#define TEXT_ATTRIBUTE 0x4fu    /* white on red */
 #define TEXT_COLUMNS 80u
 #define TEXT_ROWS 25u
 #define GLYPH_WIDTH 8u
