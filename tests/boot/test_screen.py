@@ -93,7 +93,8 @@ def test_exception_in_the_kernel(machine, mode, register, vector):
     for wanted in (rf"^Exception {vector} in the kernel, error code 0x\w+, address 0xffffffff900000",
                    rf"^CPU \d, task {task}$", rf"\b{register.upper()} {nowhere:016x}\b",
                    r"^RAX [0-9a-f]{16} RBX [0-9a-f]{16} RCX ", r"^User: rip 0000",
-                   r"\bCR2 ffffffff900000", r"^  ffffffff802[0-9a-f]{5} exit_to_user\+0x"):
+                   r"\bCR2 ffffffff900000",
+                   r"^  ffffffff802[0-9a-f]{5} syscall_entry_smp\+0x"):
         assert re.search(wanted, text, re.M), wanted
         guest.wait_screen(wanted, mode != "vga")
 
