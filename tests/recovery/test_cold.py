@@ -79,7 +79,7 @@ def test_vfs_starts_afresh(machine, web, tmp_path):
     assert "not found" in guest.cmd("cat /tmp/big")
     row = services(guest)["vfs"]
     assert row[1:3] == ["running", "1"] and int(row[4]) == SAME_FAULTS + 1, row
-    guest.expect_in_log(r"service vfs: .*starts afresh")
+    guest.expect_in_log(r"service vfs: .*; L4 cold start")
     guest.cmd("cd /")
     assert_files(guest)
     # httpd: the file in work can't be sent to its end; the next request is served.

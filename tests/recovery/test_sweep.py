@@ -87,10 +87,9 @@ def power_off(machine, tmp_path, number):
     server = sweep.servers["init"]
     points = [Point("start", server.turn, 0, 0), Point("commit, before", server.commit, 1, 0),
               *[Point("within", server.turn, 0, steps) for steps in range(20, 400, 40)]]
-    sweep.leave()
-    sweep.guest.send("poweroff\r")
     aim = sweep.aim(row)._replace(label=5, point=points[number % len(points)])
     sweep.gdb.stop()
+    sweep.guest.send("poweroff\r")  # arrives when the machine goes on
     assert sweep.reach(aim)
     sweep.spoil(row, aim, sweep.reach_point(aim))
     sweep.release()
@@ -117,6 +116,7 @@ def recovery(machine, tmp_path, number):
     finish(sweep)
 
 
+@pytest.mark.long
 def test_recovery(machine, tmp_path):
     recovery(machine, tmp_path, 1)
 
