@@ -55,7 +55,7 @@ def under_load(guest, names, count):
 
 
 @pytest.mark.parametrize("names, count", [
-    pytest.param(list(OTHERS), 2, id="all"),
+    pytest.param(list(OTHERS), 2, id="all", marks=pytest.mark.long),
     *(pytest.param([name], 100, id=name, marks=pytest.mark.long) for name in OTHERS)])
 def test_in_a_row(machine, tmp_path, names, count):
     """(The first rounds may make net touch more of its blocks than before.)"""
