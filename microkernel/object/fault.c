@@ -36,19 +36,24 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
     }
 }
 
-/* init has nobody above it: its turn is rolled back; if the same turn faults again and again, its
- * event is dropped, then its state. */
-static void restart_init(struct thread *thread) {
-    static uint64_t last_commits;
+/* init has nobody above it: its turn is rolled back; if it faults again and again before it has
+ * ended a turn, or at the same place in its first one, its event is dropped and then its state; a
+ * death that it is told of is given to a new state first. */
+static void restart_init(struct thread *thread, uint64_t place) {
+    static uint64_t last_commits, last_place;
     static unsigned streak;
+    static const uint32_t ladder[2][3] = {{0, RESET_POISON | RESET_DROP, RESET_STATE | RESET_DROP},
+                                          {0, RESET_STATE, RESET_STATE | RESET_POISON}};
     struct task *task = thread->task;
-    streak = task->commits == last_commits ? streak + 1 : 0;
+    uint64_t ended = task->commits - last_commits;
+    streak = ended == 0 || (ended == 1 && place == last_place) ? streak + 1 : 0;
     last_commits = task->commits;
+    last_place = place;
     if (streak > 8) {
         panic("init faults at every start");
     }
-    static const uint32_t ladder[] = {0, RESET_POISON | RESET_DROP, RESET_COLD | RESET_DROP};
-    task_reset(task, NULL, ladder[streak / 3], NULL);
+    bool death = task->turn.kind == EVENT_CALL && task->turn.call->kind == CALL_KERNEL;
+    task_reset(task, NULL, ladder[death][streak / 3], NULL);
 }
 
 /* Sends `count` words of the kernel in the name of the thread, which is stopped until they are
@@ -89,7 +94,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
                    (unsigned long)message.rip, (unsigned long)message.rsp);
     }
     if (task == task_init) {
-        restart_init(thread);
+        restart_init(thread, message.rip);
     } else if (fault_call(thread, task->supervisor, label, &message, sizeof(message) / 8) != OK) {
         task_kill(task, label == FAULT_LABEL_EXIT ? (int32_t)error : -(int32_t)vector);
     }
