@@ -277,7 +277,7 @@ struct task_info {
     uint32_t incarnation; /* number of resets */
     uint32_t threads;
     uint32_t handles;
-    uint32_t main_state; /* enum thread_state of the main thread */
+    uint32_t main_state; /* enum thread_state of the main thread; CALLING also: waits for a pager */
     uint32_t priority;   /* effective, of the main thread */
     uint64_t cpu_ns;     /* all incarnations */
     uint64_t turn_ns;    /* CPU time of the present turn; 0 while it waits for an event */

@@ -37,18 +37,21 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
 }
 
 /* init has nobody above it: its turn is rolled back; if it faults again and again before it has
- * ended a turn, or at the same place in its first one, its event is dropped and then its state; a
- * death that it is told of is given to a new state first. */
-static void restart_init(struct thread *thread, uint64_t place) {
+ * ended a turn, or at the same place in its first one or in the same call, its event is dropped and
+ * then its state; a death that it is told of is given to a new state first. */
+static void restart_init(struct thread *thread, const struct fault_message *fault) {
     static uint64_t last_commits, last_place;
+    static token_t last_token;
     static unsigned streak;
     static const uint32_t ladder[2][3] = {{0, RESET_POISON | RESET_DROP, RESET_STATE | RESET_DROP},
                                           {0, RESET_STATE, RESET_STATE | RESET_POISON}};
     struct task *task = thread->task;
     uint64_t ended = task->commits - last_commits;
-    streak = ended == 0 || (ended == 1 && place == last_place) ? streak + 1 : 0;
+    bool again = ended == 1 || (fault->token != TOKEN_NONE && fault->token == last_token);
+    streak = ended == 0 || (fault->rip == last_place && again) ? streak + 1 : 1;
     last_commits = task->commits;
-    last_place = place;
+    last_place = fault->rip;
+    last_token = fault->token;
     if (streak > 8) {
         panic("init faults at every start");
     }
@@ -94,7 +97,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
                    (unsigned long)message.rip, (unsigned long)message.rsp);
     }
     if (task == task_init) {
-        restart_init(thread, message.rip);
+        restart_init(thread, &message);
     } else if (fault_call(thread, task->supervisor, label, &message, sizeof(message) / 8) != OK) {
         task_kill(task, label == FAULT_LABEL_EXIT ? (int32_t)error : -(int32_t)vector);
     }
