@@ -184,7 +184,7 @@ void supervise_call(struct event *event) {
  * actor. 0: it is not. */
 static uint64_t blocked_ns(struct service *service, const struct task_info *information,
                            uint64_t now) {
-    bool blocked = information->main_state == THREAD_CALLING && !upgrade_stands(service);
+    bool blocked = information->main_state == THREAD_PAGING && !upgrade_stands(service);
     uint64_t turn = information->commits + information->incarnation;
     if (!blocked || service->wait_since == 0 || service->wait_turn != turn) {
         service->wait_since = blocked ? now : 0;

@@ -169,6 +169,7 @@ enum object_type {
 #define STACK_SIZE 0x10000ull /* 64 KiB, a guard page below */
 
 #define PAGE_SIZE 4096ull
+#define PAGE_ROUND_UP(size) (((uint64_t)(size) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
 /* Read-only page in every task: time without a kernel entry.
  * ns = ((rdtsc - tsc_base) * mult) >> 32 computed in 128 bits. */
@@ -268,6 +269,7 @@ enum thread_state {
     THREAD_SLEEPING = 6,
     THREAD_FAULTED = 7,
     THREAD_DEAD = 8,
+    THREAD_PAGING = 9, /* waits for a pager */
 };
 
 struct task_info {
@@ -277,7 +279,7 @@ struct task_info {
     uint32_t incarnation; /* number of resets */
     uint32_t threads;
     uint32_t handles;
-    uint32_t main_state; /* enum thread_state of the main thread; CALLING also: waits for a pager */
+    uint32_t main_state; /* enum thread_state of the main thread */
     uint32_t priority;   /* effective, of the main thread */
     uint64_t cpu_ns;     /* all incarnations */
     uint64_t turn_ns;    /* CPU time of the present turn; 0 while it waits for an event */

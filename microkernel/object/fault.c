@@ -79,7 +79,7 @@ static status_t fault_call(struct thread *thread, struct session *session, uint3
     TRY(call_send(call, session));
     call->kind = CALL_KERNEL;
     call->thread = thread;
-    sched_stop(thread, THREAD_FAULTED);
+    sched_stop(thread, label == FAULT_LABEL_PAGE ? THREAD_PAGING : THREAD_FAULTED);
     return OK;
 }
 
@@ -120,7 +120,8 @@ void fault_answered(struct thread *thread, status_t transport) {
         task_kill(thread->task, transport); /* the supervisor is gone for good */
         return;
     }
-    if (TAG_LABEL(call->reply.tag) == FAULT_RESUME && thread->state == THREAD_FAULTED) {
+    bool stands = thread->state == THREAD_FAULTED || thread->state == THREAD_PAGING;
+    if (TAG_LABEL(call->reply.tag) == FAULT_RESUME && stands) {
         if (TAG_WORDS(call->reply.tag) >= 2 && call->reply.words[0] != 0) {
             context_set_ip(&thread->context, call->reply.words[0]);
             thread->context.rsp = call->reply.words[1];

@@ -292,10 +292,7 @@ void task_describe(const struct task *task, struct task_info *out) {
         .incarnation = task->incarnation,
         .threads = task->thread_count,
         .handles = task->handles.used,
-        .main_state = main == NULL ? THREAD_DEAD
-                      : main->state == THREAD_FAULTED && main->call->page_memory != NULL
-                          ? THREAD_CALLING
-                          : main->state,
+        .main_state = main == NULL ? THREAD_DEAD : main->state,
         .priority = main == NULL ? 0 : main->effective,
         .cpu_ns = ticks_to_ns(cpu_ticks),
         .turn_ns = main == NULL || main->state == THREAD_RECEIVING

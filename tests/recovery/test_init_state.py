@@ -15,10 +15,10 @@ NOWHERE = 0x1234
 FOUND = r"init: state lost; (\d+) services found again by the kernel's objects"
 
 
-@pytest.fixture(name="guest", params=[1, 2])
-def fixture_guest(request, machine):
+@pytest.fixture(name="guest")
+def fixture_guest(machine):
     """A machine in which files and a connection are in use."""
-    guest = machine(forward=(80,), ai="echo", gdb=True, smp=request.param)
+    guest = machine(forward=(80,), ai="echo", gdb=True, smp=2)
     guest.boot()
     guest.cmd("echo kept > /tmp/file")
     guest.cmd("cd /tmp")
