@@ -49,6 +49,7 @@ class Fault:
     detail: str
     result: str
     died: list[str] = dataclasses.field(default_factory=list)  # services, in that order
+    complaints: list[str] = dataclasses.field(default_factory=list)  # of clients, if it is the last
 
 
 class Memory:
@@ -371,6 +372,7 @@ class FaultCampaign(Campaign):
         self.run(count, seconds, self.attack)
         if self.complaints and self.faults.list:
             self.faults.list[-1].result = self.judge()
+            self.faults.list[-1].complaints = self.complaints
         return self.faults.list
 
     def attack(self):
