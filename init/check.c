@@ -37,8 +37,10 @@ static bool service_sound(const struct service *service, uint32_t index) {
            service->upgrade.step <= UPGRADE_BACK && service->upgrade.kind <= UPGRADE_PREVIOUS &&
            text_ends(service->program, sizeof service->program) &&
            text_ends(service->reason, sizeof service->reason) &&
+           (service->upgrade.step == UPGRADE_NONE || service->upgrade.image != HANDLE_NONE) &&
            (service->state != SERVICE_RUNNING ||
-            (service->task != HANDLE_NONE && service->account != HANDLE_NONE));
+            (service->task != HANDLE_NONE && service->account != HANDLE_NONE &&
+             service->image != HANDLE_NONE));
 }
 
 const char *state_check(bool full) {

@@ -9,6 +9,9 @@
 
 #include <ipc/actor.h>
 #include <ipc/handle.h>
+#include <ipc/log.h>
+#include <ipc/status.h>
+#include <ipc/time.h>
 
 #include "program.h"
 
@@ -19,6 +22,56 @@ static struct {
 } pending;
 
 static uint64_t named; /* by actor_changed in this turn */
+
+#define DOUBT_INTERVAL (60 * NS_PER_S)
+
+/* The call of this turn while it is neither answered nor kept; TOKEN_NONE: there is none. */
+static struct {
+    token_t token;
+    uint32_t label, attempt;
+} asked;
+
+ARENA static uint64_t doubted_ns; /* when a refusal was last found right at a second look */
+
+/* Whether a client that does nothing wrong never gets this status. */
+static bool status_blames(status_t status) {
+    static const uint64_t blames = 1ull << -E_INVALID | 1ull << -E_HANDLE | 1ull << -E_RIGHTS |
+                                   1ull << -E_FAULT | 1ull << -E_NOT_STAGED | 1ull << -E_STALE |
+                                   1ull << -E_RANGE | 1ull << -E_NO_SYSCALL | 1ull << -E_STATE |
+                                   1ull << -E_FORMAT | 1ull << -E_UNSUPPORTED |
+                                   1ull << -E_CHECKSUM | 1ull << -E_RESET;
+    return status == E_MESSAGE_SIZE || status == E_PROTOCOL || status == E_NOT_CONNECTED ||
+           status == E_IS_CONNECTED || (status < 0 && status > -64 && (blames >> -status & 1) != 0);
+}
+
+/*
+ * The call of this turn is answered. A status that lays the blame on the caller may be this
+ * program's own fault: it dies, and the next incarnation, with text and state as they should be,
+ * looks at the call again. What it says then is believed, and for a while nothing is doubted: a
+ * caller that is wrong costs a restart a minute at most.
+ */
+static void answered(token_t token, status_t status) {
+    if (token != asked.token) {
+        return;
+    }
+    asked.token = TOKEN_NONE;
+    if (!status_blames(status)) {
+        return;
+    }
+    uint64_t now = time_now_ns();
+    if (asked.attempt != 0) {
+        doubted_ns = now;
+    } else if (doubted_ns == 0 || now - doubted_ns >= DOUBT_INTERVAL) {
+        log_line("call %u refused, %s: once more", asked.label, status_text(status));
+        __builtin_trap();
+    }
+}
+
+void event_keep(const struct event *event) {
+    if (event->token == asked.token) {
+        asked.token = TOKEN_NONE;
+    }
+}
 
 void actor_changed(const void *start, size_t length) {
     uint64_t from = ((uintptr_t)start - ARENA_VA) & ~7ull;
@@ -83,6 +136,9 @@ void event_receive(struct event *event, uint32_t mask) {
     } else {
         event->label = event->word_count = event->lease_count = event->handle_count = 0;
     }
+    asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
+    asked.label = event->label;
+    asked.attempt = event->attempt;
 }
 
 status_t reply_handles(token_t token, status_t status, const void *data, size_t size,
@@ -90,6 +146,7 @@ status_t reply_handles(token_t token, status_t status, const void *data, size_t 
     if (size > MESSAGE_WORDS * 8 || count > MESSAGE_HANDLES) {
         return E_INVALID;
     }
+    answered(token, status);
     uint32_t words = message_trim(data, size);
     struct message_registers registers = {.rdi = token, .tag = TAG(status, words, 0, count)};
     message_load(&registers, data, size, words);
@@ -105,6 +162,7 @@ void reply(token_t token, status_t status, const void *data, size_t size) {
     if (token == TOKEN_NONE) {
         return;
     }
+    answered(token, status);
     if (words > MESSAGE_REGISTER_WORDS || pending.token != TOKEN_NONE) {
         if (reply_handles(token, status, data, size, NULL, 0) != OK) {
             actor_abort("reply failed");
@@ -140,6 +198,9 @@ handle_t event_take_handle(struct event *event, uint32_t index) {
 }
 
 void event_finish(struct event *event) {
+    if (asked.token != TOKEN_NONE) {
+        actor_abort("a call was neither answered nor kept");
+    }
     for (uint32_t i = 0; i < event->handle_count; i++) {
         handle_close(event->handles[i].handle);
     }

@@ -29,7 +29,7 @@ ARENA struct service service;
 static void set_timer(uint64_t at) {
     if (at != service.timer_at) {
         service.timer_at = at;
-        (void)timer_set(service.timer, at == LINK_NEVER ? 0 : at);
+        actor_must(timer_set(service.timer, at == LINK_NEVER ? 0 : at));
     }
 }
 

@@ -25,6 +25,7 @@ STOP = "/tmp/stop"
 KINDS = 16  # of contents on connections
 LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
+MORE = 5  # seconds in which others may complain, too
 PAGE = random.Random("page").randbytes(150000)  # what curl fetches
 PINGS = 100
 BRIDGE_GONE = "aiask: the AI bridge has gone"
@@ -191,10 +192,11 @@ class Campaign:
         except (OSError, AssertionError) as error:
             self.complaints.append(f"the machine: {error!r}, QEMU {self.guest.process.poll()}")
         self.ended.set()
-        end = time.monotonic() + HANG
+        end = time.monotonic() + (MORE if self.complaints else HANG)
         for thread in threads:
             thread.join(max(0, end - time.monotonic()))
-        self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
+        if not self.complaints:
+            self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
         if not self.complaints:
             self.settle()
         else:

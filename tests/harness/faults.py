@@ -385,15 +385,16 @@ class FaultCampaign(Campaign):
     def judge(self):
         """What the complaints mean."""
         text = "\n".join(self.complaints)
+        first = self.complaints[0]
         if "KERNEL PANIC" in self.guest.console_text() or "QEMU is gone" in text \
                 or self.guest.process.poll() is not None:
             return DOWN
         if not self.alive():
             return DOWN
-        if re.search(r"ConnectionResetError|BrokenPipe|connection ended|wrong: .*\(-\d+\)|: ("
-                     + STATUSES + ")", text):
+        if re.search(r"ConnectionResetError|BrokenPipe|connection ended|wrong: .*\(-\d+\)|curl: \(|: ("
+                     + STATUSES + ")", first):
             return ERROR
-        if re.search('hangs|timed out|no prompt|no .\\\\', text):
+        if re.search('hangs|timed out|no prompt|no .\\\\', first):
             return HANG
         return SILENT
 

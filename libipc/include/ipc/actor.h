@@ -100,3 +100,6 @@ uint64_t actor_incarnation(void);
 
 /* Stops the task with a fault and a log line: the state is inconsistent. */
 _Noreturn void actor_abort(const char *why);
+
+/* The result of a system call that can't fail as long as this program is sound: else it stops. */
+void actor_must(status_t status);
