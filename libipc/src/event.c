@@ -23,15 +23,20 @@ static struct {
 
 static uint64_t named; /* by actor_changed in this turn */
 
-#define DOUBT_INTERVAL (60 * NS_PER_S)
+#define BELIEF_NS (60 * NS_PER_S) /* for the account whose caller was wrong */
+#define PAUSE_NS (5 * NS_PER_S)   /* for all */
 
 /* The call of this turn while it is neither answered nor kept; TOKEN_NONE: there is none. */
 static struct {
     token_t token;
-    uint32_t label, attempt;
+    uint32_t label, attempt, account;
 } asked;
 
-ARENA static uint64_t doubted_ns; /* when a refusal was last found right at a second look */
+/* The last refusal that was right at the second look. */
+ARENA static struct {
+    uint64_t time_ns; /* 0: there was none */
+    uint32_t account;
+} wrong;
 
 /* Whether a client that does nothing wrong never gets this status. */
 static bool status_blames(status_t status) {
@@ -47,8 +52,8 @@ static bool status_blames(status_t status) {
 /*
  * The call of this turn is answered. A status that lays the blame on the caller may be this
  * program's own fault: it dies, and the next incarnation, with text and state as they should be,
- * looks at the call again. What it says then is believed, and for a while nothing is doubted: a
- * caller that is wrong costs a restart a minute at most.
+ * looks at the call again. What it says then is believed, and for a while nothing is doubted: one
+ * caller that is wrong costs a restart a minute at most, all together one in five seconds.
  */
 static void answered(token_t token, status_t status) {
     if (token != asked.token) {
@@ -59,9 +64,11 @@ static void answered(token_t token, status_t status) {
         return;
     }
     uint64_t now = time_now_ns();
+    uint64_t quiet = asked.account == wrong.account ? BELIEF_NS : PAUSE_NS;
     if (asked.attempt != 0) {
-        doubted_ns = now;
-    } else if (doubted_ns == 0 || now - doubted_ns >= DOUBT_INTERVAL) {
+        wrong.time_ns = now;
+        wrong.account = asked.account;
+    } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
         log_line("call %u refused, %s: once more", asked.label, status_text(status));
         __builtin_trap();
     }
@@ -139,6 +146,7 @@ void event_receive(struct event *event, uint32_t mask) {
     asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
     asked.label = event->label;
     asked.attempt = event->attempt;
+    asked.account = event->account;
 }
 
 status_t reply_handles(token_t token, status_t status, const void *data, size_t size,

@@ -86,7 +86,8 @@ class Campaign:
         self.guest.expect(r"\r?\n")
         shown = plain(self.guest.console.before), self.guest.prompt().strip("\n")
         assert shown == (f"echo {word}", word), f"typed {word!r}, shown {shown}"
-        self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
+        answer = self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
+        assert answer == "", f"appended to /tmp/typed: {answer}"
         self.appended.append(f"{number} {word[:40]}")
 
     def ask(self, _number):
@@ -226,7 +227,9 @@ class Campaign:
 
     def check_ledger(self):
         """Every append once, in order."""
-        assert self.guest.cmd("cat /tmp/typed").splitlines() == self.appended
+        found = self.guest.cmd("cat /tmp/typed").splitlines()
+        assert found == self.appended, \
+            f"missing {set(self.appended) - set(found)}, strange {set(found) - set(self.appended)}"
 
     def check_screen(self):
         """The screen shows what COM1 showed."""

@@ -2,6 +2,7 @@
 """Bugs in servers: a wild write into the arena is never committed; and whatever instruction is
 changed, the machine stays. `tools/chaos --faults` runs the same with other seeds and numbers."""
 import re
+import struct
 
 import pytest
 
@@ -51,6 +52,23 @@ def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
     campaign.injector.leave()
     guest.expect(r"\r?\n")
     assert guest.prompt().strip() == "lost and found"
+
+
+def test_a_lost_letter_is_not_committed(machine, tmp_path):
+    """The console's function that takes a typed byte does nothing, once: it dies, and the byte
+    comes again."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    guest, gdb = campaign.guest, campaign.faults.gdb
+    guest.send("echo lost and found\r")
+    receive = campaign.injector.programs["console"].address("terminal_receive")
+    registers = campaign.injector.reach("console", receive, wait=60)
+    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+    gdb.set_register("rsp", registers["rsp"] + 8)
+    gdb.set_register("rax", 0)
+    campaign.injector.leave()
+    guest.expect(r"\r?\n")
+    assert guest.prompt().strip() == "lost and found"
+    guest.expect_in_log("console: abort: a typed byte is lost")
 
 
 def check_up(campaign):
