@@ -143,7 +143,8 @@ void event_receive(struct event *event, uint32_t mask) {
     } else {
         event->label = event->word_count = event->lease_count = event->handle_count = 0;
     }
-    asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
+    /* Not by way of the event: it may be what is wrong. */
+    asked.token = registers.rax == EVENT_CALL ? registers.r14 : TOKEN_NONE;
     asked.label = event->label;
     asked.attempt = event->attempt;
     asked.account = event->account;

@@ -71,6 +71,35 @@ def test_a_lost_letter_is_not_committed(machine, tmp_path):
     guest.expect_in_log("console: abort: a typed byte is lost")
 
 
+def test_a_supervisor_that_loops_is_started_again(machine, tmp_path):
+    """init computes for ever: `watch` finds it, and it looks after the servers as before."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    guest, faults = campaign.guest, campaign.faults
+    registers = None
+    while registers is None:
+        registers, _ = faults.turn("init")
+    faults.memory.write(registers["cr3"], registers["rip"], b"\xeb\xfe")  # a jump to itself
+    campaign.injector.leave()
+    guest.expect_in_log("watch: init has done nothing for 5 s")
+    guest.expect_in_log("init: service init: .*; restart 1")
+    assert guest.cmd("kill vfs") == "vfs: killed"
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
+def test_an_answer_to_another_call_is_not_believed(machine, tmp_path):
+    """vfs takes a call's token for another one's: the turn ends with its call unanswered."""
+    campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
+    guest, faults, phase = campaign.guest, campaign.faults, ""
+    while phase != "call":
+        registers, phase = faults.turn("vfs")
+    store = next(code for code in faults.code_of("vfs").instructions
+                 if code.function == "event_receive" and code.text.endswith(",0x10(%rbx)"))
+    faults.memory.write(registers["cr3"], store.address, b"\x90" * len(store.code))
+    campaign.injector.leave()
+    guest.expect_in_log("vfs: abort: a call was neither answered nor kept")
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
 def check_up(campaign):
     """The machine lives, whatever its servers did."""
     print("\n".join(table(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
