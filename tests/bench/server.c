@@ -15,13 +15,20 @@ int main(void) {
     if (actor_bind(startup_handle("endpoint"), HANDLE_NONE) != OK) {
         return 1;
     }
-    uint64_t token = TOKEN_NONE, named = 0;
+    struct bench_message message = {.r14 = TOKEN_NONE};
+    uint64_t named = 0;
     for (;;) {
-        uint64_t tag = TAG(OK, 2, 0, 0);
-        uint64_t mask = RECEIVE_ALL | (named != 0 ? RECEIVE_NAMED : 0);
-        int64_t kind = bench_message(SYS_COMMIT_RECEIVE, &token, &tag, &mask, named);
-        uint64_t count = kind == EVENT_CALL ? TAG_LABEL(tag) : 0;
+        message.rdi = message.r14;
+        message.tag = TAG(OK, 3, 0, 0);
+        message.r14 = RECEIVE_ALL | (named != 0 ? RECEIVE_NAMED : 0);
+        message.r15 = named;
+        bench_receive(&message);
+        uint64_t count = TAG_LABEL(message.tag);
         named = 0;
+        if (message.rax != EVENT_CALL) {
+            message.r14 = TOKEN_NONE;
+            continue;
+        }
         if (count == BENCH_NAMED) {
             count = 1;
             named = ARENA_RANGE((uintptr_t)pages - ARENA_VA, sizeof pages[0][0]);
@@ -29,6 +36,5 @@ int main(void) {
         for (uint64_t i = 0; i < count; i++) {
             pages[i][0]++;
         }
-        token = kind == EVENT_CALL ? mask : TOKEN_NONE;
     }
 }
