@@ -4,6 +4,8 @@
 
 #include <common/string.h>
 
+#include <ipc/time.h>
+
 #define STEP 8 /* words */
 
 /* Sees every changed bit, and costs little: it is done in every turn, so that a damaged manifest is
@@ -54,6 +56,9 @@ const char *state_check(bool full) {
         if (!service_sound(&init.services[i], i)) {
             return "a damaged service";
         }
+    }
+    if (init.bell_ns > init.tick_ns + NS_PER_S) {
+        return "no server would be looked at again";
     }
     return init.manifest_sum != manifest_sum() ? "the manifest has changed" : NULL;
 }

@@ -29,7 +29,7 @@ static uint64_t named; /* by actor_changed in this turn */
 /* The call of this turn while it is neither answered nor kept; TOKEN_NONE: there is none. */
 static struct {
     token_t token;
-    uint32_t label, attempt, account;
+    const struct event *event;
 } asked;
 
 /* The last refusal that was right at the second look. */
@@ -63,13 +63,14 @@ static void answered(token_t token, status_t status) {
     if (!status_blames(status)) {
         return;
     }
+    const struct event *event = asked.event;
     uint64_t now = time_now_ns();
-    uint64_t quiet = asked.account == wrong.account ? BELIEF_NS : PAUSE_NS;
-    if (asked.attempt != 0) {
+    uint64_t quiet = event->account == wrong.account ? BELIEF_NS : PAUSE_NS;
+    if (event->attempt != 0) {
         wrong.time_ns = now;
-        wrong.account = asked.account;
+        wrong.account = event->account;
     } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
-        log_line("call %u refused, %s: once more", asked.label, status_text(status));
+        log_line("call %u refused, %s: once more", event->label, status_text(status));
         __builtin_trap();
     }
 }
@@ -112,6 +113,22 @@ static void take_message(struct event *event, uint64_t tag) {
     memcpy(event->handles, buffer->handles, event->handle_count * sizeof(struct handle_slot));
 }
 
+/* Whether the event is what came. The compiler does not know that it is. */
+static bool is_whole(const struct event *event, const struct message_registers *registers) {
+    const struct message_buffer *buffer = (const struct message_buffer *)MESSAGE_BUFFER_VA;
+    __asm__ volatile("" ::: "memory");
+    uint64_t difference = (event->kind ^ (uint64_t)registers->rax) |
+                          (event->badge ^ registers->rdi) | (event->cookie ^ registers->rdi) |
+                          (event->token ^ registers->r14);
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        difference |= event->words[i] ^ registers->words[i];
+    }
+    return difference == 0 &&
+           (event->word_count <= MESSAGE_REGISTER_WORDS ||
+            memcmp(event->words + MESSAGE_REGISTER_WORDS, buffer->words + MESSAGE_REGISTER_WORDS,
+                   (event->word_count - MESSAGE_REGISTER_WORDS) * 8) == 0);
+}
+
 void event_receive(struct event *event, uint32_t mask) {
     struct message_registers registers = {.rdi = pending.token, .tag = pending.tag, .r14 = mask};
     if (named != 0) {
@@ -143,11 +160,11 @@ void event_receive(struct event *event, uint32_t mask) {
     } else {
         event->label = event->word_count = event->lease_count = event->handle_count = 0;
     }
-    /* Not by way of the event: it may be what is wrong. */
-    asked.token = registers.rax == EVENT_CALL ? registers.r14 : TOKEN_NONE;
-    asked.label = event->label;
-    asked.attempt = event->attempt;
-    asked.account = event->account;
+    if (!is_whole(event, &registers)) {
+        actor_abort("an event was not received whole");
+    }
+    asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
+    asked.event = event;
 }
 
 status_t reply_handles(token_t token, status_t status, const void *data, size_t size,

@@ -86,8 +86,8 @@ def test_a_supervisor_that_loops_is_started_again(machine, tmp_path):
     assert guest.cmd("cat /tmp/typed") == ""
 
 
-def test_an_answer_to_another_call_is_not_believed(machine, tmp_path):
-    """vfs takes a call's token for another one's: the turn ends with its call unanswered."""
+def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
+    """vfs takes a call's token for another one's: nobody would ever be answered."""
     campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
     guest, faults, phase = campaign.guest, campaign.faults, ""
     while phase != "call":
@@ -96,7 +96,7 @@ def test_an_answer_to_another_call_is_not_believed(machine, tmp_path):
                  if code.function == "event_receive" and code.text.endswith(",0x10(%rbx)"))
     faults.memory.write(registers["cr3"], store.address, b"\x90" * len(store.code))
     campaign.injector.leave()
-    guest.expect_in_log("vfs: abort: a call was neither answered nor kept")
+    guest.expect_in_log("vfs: abort: an event was not received whole")
     assert guest.cmd("cat /tmp/typed") == ""
 
 
