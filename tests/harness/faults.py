@@ -425,12 +425,17 @@ class FaultCampaign(Campaign):
                 assert row[1] == "running", " ".join(row)
 
 
-def table(faults):
-    """Rows of text: for each kind of fault how often it came to what."""
-    head = ["kind", "injected", "activated", "manifested", *RESULTS[2:]]
+def tables(faults):
+    """Rows of text: for each kind of fault, then for each server, how often it came to what."""
+    return table(faults, "kind", KINDS) + [""] + table(faults, "service", SERVICES)
+
+
+def table(faults, column, names):
+    """Rows of text, one for each value of a field of Fault."""
+    head = [column, "injected", "activated", "manifested", *RESULTS[2:]]
     rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for kind in [*KINDS, "all"]:
-        mine = [fault for fault in faults if kind in (fault.kind, "all")]
+    for kind in [*names, "all"]:
+        mine = [fault for fault in faults if kind in (getattr(fault, column), "all")]
         count = collections.Counter(fault.result for fault in mine)
         numbers = [len(mine), len(mine) - count[NOT_ACTIVATED],
                    sum(count[result] for result in MANIFESTED),

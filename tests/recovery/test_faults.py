@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from harness.faults import DOWN, RESULTS, FaultCampaign, table
+from harness.faults import DOWN, RESULTS, FaultCampaign, tables
 
 # A byte of a server's state that makes it absurd: variable, offset, value; what the server says.
 WILD = [
@@ -102,7 +102,7 @@ def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
 
 def check_up(campaign):
     """The machine lives, whatever its servers did."""
-    print("\n".join(table(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
+    print("\n".join(tables(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
     results = {fault.result for fault in campaign.faults.list}
     assert results <= set(RESULTS) and DOWN not in results
 
