@@ -64,6 +64,8 @@ struct service {
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
     uint64_t wait_since, wait_turn; /* blocked in one turn: first seen when, 0: it is not; which */
+    uint64_t
+        bell_turn; /* 1 + its turn when its bell was last rung; 0: it was not, since its start */
     struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */
@@ -82,6 +84,7 @@ struct init {
     uint64_t died_ns;           /* when the last one was told to die; 0: it was not */
     bool told;                  /* the log says how long that took */
     uint64_t tick_ns;           /* what the timer is set to */
+    uint64_t bell_ns;           /* when all servers' bells are rung next */
     char reason[96];            /* of the last one's death */
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
@@ -159,6 +162,8 @@ bool upgrade_watch(void);
 void supervise_call(struct event *event);
 /* Looks for hanging servers, ended waiting times and pending power steps; sets the timer anew. */
 void supervise_tick(void);
+/* Whether a tick is overdue, as when a fault has lost the timer. */
+bool supervise_late(void);
 /* A death begins, for the log and `services`: before the reset. */
 void supervise_death(struct service *service);
 

@@ -296,6 +296,8 @@ static status_t grant_one(struct service *service, const struct grant *grant) {
         return grant_boot(service, grant);
     case GRANT_MODULE:
         return grant_module(service, grant);
+    case GRANT_SUPERVISOR:
+        return give(service, grant->name, init.task, RIGHT_READ | RIGHT_MANAGE);
     default:
         return grant_hardware(service, grant);
     }
