@@ -40,8 +40,7 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
  * ended a turn, or at the same place in its first one or in the same call, its event is dropped and
  * then its state; a death that it is told of is given to a new state first. */
 static void restart_init(struct thread *thread, const struct fault_message *fault) {
-    static uint64_t last_commits, last_place;
-    static token_t last_token;
+    static uint64_t last_commits, last_place, last_token;
     static unsigned streak;
     static const uint32_t ladder[2][3] = {{0, RESET_POISON | RESET_DROP, RESET_STATE | RESET_DROP},
                                           {0, RESET_STATE, RESET_STATE | RESET_POISON}};

@@ -3,6 +3,8 @@
  */
 #include "guest.h"
 
+#include <ipc/machine.h>
+
 /* Calls whose first argument must be a handle of one type with one right. */
 static const struct {
     uint32_t op, type, right;

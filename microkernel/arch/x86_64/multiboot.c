@@ -52,19 +52,17 @@ static bool word_present(const char *text, const char *word) {
 }
 
 static void module_add(struct boot_info *info, const uint8_t *tag, size_t size) {
-    struct {
-        uint32_t start, end;
-    } place;
+    uint32_t place[2]; /* start, end */
     if (size < 16 || info->module_count == BOOT_MODULES) {
         return;
     }
-    memcpy(&place, tag + 8, sizeof(place));
-    if (place.end < place.start) {
+    memcpy(place, tag + 8, sizeof(place));
+    if (place[1] < place[0]) {
         return;
     }
     struct boot_module_info *module = &info->modules[info->module_count++];
-    module->start = place.start;
-    module->size = place.end - place.start;
+    module->start = place[0];
+    module->size = place[1] - place[0];
     text_copy(module->command, sizeof(module->command), (const char *)tag + 16, size - 16);
 }
 
