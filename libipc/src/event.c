@@ -122,17 +122,24 @@ static void take_message(struct event *event, uint64_t tag) {
 /* Whether the event is what came. The compiler does not know that it is. */
 static bool is_whole(const struct event *event, const struct message_registers *registers) {
     const struct message_buffer *buffer = (const struct message_buffer *)MESSAGE_BUFFER_VA;
+    bool message = registers->rax == EVENT_CALL || registers->rax == EVENT_REPLY;
     __asm__ volatile("" ::: "memory");
-    uint64_t difference = (event->kind ^ (uint64_t)registers->rax) |
-                          (event->badge ^ registers->rdi) | (event->cookie ^ registers->rdi) |
-                          (event->token ^ registers->r14);
+    uint64_t difference =
+        (event->kind ^ (uint64_t)registers->rax) | (event->badge ^ registers->rdi) |
+        (event->cookie ^ registers->rdi) | (event->token ^ registers->r14) |
+        (event->attempt ^ ORIGIN_ATTEMPT(registers->r15)) |
+        (event->account ^ ORIGIN_ACCOUNT(registers->r15)) |
+        (TAG(event->label, event->word_count, event->lease_count, event->handle_count) ^
+         (message ? registers->tag : 0));
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         difference |= event->words[i] ^ registers->words[i];
     }
-    return difference == 0 &&
-           (event->word_count <= MESSAGE_REGISTER_WORDS ||
-            memcmp(event->words + MESSAGE_REGISTER_WORDS, buffer->words + MESSAGE_REGISTER_WORDS,
-                   (event->word_count - MESSAGE_REGISTER_WORDS) * 8) == 0);
+    if (event->word_count > MESSAGE_REGISTER_WORDS) {
+        size_t rest = (event->word_count - MESSAGE_REGISTER_WORDS) * sizeof event->words[0];
+        difference |= (uint64_t)memcmp(event->words + MESSAGE_REGISTER_WORDS,
+                                       buffer->words + MESSAGE_REGISTER_WORDS, rest);
+    }
+    return difference == 0;
 }
 
 void event_receive(struct event *event, uint32_t mask) {
