@@ -4,6 +4,8 @@
 
 #include <common/string.h>
 
+#include <ipc/time.h>
+
 #define STEP 8 /* words */
 
 /* Sees every changed bit, and costs little: it is done in every turn, so that a damaged manifest is
@@ -37,8 +39,10 @@ static bool service_sound(const struct service *service, uint32_t index) {
            service->upgrade.step <= UPGRADE_BACK && service->upgrade.kind <= UPGRADE_PREVIOUS &&
            text_ends(service->program, sizeof service->program) &&
            text_ends(service->reason, sizeof service->reason) &&
+           (service->upgrade.step == UPGRADE_NONE || service->upgrade.image != HANDLE_NONE) &&
            (service->state != SERVICE_RUNNING ||
-            (service->task != HANDLE_NONE && service->account != HANDLE_NONE));
+            (service->task != HANDLE_NONE && service->account != HANDLE_NONE &&
+             service->image != HANDLE_NONE));
 }
 
 const char *state_check(bool full) {
@@ -52,6 +56,9 @@ const char *state_check(bool full) {
         if (!service_sound(&init.services[i], i)) {
             return "a damaged service";
         }
+    }
+    if (init.bell_ns > init.tick_ns + NS_PER_S) {
+        return "no server would be looked at again";
     }
     return init.manifest_sum != manifest_sum() ? "the manifest has changed" : NULL;
 }

@@ -64,6 +64,8 @@ struct service {
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
     uint64_t wait_since, wait_turn; /* blocked in one turn: first seen when, 0: it is not; which */
+    uint64_t
+        bell_turn; /* 1 + its turn when its bell was last rung; 0: it was not, since its start */
     struct upgrade upgrade;
     struct policy policy;
     char reason[96]; /* of the last death */
@@ -82,6 +84,7 @@ struct init {
     uint64_t died_ns;           /* when the last one was told to die; 0: it was not */
     bool told;                  /* the log says how long that took */
     uint64_t tick_ns;           /* what the timer is set to */
+    uint64_t bell_ns;           /* when all servers' bells are rung next */
     char reason[96];            /* of the last one's death */
     uint64_t power_ns; /* when the next way to switch off or reset is tried; 0: not asked */
     uint32_t power_step;
@@ -119,6 +122,21 @@ const char *service_protocols(const struct service *service, const struct image_
  * `records`, and exits with -status. */
 status_t service_start_exporter(struct service *service, handle_t records, handle_t *task);
 
+/* Faults and exits of its task will be told. */
+status_t service_supervise(struct service *service);
+
+/* ---- rebuild.c: the state after it was lost, from the kernel's objects ---- */
+
+/* False: nothing is held, so there was no state. Else, for each service in the manifest's order, */
+bool rebuild_begin(void);
+/* ... takes over what it has; false: it is not running. */
+bool rebuild_service(struct service *service);
+/* ... and for one that is to be started, whose program is there: its account and endpoint, if they
+ * had been made. */
+void rebuild_account(struct service *service);
+/* Gives up what has found no place. */
+void rebuild_end(void);
+
 /* ---- upgrade.c: another program for a service ---- */
 
 /* An operator's `upgrade` or `swap` by the ELF file of `length` bytes in `file`, which stays the
@@ -144,6 +162,8 @@ bool upgrade_watch(void);
 void supervise_call(struct event *event);
 /* Looks for hanging servers, ended waiting times and pending power steps; sets the timer anew. */
 void supervise_tick(void);
+/* Whether a tick is overdue, as when a fault has lost the timer. */
+bool supervise_late(void);
 /* A death begins, for the log and `services`: before the reset. */
 void supervise_death(struct service *service);
 

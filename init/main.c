@@ -211,6 +211,9 @@ static void call_event(struct event *event) {
     } else {
         supervise_call(event);
     }
+    if (supervise_late()) {
+        supervise_tick();
+    }
 }
 
 static void notify_event(struct event *event) {

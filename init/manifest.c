@@ -357,7 +357,7 @@ static void line_physical(struct parser *parser) {
     line_hardware(parser, GRANT_MEMORY, 2, (uint64_t)1 << 52);
 }
 
-/* WORD [as NAME], for framebuffer and boot */
+/* WORD [as NAME] */
 static void line_plain(struct parser *parser, uint32_t kind) {
     struct grant grant = {.kind = kind};
     uint32_t index = 1;
@@ -373,6 +373,10 @@ static void line_framebuffer(struct parser *parser) {
 
 static void line_boot(struct parser *parser) {
     line_plain(parser, GRANT_BOOT);
+}
+
+static void line_supervisor(struct parser *parser) {
+    line_plain(parser, GRANT_SUPERVISOR);
 }
 
 /* module NAME [as NAME] */
@@ -428,7 +432,7 @@ static const struct {
     {"ioport", line_ioport},     {"irq", line_irq},
     {"physical", line_physical}, {"framebuffer", line_framebuffer},
     {"boot", line_boot},         {"module", line_module},
-    {"protocol", line_protocol},
+    {"protocol", line_protocol}, {"supervisor", line_supervisor},
 };
 
 static void parse_words(struct parser *parser) {

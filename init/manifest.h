@@ -24,6 +24,7 @@ enum grant_kind {
     GRANT_FRAMEBUFFER, /* the boot loader's framebuffer, if there is one */
     GRANT_BOOT,        /* a copy of struct boot_page */
     GRANT_MODULE,      /* the boot module `target`, read-only */
+    GRANT_SUPERVISOR,  /* init's task: to look at, and to start again */
 };
 
 struct grant {

@@ -6,6 +6,7 @@
 #include <common/format.h>
 #include <common/string.h>
 
+#include <ipc/actor.h>
 #include <ipc/log.h>
 #include <ipc/memory.h>
 #include <ipc/object.h>
@@ -181,10 +182,10 @@ void supervise_call(struct event *event) {
 }
 
 /* For how long it has been seen waiting in its present turn: for a page, as nothing else blocks an
- * actor. (After a fault it is in that state too, until this program hears of it.) 0: it is not. */
+ * actor. 0: it is not. */
 static uint64_t blocked_ns(struct service *service, const struct task_info *information,
                            uint64_t now) {
-    bool blocked = information->main_state == THREAD_FAULTED && !upgrade_stands(service);
+    bool blocked = information->main_state == THREAD_PAGING && !upgrade_stands(service);
     uint64_t turn = information->commits + information->incarnation;
     if (!blocked || service->wait_since == 0 || service->wait_turn != turn) {
         service->wait_since = blocked ? now : 0;
@@ -193,23 +194,46 @@ static uint64_t blocked_ns(struct service *service, const struct task_info *info
     return blocked ? now - service->wait_since : 0;
 }
 
-/* A server that computes or waits for ever in one turn has crashed, only more slowly. */
-static void check_turn(struct service *service, uint64_t now) {
+/* Sets all bits of its notification, which mean no more than "look again": an interrupt, a timer or
+ * a doorbell that a fault has lost is made up for. True: it waits for events and has not taken
+ * those of the last time. */
+static bool ring(struct service *service, const struct task_info *information) {
+    uint64_t turn = 1 + information->commits + information->incarnation;
+    if (information->main_state != THREAD_RECEIVING || service->upgrade.step != UPGRADE_NONE) {
+        service->bell_turn = 0;
+        return false;
+    }
+    if (service->bell_turn == turn) {
+        service->bell_turn = 0;
+        return true;
+    }
+    service->bell_turn = turn;
+    (void)notification_signal(service->notification, UINT64_MAX);
+    return false;
+}
+
+/* A server that computes or waits for ever in one turn, or hears nothing, has crashed, only more
+ * slowly. */
+static void check_turn(struct service *service, uint64_t now, bool bell) {
     struct task_info information = {0};
     if (service->config->kind == KIND_PROGRAM || task_info(service->task, &information) != OK) {
         return;
     }
     uint64_t waited = blocked_ns(service, &information, now);
-    bool computes = information.turn_ns >= TURN_LIMIT_NS;
-    if (information.main_state == THREAD_RECEIVING || (!computes && waited < WAIT_LIMIT_NS)) {
+    bool receives = information.main_state == THREAD_RECEIVING;
+    bool computes = !receives && information.turn_ns >= TURN_LIMIT_NS;
+    if (bell && ring(service, &information)) {
+        strlcpy(service->reason, "it hears no events", sizeof service->reason);
+    } else if (computes || (!receives && waited >= WAIT_LIMIT_NS)) {
+        format(service->reason, sizeof service->reason, "%lu s of %s in one turn (%s)",
+               (computes ? information.turn_ns : waited) / NS_PER_S,
+               computes ? "CPU time" : "waiting", event_name(information.event));
+    } else {
         return;
     }
     struct death death = {POLICY_HANG, 0, information.event, information.token, 0, 0};
     service->crashes++;
     service->wait_since = 0;
-    format(service->reason, sizeof service->reason, "%lu s of %s in one turn (%s)",
-           (computes ? information.turn_ns : waited) / NS_PER_S, computes ? "CPU time" : "waiting",
-           event_name(information.event));
     act(service, death);
 }
 
@@ -219,7 +243,11 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 static void set_timer(uint64_t when) {
     init.tick_ns = when;
-    timer_set(init.timer, when);
+    actor_must(timer_set(init.timer, when));
+}
+
+bool supervise_late(void) {
+    return time_now_ns() > init.tick_ns + TICK_NS;
 }
 
 void supervise_death(struct service *service) {
@@ -264,10 +292,12 @@ static bool watch_dead(void) {
 void supervise_tick(void) {
     uint64_t now = time_now_ns();
     uint64_t next = now + (upgrade_watch() ? UPGRADE_WATCH_NS : TICK_NS);
+    bool bell = now >= init.bell_ns;
+    init.bell_ns = bell ? now + TICK_NS : init.bell_ns;
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
         if (service->state == SERVICE_RUNNING) {
-            check_turn(service, now);
+            check_turn(service, now, bell);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
             service_restart(service, service->restart_flags);

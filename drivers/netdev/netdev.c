@@ -27,19 +27,27 @@
 
 #define RESET_NS (10 * NS_PER_MS)
 #define RETRY_NS (100 * NS_PER_MS)
+#define IDLE_NS (10 * NS_PER_S) /* until what has failed is tried again */
 
 struct driver driver;
+
+void driver_wake(uint64_t delay_ns) {
+    driver.timer_at = time_now_ns() + delay_ns;
+    actor_must(timer_set(driver.timer, driver.timer_at));
+}
 
 static void claim(void) {
     struct pci_claim_request request = {.count = driver.nic->id_count, .bar = driver.nic->bar};
     memcpy(request.matches, driver.nic->ids, sizeof request.matches);
     strlcpy(request.driver, startup_name(), sizeof request.driver);
-    status_t status = call_stage(startup_handle("devmgr"), PCI_CLAIM, &request, sizeof request,
-                                 COOKIE(COOKIE_CLAIM, 0, 0));
-    if (status != OK) {
-        log_line("no device manager: %s", status_text(status));
+    handle_t manager = startup_handle("devmgr");
+    if (manager == HANDLE_NONE) {
+        log_line("no device manager");
         driver.stage = STAGE_IDLE;
+        return;
     }
+    actor_must(
+        call_stage(manager, PCI_CLAIM, &request, sizeof request, COOKIE(COOKIE_CLAIM, 0, 0)));
 }
 
 static status_t map_dma(uint64_t address, uint64_t size, handle_t *memory, uint64_t *bus) {
@@ -108,12 +116,13 @@ static status_t take_device(struct event *event) {
 static void claimed(struct event *event) {
     status_t status = event_status(event);
     if (status == E_BUSY || status == E_QUOTA) { /* the old incarnation's is not all gone yet */
-        (void)timer_set(driver.timer, time_now_ns() + RETRY_NS);
+        driver_wake(RETRY_NS);
         return;
     }
     driver.stage = STAGE_IDLE;
     if (status == E_NOT_FOUND) {
-        return; /* the device manager has said so */
+        driver_wake(IDLE_NS); /* the device manager has said so */
+        return;
     }
     if (status == OK) {
         status = take_device(event);
@@ -123,7 +132,7 @@ static void claimed(struct event *event) {
         return;
     }
     driver.stage = STAGE_RESET;
-    (void)timer_set(driver.timer, time_now_ns() + RESET_NS);
+    driver_wake(RESET_NS);
 }
 
 void driver_restart(const char *why, uint64_t delay_ns) {
@@ -136,7 +145,7 @@ void driver_restart(const char *why, uint64_t delay_ns) {
     driver.link_calling = driver.watchdog = false;
     driver.filter_wanted = driver.filter_calling = false;
     memset(driver.receive_calls, 0, sizeof driver.receive_calls);
-    (void)timer_set(driver.timer, time_now_ns() + delay_ns);
+    driver_wake(delay_ns);
 }
 
 static void hello(void) {
@@ -149,8 +158,7 @@ static void hello(void) {
         (void)device_enable(driver.device, 1);
     }
     if (!driver.nic->start(driver.mac)) {
-        log_line("the device can't be started");
-        driver.stage = STAGE_IDLE;
+        driver_restart("the device can't be started", IDLE_NS);
         return;
     }
     (void)device_enable(driver.device, 1);
@@ -167,10 +175,7 @@ static void hello(void) {
     status_t status = call_stage_message(driver.net, NETIF_HELLO, &message,
                                          COOKIE(COOKIE_HELLO, 0, driver.epoch), NULL);
     if (status != OK) {
-        log_line("no network service: %s", status_text(status));
-        (void)device_enable(driver.device, 0);
-        driver.nic->reset();
-        driver.stage = STAGE_IDLE;
+        driver_restart("no network service", IDLE_NS);
     }
 }
 
@@ -244,15 +249,21 @@ static void on_interrupt(void) {
     }
     bool link = driver.nic->interrupt();
     if (driver.parts.irq_kind == 0) {
-        (void)irq_ack(driver.irq);
+        actor_must(irq_ack(driver.irq));
     }
     if (driver.stage == STAGE_RUN && link) {
         traffic_link();
     }
 }
 
+/* The bit says "look", not that the time has come. */
 static void on_timer(void) {
-    if (driver.stage == STAGE_CLAIM) {
+    if (driver.timer_at == 0 || time_now_ns() < driver.timer_at) {
+        return;
+    }
+    driver.timer_at = 0;
+    if (driver.stage == STAGE_CLAIM || driver.stage == STAGE_IDLE) {
+        driver.stage = STAGE_CLAIM;
         claim();
     } else if (driver.stage == STAGE_RESET) {
         hello();

@@ -12,7 +12,7 @@
 
 enum stage {
     STAGE_CLAIM, /* waits for the device manager */
-    STAGE_IDLE,  /* no device: for ever */
+    STAGE_IDLE,  /* no device: asks again now and then */
     STAGE_RESET, /* the device is being reset; the timer goes on */
     STAGE_HELLO, /* waits for net's answer */
     STAGE_RUN,
@@ -41,6 +41,7 @@ struct driver {
     const struct netdev_device *nic;
     struct netdev_parts parts;
     handle_t net, device, irq, timer, buffers;
+    uint64_t timer_at; /* when the timer goes off; 0: it is not set */
     uint8_t mac[6];
     struct receive_call receive_calls[RECEIVE_CALLS];
     bool transmit_waiting, transmit_cancelled;
@@ -54,7 +55,9 @@ struct driver {
 };
 extern struct driver driver;
 
-/* netdev.c: stops the device and starts again with HELLO, `delay` ns later. */
+/* netdev.c: the timer goes off so much later, and then what the stage wants is done. */
+void driver_wake(uint64_t delay_ns);
+/* Stops the device and starts again with HELLO, `delay` ns later. */
 void driver_restart(const char *why, uint64_t delay_ns);
 
 /* traffic.c: after net's answer to HELLO. */

@@ -129,7 +129,7 @@ static void set_watchdog(void) {
     if (!driver.watchdog && buffers->in_device > 0 && driver.nic->link() != 0) {
         driver.watchdog = true;
         driver.watchdog_total = buffers->sent_total;
-        (void)timer_set(driver.timer, time_now_ns() + WATCHDOG_NS);
+        driver_wake(WATCHDOG_NS);
     }
 }
 

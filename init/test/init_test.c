@@ -427,7 +427,7 @@ static struct service *build(void) {
     for (uint32_t i = 0; i < init.service_count; i++) {
         init.services[i].config = &init.manifest.services[i];
         init.services[i].state = SERVICE_RUNNING;
-        init.services[i].task = init.services[i].account = 5;
+        init.services[i].task = init.services[i].account = init.services[i].image = 5;
     }
     state_seal();
     return &init.services[1];
@@ -456,6 +456,9 @@ TEST(broken_invariants_are_seen) {
     BREAKS(memset(service->reason, 'x', sizeof service->reason), "a damaged service");
     BREAKS(service->task = HANDLE_NONE, "a damaged service");
     BREAKS(service->account = HANDLE_NONE, "a damaged service");
+    BREAKS(service->image = HANDLE_NONE, "a damaged service");
+    BREAKS(service->upgrade.step = UPGRADE_TRIAL, "a damaged service"); /* without a program */
+    BREAKS(init.bell_ns = 1ull << 50, "no server would be looked at again");
     BREAKS(init.manifest.services[2].grants[1].first ^= 1, "the manifest has changed");
     BREAKS(init.manifest_sum++, "the manifest has changed");
 }

@@ -44,6 +44,7 @@ TEST(a_full_section) {
           "  physical 0xb8000 32K as text\n"
           "  framebuffer as screen\n"
           "  boot\n"
+          "  supervisor\n"
           "  module boot.tar as archive");
     CHECK_STR(errors, "");
     REQUIRE(manifest.service_count == 1);
@@ -62,7 +63,7 @@ TEST(a_full_section) {
     CHECK_STR(net->arguments, "dhcp");
     CHECK_STR(net->arguments + 5, "two words");
     CHECK_STR(net->arguments + 15, "third#not-a-comment");
-    REQUIRE(net->grant_count == 9);
+    REQUIRE(net->grant_count == 10);
     const struct grant *grants = net->grants;
     CHECK_EQ(grants[0].kind, GRANT_SYSTEM);
     CHECK_EQ(grants[0].rights, RIGHT_READ | RIGHT_WRITE);
@@ -82,8 +83,10 @@ TEST(a_full_section) {
     CHECK_EQ(grants[5].second, 32768);
     CHECK_STR(grants[6].name, "screen");
     CHECK_STR(grants[7].name, "boot");
-    CHECK_STR(grants[8].target, "boot.tar");
-    CHECK_STR(grants[8].name, "archive");
+    CHECK_EQ(grants[8].kind, GRANT_SUPERVISOR);
+    CHECK_STR(grants[8].name, "supervisor");
+    CHECK_STR(grants[9].target, "boot.tar");
+    CHECK_STR(grants[9].name, "archive");
     CHECK(manifest_find(&manifest, "net") == net);
     CHECK(manifest_find(&manifest, "nets") == NULL);
 }

@@ -30,6 +30,13 @@ _Noreturn void actor_abort(const char *why) {
     __builtin_trap();
 }
 
+void actor_must(status_t status) {
+    if (status < 0) {
+        log_line("abort: a system call has failed: %s", status_text(status));
+        __builtin_trap();
+    }
+}
+
 static _Noreturn void fail(const char *what, status_t status) {
     log_line("%s: %s", what, status_text(status));
     task_exit(-status);

@@ -18,6 +18,7 @@ static void drop_answer_handles(struct event *event) {
 
 void dispatch_answer(struct event *event, status_t status, const void *data, size_t size) {
     if (status == DISPATCH_PARKED) {
+        event_keep(event);
         return;
     }
     if (status < 0) {

@@ -9,6 +9,9 @@
 
 #include <ipc/actor.h>
 #include <ipc/handle.h>
+#include <ipc/log.h>
+#include <ipc/status.h>
+#include <ipc/time.h>
 
 #include "program.h"
 
@@ -19,6 +22,70 @@ static struct {
 } pending;
 
 static uint64_t named; /* by actor_changed in this turn */
+
+#define BELIEF_NS (60 * NS_PER_S) /* for the account whose caller was wrong */
+#define PAUSE_NS (5 * NS_PER_S)   /* for all */
+
+/* The call of this turn while it is neither answered nor kept; TOKEN_NONE: there is none. */
+static struct {
+    token_t token;
+    const struct event *event;
+} asked;
+
+static bool trusted; /* by actor_trust_refusals */
+
+/* The last refusal that was right at the second look. */
+ARENA static struct {
+    uint64_t time_ns; /* 0: there was none */
+    uint32_t account;
+} wrong;
+
+/* Whether a client that does nothing wrong never gets this status. */
+static bool status_blames(status_t status) {
+    static const uint64_t blames = 1ull << -E_INVALID | 1ull << -E_HANDLE | 1ull << -E_RIGHTS |
+                                   1ull << -E_FAULT | 1ull << -E_NOT_STAGED | 1ull << -E_STALE |
+                                   1ull << -E_RANGE | 1ull << -E_NO_SYSCALL | 1ull << -E_STATE |
+                                   1ull << -E_FORMAT | 1ull << -E_UNSUPPORTED |
+                                   1ull << -E_CHECKSUM | 1ull << -E_RESET;
+    return status == E_MESSAGE_SIZE || status == E_PROTOCOL || status == E_NOT_CONNECTED ||
+           status == E_IS_CONNECTED || (status < 0 && status > -64 && (blames >> -status & 1) != 0);
+}
+
+/*
+ * The call of this turn is answered. A status that lays the blame on the caller may be this
+ * program's own fault: it dies, and the next incarnation, with text and state as they should be,
+ * looks at the call again. What it says then is believed, and for a while nothing is doubted: one
+ * caller that is wrong costs a restart a minute at most, all together one in five seconds.
+ */
+static void answered(token_t token, status_t status) {
+    if (token != asked.token) {
+        return;
+    }
+    asked.token = TOKEN_NONE;
+    if (trusted || !status_blames(status)) {
+        return;
+    }
+    const struct event *event = asked.event;
+    uint64_t now = time_now_ns();
+    uint64_t quiet = event->account == wrong.account ? BELIEF_NS : PAUSE_NS;
+    if (event->attempt != 0) {
+        wrong.time_ns = now;
+        wrong.account = event->account;
+    } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
+        log_line("call %u refused, %s: once more", event->label, status_text(status));
+        __builtin_trap();
+    }
+}
+
+void actor_trust_refusals(void) {
+    trusted = true;
+}
+
+void event_keep(const struct event *event) {
+    if (event->token == asked.token) {
+        asked.token = TOKEN_NONE;
+    }
+}
 
 void actor_changed(const void *start, size_t length) {
     uint64_t from = ((uintptr_t)start - ARENA_VA) & ~7ull;
@@ -52,6 +119,29 @@ static void take_message(struct event *event, uint64_t tag) {
     memcpy(event->handles, buffer->handles, event->handle_count * sizeof(struct handle_slot));
 }
 
+/* Whether the event is what came. The compiler does not know that it is. */
+static bool is_whole(const struct event *event, const struct message_registers *registers) {
+    const struct message_buffer *buffer = (const struct message_buffer *)MESSAGE_BUFFER_VA;
+    bool message = registers->rax == EVENT_CALL || registers->rax == EVENT_REPLY;
+    __asm__ volatile("" ::: "memory");
+    uint64_t difference =
+        (event->kind ^ (uint64_t)registers->rax) | (event->badge ^ registers->rdi) |
+        (event->cookie ^ registers->rdi) | (event->token ^ registers->r14) |
+        (event->attempt ^ ORIGIN_ATTEMPT(registers->r15)) |
+        (event->account ^ ORIGIN_ACCOUNT(registers->r15)) |
+        (TAG(event->label, event->word_count, event->lease_count, event->handle_count) ^
+         (message ? registers->tag : 0));
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        difference |= event->words[i] ^ registers->words[i];
+    }
+    if (event->word_count > MESSAGE_REGISTER_WORDS) {
+        size_t rest = (event->word_count - MESSAGE_REGISTER_WORDS) * sizeof event->words[0];
+        difference |= (uint64_t)memcmp(event->words + MESSAGE_REGISTER_WORDS,
+                                       buffer->words + MESSAGE_REGISTER_WORDS, rest);
+    }
+    return difference == 0;
+}
+
 void event_receive(struct event *event, uint32_t mask) {
     struct message_registers registers = {.rdi = pending.token, .tag = pending.tag, .r14 = mask};
     if (named != 0) {
@@ -83,6 +173,11 @@ void event_receive(struct event *event, uint32_t mask) {
     } else {
         event->label = event->word_count = event->lease_count = event->handle_count = 0;
     }
+    if (!is_whole(event, &registers)) {
+        actor_abort("an event was not received whole");
+    }
+    asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
+    asked.event = event;
 }
 
 status_t reply_handles(token_t token, status_t status, const void *data, size_t size,
@@ -90,6 +185,7 @@ status_t reply_handles(token_t token, status_t status, const void *data, size_t 
     if (size > MESSAGE_WORDS * 8 || count > MESSAGE_HANDLES) {
         return E_INVALID;
     }
+    answered(token, status);
     uint32_t words = message_trim(data, size);
     struct message_registers registers = {.rdi = token, .tag = TAG(status, words, 0, count)};
     message_load(&registers, data, size, words);
@@ -105,6 +201,7 @@ void reply(token_t token, status_t status, const void *data, size_t size) {
     if (token == TOKEN_NONE) {
         return;
     }
+    answered(token, status);
     if (words > MESSAGE_REGISTER_WORDS || pending.token != TOKEN_NONE) {
         if (reply_handles(token, status, data, size, NULL, 0) != OK) {
             actor_abort("reply failed");
@@ -140,6 +237,9 @@ handle_t event_take_handle(struct event *event, uint32_t index) {
 }
 
 void event_finish(struct event *event) {
+    if (asked.token != TOKEN_NONE) {
+        actor_abort("a call was neither answered nor kept");
+    }
     for (uint32_t i = 0; i < event->handle_count; i++) {
         handle_close(event->handles[i].handle);
     }

@@ -29,7 +29,7 @@ ARENA struct service service;
 static void set_timer(uint64_t at) {
     if (at != service.timer_at) {
         service.timer_at = at;
-        (void)timer_set(service.timer, at == LINK_NEVER ? 0 : at);
+        actor_must(timer_set(service.timer, at == LINK_NEVER ? 0 : at));
     }
 }
 
@@ -167,7 +167,7 @@ static status_t import(struct records_reader *records) {
         service.uart.state = UART_READY;
         service.uart.depth = (uint8_t)from.depth;
         relay_init(&service.relay, random_u32(), time_now_ns());
-        relay_import(&service.relay, records);
+        relay_import(&service.relay, records, time_now_ns());
     } else if (from.state == UART_ABSENT) {
         service.uart.state = UART_ABSENT;
     } else if (uart_detect(&service.uart)) {
@@ -183,7 +183,7 @@ static const char *check(bool full) {
         (uart->state == UART_READY && uart->depth != 1 && uart->depth != UART_FIFO_SIZE)) {
         return "the port is damaged";
     }
-    return uart->state == UART_READY ? relay_check(&service.relay) : NULL;
+    return uart->state == UART_READY ? relay_check(&service.relay, time_now_ns()) : NULL;
 }
 
 int main(void) {

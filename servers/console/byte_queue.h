@@ -36,6 +36,11 @@ static inline bool byte_queue_push(struct byte_queue *queue, uint8_t byte) {
     return true;
 }
 
+/* The byte that was stored last. */
+static inline uint8_t byte_queue_last(const struct byte_queue *queue) {
+    return queue->bytes[(queue->tail - 1) & (queue->size - 1)];
+}
+
 static inline bool byte_queue_pop(struct byte_queue *queue, uint8_t *byte) {
     if (byte_queue_length(queue) == 0) {
         return false;

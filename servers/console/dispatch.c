@@ -3,6 +3,7 @@
  * in terminal.c.
  */
 #include <common/string.h>
+#include <ipc/actor.h>
 #include <ipc/dispatch.h>
 #include <ipc/time.h>
 
@@ -187,8 +188,15 @@ static void outcome_deliver(struct terminal *terminal, enum terminal_outcome out
     }
 }
 
+/* What is typed lies in the input then, unless it is one of the two bytes that may mean more. */
 void dispatch_typed(struct terminal *terminal, uint8_t byte) {
-    outcome_deliver(terminal, terminal_receive(terminal, byte, time_now_ns()));
+    uint32_t tail = terminal->input.tail;
+    enum terminal_outcome outcome = terminal_receive(terminal, byte, time_now_ns());
+    bool kept = terminal->input.tail == tail + 1 && byte_queue_last(&terminal->input) == byte;
+    if (!kept && byte != TERMINAL_BREAK && byte != '\n') {
+        actor_abort("a typed byte is lost");
+    }
+    outcome_deliver(terminal, outcome);
 }
 
 status_t handle_wait_interrupt(struct event *event, const struct tty_empty *request,

@@ -28,7 +28,7 @@ ARENA struct console console;
 
 static void console_wake(uint64_t at) {
     if (console.timer_at == 0 || at < console.timer_at) {
-        timer_set(console.timer, at);
+        actor_must(timer_set(console.timer, at));
         console.timer_at = at;
     }
 }

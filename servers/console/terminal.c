@@ -7,7 +7,6 @@
 
 #include "utf8.h"
 
-#define CONTROL_C 3
 #define RETURN_WINDOW 50000000ull /* ns in which a line feed belongs to the return before it */
 #define CLEAR_SEQUENCE "\33[H\33[2J\33[3J"
 
@@ -29,7 +28,7 @@ void terminal_init(struct terminal *terminal, uint32_t columns, uint32_t rows,
 
 void serial_queue_text(struct byte_queue *queue, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        uint8_t before = queue->bytes[(queue->tail - 1) & (queue->size - 1)];
+        uint8_t before = byte_queue_last(queue);
         if (text[i] == '\n' && before != '\r') {
             byte_queue_push(queue, '\r');
         }
@@ -228,7 +227,7 @@ static enum terminal_outcome terminal_interrupt(struct terminal *terminal) {
 }
 
 enum terminal_outcome terminal_receive(struct terminal *terminal, uint8_t byte, uint64_t now) {
-    if (byte == CONTROL_C && terminal->reader != READER_RAW) {
+    if (byte == TERMINAL_BREAK && terminal->reader != READER_RAW) {
         return terminal_interrupt(terminal);
     }
     bool pair = byte == '\n' && terminal->reader != READER_RAW && terminal->return_time != 0 &&

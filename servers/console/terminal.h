@@ -21,6 +21,7 @@
 #include "line.h"
 #include "screen.h"
 
+#define TERMINAL_BREAK 3 /* Ctrl-C */
 #define TERMINAL_INPUT 4096
 #define TERMINAL_ECHO_ROOM 4096
 #define TERMINAL_WRITE_PIECE 512

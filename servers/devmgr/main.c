@@ -59,7 +59,7 @@ static void start(void) {
 }
 
 static void notified(struct event *event) {
-    if ((event->bits & BIT_TIMER) != 0 && manager.remap.confined) {
+    if ((event->bits & BIT_TIMER) != 0 && manager.remap.timer != HANDLE_NONE) {
         remap_poll(&manager.remap, &manager.table);
     }
 }

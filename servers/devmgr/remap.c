@@ -6,6 +6,7 @@
 
 #include <common/parse.h>
 #include <common/string.h>
+#include <ipc/actor.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
 #include <ipc/machine.h>
@@ -203,5 +204,5 @@ void remap_poll(struct remap *remap, const struct pci_table *table) {
     for (uint32_t i = 0; i < remap->unit_count; i++) {
         poll_unit(remap, unit_registers(i), table);
     }
-    (void)timer_set(remap->timer, time_now_ns() + POLL_NS);
+    actor_must(timer_set(remap->timer, time_now_ns() + POLL_NS));
 }

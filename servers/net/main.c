@@ -61,7 +61,7 @@ static void finish_turn(void) {
     uint64_t at = net_settle();
     if (at != wake.at) {
         wake.at = at;
-        (void)timer_set(wake.timer, at == TIMER_NEVER ? 0 : at);
+        actor_must(timer_set(wake.timer, at == TIMER_NEVER ? 0 : at));
     }
 }
 

@@ -74,6 +74,7 @@ static void park(const struct event *event) {
         if (probe.parked[i] == TOKEN_NONE) {
             probe.parked[i] = event->token;
             probe.state.parked++;
+            event_keep(event);
             return;
         }
     }
@@ -116,6 +117,7 @@ static void forward(struct event *event) {
             return;
         }
         probe.forwarded[i] = event->token;
+        event_keep(event);
         probe.sessions[i] = session;
         return;
     }
@@ -193,6 +195,7 @@ static void supply_page(const struct event *event) {
     uint64_t content = event->words[1] / PAGE_SIZE + 100;
     handle_t page;
     probe.state.pages++;
+    event_keep(event); /* answered by memory_supply */
     if (memory_create(startup_handle("account"), PAGE_SIZE, &page) != OK) {
         return;
     }
@@ -213,6 +216,7 @@ static void call_event(struct event *event) {
     case FAULT_LABEL_EXIT:
         event_data(event, &probe.fault, sizeof probe.fault);
         probe.fault_token = event->token;
+        event_keep(event);
         probe.state.faults++;
         break;
     case FAULT_LABEL_PAGE:
@@ -492,5 +496,6 @@ int main(void) {
         thread_sleep(NS_PER_S * argument_number(1));
         return 0;
     }
+    actor_trust_refusals(); /* nobody supervises it */
     actor_run(&actor);
 }

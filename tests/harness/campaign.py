@@ -25,6 +25,7 @@ STOP = "/tmp/stop"
 KINDS = 16  # of contents on connections
 LONG = 300  # characters typed or asked at most
 HANG = 100  # seconds that a client may take for its last work
+MORE = 5  # seconds in which others may complain, too
 PAGE = random.Random("page").randbytes(150000)  # what curl fetches
 PINGS = 100
 BRIDGE_GONE = "aiask: the AI bridge has gone"
@@ -85,7 +86,8 @@ class Campaign:
         self.guest.expect(r"\r?\n")
         shown = plain(self.guest.console.before), self.guest.prompt().strip("\n")
         assert shown == (f"echo {word}", word), f"typed {word!r}, shown {shown}"
-        self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
+        answer = self.guest.cmd(f"echo {number} {word[:40]} >> /tmp/typed")
+        assert answer == "", f"appended to /tmp/typed: {answer}"
         self.appended.append(f"{number} {word[:40]}")
 
     def ask(self, _number):
@@ -191,10 +193,11 @@ class Campaign:
         except (OSError, AssertionError) as error:
             self.complaints.append(f"the machine: {error!r}, QEMU {self.guest.process.poll()}")
         self.ended.set()
-        end = time.monotonic() + HANG
+        end = time.monotonic() + (MORE if self.complaints else HANG)
         for thread in threads:
             thread.join(max(0, end - time.monotonic()))
-        self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
+        if not self.complaints:
+            self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
         if not self.complaints:
             self.settle()
         else:
@@ -224,7 +227,9 @@ class Campaign:
 
     def check_ledger(self):
         """Every append once, in order."""
-        assert self.guest.cmd("cat /tmp/typed").splitlines() == self.appended
+        found = self.guest.cmd("cat /tmp/typed").splitlines()
+        assert found == self.appended, \
+            f"missing {set(self.appended) - set(found)}, strange {set(found) - set(self.appended)}"
 
     def check_screen(self):
         """The screen shows what COM1 showed."""

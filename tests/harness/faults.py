@@ -49,6 +49,7 @@ class Fault:
     detail: str
     result: str
     died: list[str] = dataclasses.field(default_factory=list)  # services, in that order
+    complaints: list[str] = dataclasses.field(default_factory=list)  # of clients, if it is the last
 
 
 class Memory:
@@ -371,6 +372,7 @@ class FaultCampaign(Campaign):
         self.run(count, seconds, self.attack)
         if self.complaints and self.faults.list:
             self.faults.list[-1].result = self.judge()
+            self.faults.list[-1].complaints = self.complaints
         return self.faults.list
 
     def attack(self):
@@ -383,15 +385,16 @@ class FaultCampaign(Campaign):
     def judge(self):
         """What the complaints mean."""
         text = "\n".join(self.complaints)
+        first = self.complaints[0]
         if "KERNEL PANIC" in self.guest.console_text() or "QEMU is gone" in text \
                 or self.guest.process.poll() is not None:
             return DOWN
         if not self.alive():
             return DOWN
-        if re.search(r"ConnectionResetError|BrokenPipe|connection ended|wrong: .*\(-\d+\)|: ("
-                     + STATUSES + ")", text):
+        if re.search(r"ConnectionResetError|BrokenPipe|connection ended|wrong: .*\(-\d+\)|curl: \(|: ("
+                     + STATUSES + ")", first):
             return ERROR
-        if re.search('hangs|timed out|no prompt|no .\\\\', text):
+        if re.search('hangs|timed out|no prompt|no .\\\\', first):
             return HANG
         return SILENT
 
@@ -422,12 +425,17 @@ class FaultCampaign(Campaign):
                 assert row[1] == "running", " ".join(row)
 
 
-def table(faults):
-    """Rows of text: for each kind of fault how often it came to what."""
-    head = ["kind", "injected", "activated", "manifested", *RESULTS[2:]]
+def tables(faults):
+    """Rows of text: for each kind of fault, then for each server, how often it came to what."""
+    return table(faults, "kind", KINDS) + [""] + table(faults, "service", SERVICES)
+
+
+def table(faults, column, names):
+    """Rows of text, one for each value of a field of Fault."""
+    head = [column, "injected", "activated", "manifested", *RESULTS[2:]]
     rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for kind in [*KINDS, "all"]:
-        mine = [fault for fault in faults if kind in (fault.kind, "all")]
+    for kind in [*names, "all"]:
+        mine = [fault for fault in faults if kind in (getattr(fault, column), "all")]
         count = collections.Counter(fault.result for fault in mine)
         numbers = [len(mine), len(mine) - count[NOT_ACTIVATED],
                    sum(count[result] for result in MANIFESTED),

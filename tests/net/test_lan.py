@@ -7,10 +7,10 @@ import re
 import time
 
 import pytest
-from lan import HOST4, HOST6, Lan, wait_line
 from wire import BAD_FRAMES, tshark
 
-TAP = ["-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no"]
+from harness.lan import HOST4, HOST6, TAP, Lan, wait_line
+
 SIZE = 1024 * 1024
 
 

@@ -6,7 +6,8 @@ import subprocess
 import threading
 import time
 
-GUEST_MAC = "52:54:00:12:34:56"
+from harness.lan import GUEST_MAC
+
 BAD_FRAMES = " || ".join([
     "_ws.malformed", "ip.checksum.status == 0", "tcp.checksum.status == 0",
     "udp.checksum.status == 0", "icmp.checksum.status == 0",

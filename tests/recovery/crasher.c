@@ -17,7 +17,7 @@ ACTOR_IMAGE("crasher", 1, 1, "crasher/1");
 #define PAGED_VA 0x0000500000000000ull /* nothing else is there */
 
 ARENA static struct {
-    uint64_t sum;
+    uint64_t sum, bells;
     bool crash_at_start, loop_at_start, crash_at_event;
 } state;
 
@@ -79,6 +79,7 @@ static void call_event(struct event *event) {
         answer_session(event);
         return;
     case CRASHER_PARK:
+        event_keep(event);
         return;
     case CRASHER_CRASH:
         state.sum += 1000; /* must never be seen */
@@ -92,6 +93,20 @@ static void call_event(struct event *event) {
     case CRASHER_WAIT:
         state.sum += 1000;
         reply_status(event->token, wait_for_myself());
+        return;
+    case CRASHER_FORGET:
+        if (event->attempt == 0) {
+            return;
+        }
+        break;
+    case CRASHER_REFUSE:
+        reply_status(event->token, event->attempt == 0 || event->words[0] != 0 ? E_INVALID : OK);
+        return;
+    case CRASHER_DEAF:
+        actor_set_mask(0);
+        break;
+    case CRASHER_BELLS:
+        reply(event->token, OK, &state.bells, sizeof state.bells);
         return;
     case CRASHER_AT_EVENT:
         state.crash_at_event = true;
@@ -112,6 +127,7 @@ static void call_event(struct event *event) {
 
 static void notify_event(struct event *event) {
     (void)event;
+    state.bells++;
     if (state.crash_at_event) {
         crash();
     }

@@ -14,4 +14,8 @@ enum crasher_operation {
     CRASHER_AT_START, /* from now on every start of this state crashes */
     CRASHER_LATE,     /* from now on every start of this state loops */
     CRASHER_WAIT,     /* waits for ever in its turn */
+    CRASHER_FORGET,   /* neither answered nor kept when it is first delivered */
+    CRASHER_REFUSE,   /* refused when it is first delivered; with a word other than 0: always */
+    CRASHER_DEAF,     /* from now on this incarnation takes cancelled calls and closed sessions */
+    CRASHER_BELLS,    /* answers how many notifications have come */
 };

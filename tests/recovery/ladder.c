@@ -13,7 +13,7 @@
 #include "judge.h"
 
 #define PRIORITY 9u
-#define TESTS 8
+#define TESTS 12
 #define BYSTANDERS 4u
 
 static handle_t server, init;
@@ -173,6 +173,53 @@ static void loop_at_start(void) {
     result("a state that loops at every start makes a new instance");
 }
 
+static void call_forgotten(void) {
+    forget();
+    uint32_t crashes = service().crashes;
+    expect(ask(server, CRASHER_FORGET), OK, "the call that was forgotten");
+    expect(service().crashes - crashes, 1, "crashes");
+    result("a call that is neither answered nor kept comes again");
+}
+
+/* The second refusal is believed; for a minute then all are. */
+static void refused(void) {
+    forget();
+    uint32_t crashes = service().crashes;
+    uint64_t always = 1;
+    expect(ask(server, CRASHER_REFUSE), OK, "the call that was refused once");
+    expect(service().crashes - crashes, 1, "crashes by a refusal");
+    expect(call_words(server, CRASHER_REFUSE, &always, sizeof always, NULL, 0), E_INVALID,
+           "the call that is always refused");
+    expect(service().crashes - crashes, 2, "crashes by the next");
+    for (int i = 0; i < 3; i++) {
+        expect(call_words(server, CRASHER_REFUSE, &always, sizeof always, NULL, 0), E_INVALID,
+               "it comes again");
+    }
+    expect(service().crashes - crashes, 2, "crashes when a refusal was right");
+    result("a refusal is looked at twice");
+}
+
+static void deaf(void) {
+    forget();
+    uint32_t crashes = service().crashes;
+    uint64_t sum = add(server, 0);
+    expect(ask(server, CRASHER_DEAF), OK, "set");
+    expect((int64_t)add(server, 2), (int64_t)sum + 2, "the state");
+    expect(service().crashes - crashes, 1, "crashes");
+    result("a server that takes no events is found");
+}
+
+static void bell(void) {
+    uint64_t before = 0, now = 0, end = time_now_ns() + 60 * NS_PER_S;
+    expect(call_words(server, CRASHER_BELLS, NULL, 0, &before, sizeof before), OK, "bells");
+    do {
+        (void)thread_sleep(50 * NS_PER_MS);
+        expect(call_words(server, CRASHER_BELLS, NULL, 0, &now, sizeof now), OK, "bells");
+    } while (now < before + 2 && time_now_ns() < end);
+    expect(now >= before + 2, true, "bells");
+    result("each server is told to look again, again and again");
+}
+
 int main(void) {
     server = startup_handle("crasher");
     init = startup_handle("init");
@@ -185,5 +232,9 @@ int main(void) {
     loop_in_call();
     wait_in_call();
     loop_at_start();
+    call_forgotten();
+    refused();
+    deaf();
+    bell();
     return 0;
 }

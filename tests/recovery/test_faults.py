@@ -2,10 +2,11 @@
 """Bugs in servers: a wild write into the arena is never committed; and whatever instruction is
 changed, the machine stays. `tools/chaos --faults` runs the same with other seeds and numbers."""
 import re
+import struct
 
 import pytest
 
-from harness.faults import DOWN, RESULTS, FaultCampaign, table
+from harness.faults import DOWN, RESULTS, FaultCampaign, tables
 
 # A byte of a server's state that makes it absurd: variable, offset, value; what the server says.
 WILD = [
@@ -53,9 +54,55 @@ def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
     assert guest.prompt().strip() == "lost and found"
 
 
+def test_a_lost_letter_is_not_committed(machine, tmp_path):
+    """The console's function that takes a typed byte does nothing, once: it dies, and the byte
+    comes again."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    guest, gdb = campaign.guest, campaign.faults.gdb
+    guest.send("echo lost and found\r")
+    receive = campaign.injector.programs["console"].address("terminal_receive")
+    registers = campaign.injector.reach("console", receive, wait=60)
+    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+    gdb.set_register("rsp", registers["rsp"] + 8)
+    gdb.set_register("rax", 0)
+    campaign.injector.leave()
+    guest.expect(r"\r?\n")
+    assert guest.prompt().strip() == "lost and found"
+    guest.expect_in_log("console: abort: a typed byte is lost")
+
+
+def test_a_supervisor_that_loops_is_started_again(machine, tmp_path):
+    """init computes for ever: `watch` finds it, and it looks after the servers as before."""
+    campaign = FaultCampaign(machine, tmp_path, 1)
+    guest, faults = campaign.guest, campaign.faults
+    registers = None
+    while registers is None:
+        registers, _ = faults.turn("init")
+    faults.memory.write(registers["cr3"], registers["rip"], b"\xeb\xfe")  # a jump to itself
+    campaign.injector.leave()
+    guest.expect_in_log("watch: init has done nothing for 5 s")
+    guest.expect_in_log("init: service init: .*; restart 1")
+    assert guest.cmd("kill vfs") == "vfs: killed"
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
+def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
+    """vfs takes a call's token for another one's: nobody would ever be answered."""
+    campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
+    guest, faults, phase = campaign.guest, campaign.faults, ""
+    while phase != "call":
+        registers, phase = faults.turn("vfs")
+    store = next(code for code in faults.code_of("vfs").instructions
+                 if code.function == "event_receive" and code.text.endswith(",0x10(%rbx)"))
+    faults.memory.write(registers["cr3"], store.address, b"\x90" * len(store.code))
+    campaign.injector.leave()
+    guest.expect_in_log("vfs: abort: an event was not received whole")
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
 def check_up(campaign):
     """The machine lives, whatever its servers did."""
-    print("\n".join(table(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
+    print("\n".join(tables(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")
     results = {fault.result for fault in campaign.faults.list}
     assert results <= set(RESULTS) and DOWN not in results
 

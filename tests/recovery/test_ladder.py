@@ -37,11 +37,11 @@ def test_every_step(machine, tmp_path, smp):
     replace = with_services(tmp_path, MANIFEST, "crasher", "ladder")
     guest = machine(replace=replace, smp=smp, nic="none")
     guest.boot()
-    guest.expect_in_log(r"ladder: (not )?ok 8 ", timeout=300)
+    guest.expect_in_log(r"ladder: (not )?ok 12 ", timeout=300)
     log = guest.cmd("log")
-    found = re.findall(r"ladder: (not ok|ok) (\d) - ([^\r\n]*)", log)
+    found = re.findall(r"ladder: (not ok|ok) (\d+) - ([^\r\n]*)", log)
     assert [(word, int(number)) for word, number, _ in found] == \
-        [("ok", number) for number in range(1, 9)], log[-4000:]
+        [("ok", number) for number in range(1, 13)], log[-4000:]
     story = re.findall(r"service crasher: (.*)", log)
     for part in (
             [fault("call_event", "call 4; L0 restart")] * 2
@@ -57,13 +57,16 @@ def test_every_step(machine, tmp_path, smp):
             + [r"\d s of CPU time in one turn \(call\); L1 restart, call poisoned \d+"],
             [r"\d s of waiting in one turn \(call\); L0 restart \d+"] * 2
             + [r"\d s of waiting in one turn \(call\); L1 restart, call poisoned \d+"],
-            [r"\d s of CPU time in one turn \(start-up\); L4 cold start \d+", r"back after \d+ us"]):
+            [r"\d s of CPU time in one turn \(start-up\); L4 cold start \d+"],
+            [fault("actor_abort", "call 11; L0 restart")],
+            [fault("(?:answered|reply)", "call 12; L0 restart")],
+            [r"it hears no events; L0 restart \d+", r"back after \d+ us"]):
         assert appears(part, story), (part, story)
     table = guest.table("services")
     row = next(row for row in table if row[0] == "crasher")
     assert row[1] == "running"
-    assert int(row[4]) == 3 * 3 + 6 + 3 + 3 + 3 + 3 + 3, row
-    assert "us L4: 5 s of CPU time in one turn (start-up)" in " ".join(row)
+    assert int(row[4]) == 3 * 3 + 6 + 3 + 3 + 3 + 3 + 3 + 1 + 2 + 1, row
+    assert "us it hears no events" in " ".join(row)
     assert all(row[1] == "running" for name, row in services(guest).items()
                if name in ("console", "vfs", "shell"))
     assert_files(guest)

@@ -189,6 +189,7 @@ static void on_call(struct event *event) {
         break;
     case TALLY_PARK:
         park(event->token);
+        event_keep(event);
         break;
     case TALLY_RELEASE:
         answer(event, release());

@@ -58,7 +58,9 @@ def under_load(guest, names, count):
     pytest.param(list(OTHERS), 2, id="all", marks=pytest.mark.long),
     *(pytest.param([name], 100, id=name, marks=pytest.mark.long) for name in OTHERS)])
 def test_in_a_row(machine, tmp_path, names, count):
-    """(The first rounds may make net touch more of its blocks than before.)"""
+    """A round ends with accounts and free memory as one before it, to the byte. (Some may make net
+    touch more of its blocks than before; and the kernel's objects, the same ones, may lie in two or
+    three pages more or less, which shows in the free memory. What a leak takes never comes back.)"""
     files = programs(*{build for build, _ in OTHERS.values()})
     guest = machine(forward=(PORT,), ai="echo", smp=2, replace={
         "peer": program("peer"),
@@ -67,8 +69,8 @@ def test_in_a_row(machine, tmp_path, names, count):
     online(guest)
     guest.cmd("aiask Who?")
     rounds = [under_load(guest, names, count)]
-    while len(rounds) < 2 or not rounds[-1] & rounds[-2]:
-        assert len(rounds) < 5, "\n\n".join(sorted(state)[0] for state in rounds)
+    while not rounds[-1] & set().union(*rounds[:-1]):
+        assert len(rounds) < 10, "\n\n".join(sorted(state)[0] for state in rounds)
         rounds.append(under_load(guest, names, count))
     table = services(guest)
     assert {table[name][1] for name in names} == {"running"}

@@ -100,3 +100,10 @@ uint64_t actor_incarnation(void);
 
 /* Stops the task with a fault and a log line: the state is inconsistent. */
 _Noreturn void actor_abort(const char *why);
+
+/* From now on this incarnation refuses a call without a second look (see reply): for a program that
+ * nobody would start again, or whose callers ask for what it may not have. */
+void actor_trust_refusals(void);
+
+/* The result of a system call that can't fail as long as this program is sound: else it stops. */
+void actor_must(status_t status);

@@ -37,7 +37,10 @@ void event_receive(struct event *event, uint32_t mask);
 
 /* Answers a call: status as label, `size` bytes (<= 512) as words. May be called for the call of
  * this turn or for a parked one; a stale token is ignored. The first short answer of a turn rides
- * on the commit's system call. */
+ * on the commit's system call. A status that blames the caller (E_INVALID, E_RIGHTS...) ends the
+ * program when it is the answer to the call of this turn at its first delivery: the next
+ * incarnation looks at it again, and is believed (docs/adr/0011-a-refusal-is-looked-at-twice.md).
+ */
 void reply(token_t token, status_t status, const void *data, size_t size);
 
 /* reply with handles: copies, their rights masked by .rights, or moved with HANDLE_MOVE. Returns an
@@ -48,6 +51,10 @@ status_t reply_handles(token_t token, status_t status, const void *data, size_t 
 static inline void reply_status(token_t token, status_t status) {
     reply(token, status, NULL, 0);
 }
+
+/* The call of this turn will be answered later, or is answered already by its token. A turn that
+ * ends without its call answered or kept ends the program. */
+void event_keep(const struct event *event);
 
 /* Copies the words of an event into a structure of `size` bytes, zero where nothing was sent.
  * E_MESSAGE_SIZE: more was sent than the structure holds. */

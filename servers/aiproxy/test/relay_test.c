@@ -292,8 +292,8 @@ static void load(size_t size) {
     memset(&relay, 0, sizeof relay);
     relay_init(&relay, 2, now);
     REQUIRE(records_open(&reader, space, size) == OK);
-    relay_import(&relay, &reader);
-    CHECK(relay_check(&relay) == NULL);
+    relay_import(&relay, &reader, now);
+    CHECK(relay_check(&relay, now) == NULL);
 }
 
 static bool same(const void *left, const void *right, size_t size) {
@@ -334,8 +334,8 @@ TEST(damaged_records_leave_a_sound_relay) {
         memset(&relay, 0, sizeof relay);
         relay_init(&relay, 2, now);
         if (records_open(&reader, space, size) == OK) {
-            relay_import(&relay, &reader);
-            CHECK(relay_check(&relay) == NULL);
+            relay_import(&relay, &reader, now);
+            CHECK(relay_check(&relay, now) == NULL);
         }
     }
 }
@@ -343,9 +343,9 @@ TEST(damaged_records_leave_a_sound_relay) {
 #define BREAKS(change)                                                                             \
     do {                                                                                           \
         start_lines();                                                                             \
-        CHECK(relay_check(&relay) == NULL);                                                        \
+        CHECK(relay_check(&relay, now) == NULL);                                                   \
         change;                                                                                    \
-        CHECK(relay_check(&relay) != NULL);                                                        \
+        CHECK(relay_check(&relay, now) != NULL);                                                   \
     } while (0)
 
 TEST(broken_invariants_are_seen) {
@@ -362,4 +362,21 @@ TEST(broken_invariants_are_seen) {
     BREAKS(relay.questions[3].prompt_sent = 1);
     BREAKS(relay.questions[3].error_length = RELAY_ERROR_MAX + 1);
     BREAKS(relay.questions[3].head_length = 5);
+    BREAKS(relay.questions[3].state = QUESTION_ANSWERING); /* while none is active */
+    BREAKS(relay.active = 3);                              /* a free one */
+    BREAKS((relay.questions[3].state = QUESTION_ASKING, relay.active = 3));
+}
+
+/* What makes everything wait for ever. */
+TEST(a_time_that_never_comes_is_seen) {
+    BREAKS((relay.link.form = LINK_PROBING, relay.link.probe_end = now + (1ull << 50)));
+    BREAKS(relay.link.form = LINK_FRAMES); /* and nobody looks whether the other end lives */
+    BREAKS(relay.link.hello_at = now + (1ull << 50));
+    BREAKS(relay.link.hello_due = true);
+    BREAKS(relay.link.quiet_at = now + (1ull << 50));
+    BREAKS(relay.link.data_full = true); /* and nobody sends it again */
+    BREAKS(relay.link.data_at = now + (1ull << 50));
+    BREAKS(relay.link.text_cr_at = now + (1ull << 50));
+    BREAKS(relay.questions[3].deadline = now + (1ull << 50));
+    BREAKS(relay.questions[3].stall_at = now + (1ull << 50));
 }

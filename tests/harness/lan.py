@@ -10,6 +10,7 @@ import machine
 
 HOST4, HOST6 = "10.9.0.1", "fd09::1"
 GUEST_MAC = "52:54:00:12:34:56"
+TAP = ["-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no"]
 NAMES = ["--host-record=both.test,10.9.0.77,fd09::77", "--host-record=four.test,10.9.0.4",
          "--host-record=six.test,fd09::6", "--cname=alias.test,four.test"]
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""What the peers of a guest see on the wire while net and the driver die again and again: no reset,
+and nothing acknowledged that was not committed. The peer is Linux, which forgets what was
+acknowledged. net dies when all of a turn is done but the commit, and the driver right after it at
+times: the packets of that turn are gone then, and an acknowledgement that was let out too early
+shows as one that is taken back."""
+import os
+import threading
+
+import pytest
+
+import machine as machines
+from harness.archive import archive_with, program
+from harness.clients import Worker
+from harness.injector import Injector, kernel_symbol
+from harness.lan import GUEST_MAC, HOST4, TAP, Lan
+from harness.peer import MANIFEST, PORT
+from harness.segments import Connections
+from harness.web import fill
+
+GUEST = "10.9.0.15"
+FOLDERS = ":".join(os.path.join(machines.ROOT, name) for name in ("tests", "tools"))
+SIZE = 100000
+KILLS = 40  # of net
+TURNS = 6  # of net between two deaths, at least: no call may meet its end six times
+MOST = 40  # turns, until a broken kernel is noticed
+RETURN = b"\xc3"
+STATES = {"being set up", "established", "half-closed by the host", "window closed"}
+
+# Every kind of connection until its input ends; says so when all bytes were right.
+CLIENTS = f"""
+import sys, threading, types
+from harness import clients
+from harness.peer import Peer, sequence
+guest, ended = types.SimpleNamespace(address="{GUEST}", port={{{PORT}: {PORT}}}), threading.Event()
+def answered_at_an_end(seed):
+    "The host has nothing more to say, and the guest has much."
+    peer = Peer(guest, f"make {SIZE} {{seed}}")
+    peer.end()
+    clients.same(peer.rest(), sequence({SIZE}, seed))
+def again(work):
+    number = 0
+    while not ended.is_set():
+        number += 1
+        work(number % 8)
+held = clients.Held(guest, sequence(4 << 20, 1))
+workers = [clients.Worker(again, work) for work in (
+    lambda seed: clients.echo(guest, sequence({SIZE}, seed)),
+    lambda seed: clients.upload(guest, sequence({SIZE}, seed)), answered_at_an_end,
+    lambda seed: clients.short_ones(guest, 5, seed))]
+print("at work", flush=True)
+sys.stdin.read()
+ended.set()
+for worker in workers:
+    worker.done()
+held.finish()
+print("all right", flush=True)
+"""
+
+
+@pytest.fixture(name="wire")
+def a_wire(machine, tmp_path):
+    """A machine on a TAP device, and what its clients and killers need."""
+    lan = Lan(str(tmp_path))
+    yield Wire(lan, machine, tmp_path)
+    lan.stop()
+
+
+class Wire:
+    """The machine, its clients and its deaths."""
+
+    def __init__(self, lan, machine, folder):
+        def manifest(text):
+            return text.replace("args dhcp fallback=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3",
+                                f"args address={GUEST}/24") + MANIFEST
+
+        self.lan, self.capture = lan, str(folder / "capture.pcap")
+        (folder / "www").mkdir()
+        fill(folder / "www" / "file", SIZE, "wire")
+        # A guest whose network is dead does not answer when it is asked for its address.
+        lan.run("ip", "neigh", "add", GUEST, "lladdr", GUEST_MAC, "dev", "tap0")
+        lan.web(str(folder / "www"))
+        self.guest = machine(
+            netdev=TAP, prefix=lan.prefix, address=GUEST, forward=(PORT,), capture=self.capture,
+            gdb=True, smp=2, replace={"peer": program("peer"),
+                                      "boot.tar": archive_with(str(folder), manifest)})
+        self.guest.boot()
+        self.guest.expect_in_log("peer: ready")
+        self.injector = Injector(self.guest, 1)
+        net = self.injector.programs["net"]
+        self.turns = [net.address("tcp_receive"), net.address("tcp_enqueue_flags")]
+        self.deaths, self.ended = [], threading.Event()
+        self.clients = lan.start("env", "PYTHONPATH=" + FOLDERS, "python3", "-c", CLIENTS)
+        assert self.clients.stdout.readline() == "at work\n"
+        self.fetcher = Worker(self.fetch)
+
+    def fetch(self):
+        """Connections that the guest begins."""
+        while not self.ended.is_set():
+            output = self.guest.cmd(f"httpget http://{HOST4}:8000/file > /tmp/file", timeout=300)
+            assert output.startswith(f"{SIZE} bytes"), output
+
+    def kill(self, number):
+        """net dies at the commit of a turn that has staged outputs, every second time of one that
+        sends a SYN or a FIN; every third time the driver dies too, before net is back."""
+        injector = self.injector
+        if injector.reach("net", self.turns[number % 2]) and injector.kill_at_commit("net"):
+            self.deaths.append(os.path.getsize(self.capture))
+            if number % 3 == 0:
+                injector.kill_at_commit("e1000")
+            for _ in range(TURNS):
+                injector.reach("net", injector.programs["net"].turn)
+        injector.leave()
+
+    def lose_turn(self):
+        """A broken kernel: it commits all of a turn of net's but the arena, and then net dies."""
+        injector, gdb = self.injector, self.guest.gdb
+        if injector.reach("net", self.turns[0]) and \
+                injector.reach("net", injector.programs["net"].commit):
+            commit = kernel_symbol("arena_commit")
+            code = gdb.read(commit, len(RETURN))
+            assert gdb.write(commit, RETURN)
+            registers = injector.reach("net", injector.programs["net"].turn, wait=60)
+            assert gdb.write(commit, code)
+            injector.spoil("net", registers, "turn")
+        injector.leave()
+
+    def seen(self):
+        """The capture so far."""
+        return Connections(self.capture, GUEST_MAC, self.deaths)
+
+    def finish(self):
+        """All clients end well."""
+        self.ended.set()
+        output, _ = self.clients.communicate(timeout=300)
+        assert output == "all right\n" and self.clients.returncode == 0
+        self.fetcher.done()
+
+
+def test_no_reset_and_no_early_acknowledgement(wire):
+    number = 0
+    while len(wire.deaths) < KILLS:
+        assert wire.clients.poll() is None, "the clients have ended"
+        wire.kill(number)
+        number += 1
+    wire.finish()
+    seen = wire.seen()
+    assert not seen.wrong, "\n".join(seen.wrong[:20])
+    assert STATES <= set(seen.states), seen.states
+    assert seen.count >= KILLS / 4
+    killed = wire.injector.count()
+    assert killed["net"] == KILLS and killed["e1000"] >= KILLS / 10, killed
+
+
+def test_early_acknowledgements_are_noticed(wire):
+    """A turn lets out what it has to say and dies; what it has done is not kept."""
+    for _ in range(MOST):
+        wire.lose_turn()
+        if any("has acknowledged" in line for line in wire.seen().wrong):
+            wire.ended.set()
+            return
+    raise AssertionError("an acknowledgement that is taken back goes unnoticed")
