@@ -122,6 +122,21 @@ const char *service_protocols(const struct service *service, const struct image_
  * `records`, and exits with -status. */
 status_t service_start_exporter(struct service *service, handle_t records, handle_t *task);
 
+/* Faults and exits of its task will be told. */
+status_t service_supervise(struct service *service);
+
+/* ---- rebuild.c: the state after it was lost, from the kernel's objects ---- */
+
+/* False: nothing is held, so there was no state. Else, for each service in the manifest's order, */
+bool rebuild_begin(void);
+/* ... takes over what it has; false: it is not running. */
+bool rebuild_service(struct service *service);
+/* ... and for one that is to be started, whose program is there: its account and endpoint, if they
+ * had been made. */
+void rebuild_account(struct service *service);
+/* Gives up what has found no place. */
+void rebuild_end(void);
+
 /* ---- upgrade.c: another program for a service ---- */
 
 /* An operator's `upgrade` or `swap` by the ELF file of `length` bytes in `file`, which stays the

@@ -71,7 +71,10 @@ static status_t check_program(struct service *service) {
                : E_TYPE;
 }
 
-static void prepare(struct service *service, uint64_t machine, uint64_t spare) {
+static void prepare(struct service *service, uint64_t machine, uint64_t spare, bool again) {
+    if (again && rebuild_service(service)) {
+        return;
+    }
     strlcpy(service->program, service->config->program, sizeof service->program);
     service->state = SERVICE_MISSING;
     status_t status = load_program(service);
@@ -94,13 +97,18 @@ static void prepare(struct service *service, uint64_t machine, uint64_t spare) {
         service->image = HANDLE_NONE;
         return;
     }
-    status = account_create(init.account, memory_limit(service->config, machine, spare),
-                            &service->account);
+    if (again) {
+        rebuild_account(service);
+    }
+    if (service->account == HANDLE_NONE) {
+        status = account_create(init.account, memory_limit(service->config, machine, spare),
+                                &service->account);
+    }
     if (status != OK) {
         fail(service, "account", status);
         return;
     }
-    if (service->config->kind == KIND_SERVER) {
+    if (service->config->kind == KIND_SERVER && service->endpoint == HANDLE_NONE) {
         status = endpoint_create(service->account, &service->endpoint);
         if (status != OK) {
             fail(service, "endpoint", status);
@@ -115,9 +123,13 @@ void services_prepare(void) {
     account_info(init.account, &root);
     init.service_count = init.manifest.service_count;
     uint64_t spare = memory_spare(&root);
+    bool again = rebuild_begin();
     for (uint32_t i = 0; i < init.service_count; i++) {
         init.services[i].config = &init.manifest.services[i];
-        prepare(&init.services[i], root.limit, spare);
+        prepare(&init.services[i], root.limit, spare, again);
+    }
+    if (again) {
+        rebuild_end();
     }
 }
 
@@ -357,7 +369,7 @@ static status_t make_task(struct service *service) {
     return task_create(&parameters, &service->task);
 }
 
-static status_t supervise(struct service *service) {
+status_t service_supervise(struct service *service) {
     uint64_t index = (uint64_t)(service - init.services);
     status_t status =
         session_create(init.endpoint, SUPERVISION_BADGE + index, &service->supervision);
@@ -370,12 +382,15 @@ static const struct {
     const char *what;
     status_t (*step)(struct service *service);
 } steps[] = {
-    {"arena", make_arena},        {"task", make_task},        {"handles", give_standard},
-    {"startup block", map_block}, {"supervision", supervise},
+    {"arena", make_arena},
+    {"task", make_task},
+    {"handles", give_standard},
+    {"startup block", map_block},
+    {"supervision", service_supervise},
 };
 
 void service_start(struct service *service) {
-    if (service->state == SERVICE_MISSING) {
+    if (service->state == SERVICE_MISSING || service->task != HANDLE_NONE) {
         return;
     }
     begin_block(service->config);

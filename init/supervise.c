@@ -182,10 +182,10 @@ void supervise_call(struct event *event) {
 }
 
 /* For how long it has been seen waiting in its present turn: for a page, as nothing else blocks an
- * actor. (After a fault it is in that state too, until this program hears of it.) 0: it is not. */
+ * actor. 0: it is not. */
 static uint64_t blocked_ns(struct service *service, const struct task_info *information,
                            uint64_t now) {
-    bool blocked = information->main_state == THREAD_FAULTED && !upgrade_stands(service);
+    bool blocked = information->main_state == THREAD_PAGING && !upgrade_stands(service);
     uint64_t turn = information->commits + information->incarnation;
     if (!blocked || service->wait_since == 0 || service->wait_turn != turn) {
         service->wait_since = blocked ? now : 0;

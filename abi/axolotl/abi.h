@@ -169,6 +169,7 @@ enum object_type {
 #define STACK_SIZE 0x10000ull /* 64 KiB, a guard page below */
 
 #define PAGE_SIZE 4096ull
+#define PAGE_ROUND_UP(size) (((uint64_t)(size) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
 /* Read-only page in every task: time without a kernel entry.
  * ns = ((rdtsc - tsc_base) * mult) >> 32 computed in 128 bits. */
@@ -268,6 +269,7 @@ enum thread_state {
     THREAD_SLEEPING = 6,
     THREAD_FAULTED = 7,
     THREAD_DEAD = 8,
+    THREAD_PAGING = 9, /* waits for a pager */
 };
 
 struct task_info {
@@ -291,6 +293,7 @@ struct task_info {
     token_t token;  /* its call, if it is one */
     uint64_t
         back_ns; /* when the incarnation had ended its first turn, or found no event; 0: not yet */
+    uint64_t image_id, arena_id; /* objects (struct handle_info); 0: it has none */
 };
 
 /* TASK_CREATE: one structure, read from the caller's memory. */
@@ -404,6 +407,8 @@ enum system_info_kind {
     INFO_TASK = 2,   /* struct task_info of the index-th task, E_NOT_FOUND past the end */
     INFO_IRQ = 3,    /* struct irq_info of the index-th vector in use */
     INFO_CPU = 4,    /* struct cpu_info */
+    INFO_HANDLE =
+        5, /* struct handle_info of the caller's first handle from table entry `index` on */
 };
 
 struct system_info {
@@ -431,6 +436,17 @@ struct cpu_info {
     uint32_t id, apic_id;
     uint64_t idle_ns, switches, ipis, interrupts;
 };
+
+/* The next one is found from table entry HANDLE_ENTRY(handle) + 1 on. */
+struct handle_info {
+    handle_t handle;
+    uint32_t type; /* enum object_type */
+    uint32_t rights;
+    uint32_t initial;    /* 1: the task had it when it was first started */
+    uint64_t object_id;  /* never that of two objects */
+    uint64_t account_id; /* of the account that the object is charged to */
+};
+#define HANDLE_ENTRY(handle) ((handle)&0xffffu)
 
 /* DEVICE_CONFIG and SYSTEM_PCI_READ address: bus << 16 | device << 11 | function << 8 | offset */
 #define PCI_ADDRESS(bus, dev, fn, offset)                                                          \

@@ -103,7 +103,8 @@ extern struct memory *clock_memory;
 MUST_CHECK status_t task_create(const struct task_create *parameters, struct account *account,
                                 struct image *image, struct memory *arena, struct task **out);
 void task_start(struct task *task);
-/* As TASK_RESET; image and arena may be NULL: as they are. */
+/* As TASK_RESET; image and arena may be NULL: as they are. Besides, of the kernel's own: */
+#define RESET_STATE 0x100u /* the arena starts again; handles, mappings and sessions stay */
 void task_reset(struct task *task, struct image *image, uint64_t flags, struct memory *arena);
 /* Ends the task for good. */
 void task_kill(struct task *task, int32_t exit_code);

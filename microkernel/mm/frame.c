@@ -26,7 +26,7 @@ static void mark_free(uint64_t frame) {
 uint64_t frame_init(const struct boot_info *info) {
     frame_end = info->memory_end / PAGE_SIZE;
     uint64_t map_size = (frame_end + 63) / 64 * 8;
-    uint64_t table = (map_size + frame_end * sizeof(*shares) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    uint64_t table = PAGE_ROUND_UP(map_size + frame_end * sizeof(*shares));
     uint32_t best = 0;
     for (uint32_t i = 1; i < info->range_count; i++) {
         if (info->ranges[i].end - info->ranges[i].start >

@@ -51,7 +51,7 @@ status_t memory_create(struct account *account, uint64_t size, enum memory_kind 
     if (size == 0 || size > MEMORY_MAX_SIZE) {
         return E_RANGE;
     }
-    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    size = PAGE_ROUND_UP(size);
     TRY(memory_create_physical(account, 0, size, MEMORY_ANONYMOUS, &memory));
     memory->pages = kmem_alloc(account, root_size(memory));
     if (memory->pages == NULL || (kind == MEMORY_ARENA && account_charge(account, size) != OK)) {

@@ -41,10 +41,6 @@ static void change(const struct device *device, uint32_t offset, uint32_t clear,
     write(device, offset, 2, (read(device, offset, 2) & ~clear) | set);
 }
 
-static void command_change(const struct device *device, uint32_t clear, uint32_t set) {
-    change(device, PCI_COMMAND, clear, set);
-}
-
 static void find_capabilities(struct device *device) {
     if ((read(device, PCI_STATUS, 2) & STATUS_CAPABILITIES) == 0) {
         return;
@@ -133,7 +129,7 @@ static status_t bar_describe(const struct device *device, uint32_t bar, uint64_t
     bool wide = !*io && (low & 6) == 4;
     uint32_t high = wide ? read(device, offset + 4, 4) : 0;
     uint32_t command = read(device, PCI_COMMAND, 2);
-    command_change(device, COMMAND_IO | COMMAND_MEMORY, 0);
+    change(device, PCI_COMMAND, COMMAND_IO | COMMAND_MEMORY, 0);
     write(device, offset, 4, ~0u);
     uint64_t mask = read(device, offset, 4);
     write(device, offset, 4, low);
@@ -163,7 +159,7 @@ int64_t sys_device_bar(struct thread *thread, struct device *device, struct acco
         return E_INVALID;
     }
     TRY(bar_describe(device, (uint32_t)ARG(1), &base, &size, &io));
-    command_change(device, 0, io ? COMMAND_IO : COMMAND_MEMORY);
+    change(device, PCI_COMMAND, 0, io ? COMMAND_IO : COMMAND_MEMORY);
     thread->context.rdi = size;
     if (io) {
         TRY(ioport_create(account, (uint32_t)base, (uint32_t)size, &ioport));
@@ -172,7 +168,7 @@ int64_t sys_device_bar(struct thread *thread, struct device *device, struct acco
     if (base % PAGE_SIZE != 0) {
         return E_UNSUPPORTED; /* shares its page with another device */
     }
-    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    size = PAGE_ROUND_UP(size);
     TRY(memory_create_physical(account, base, size, MEMORY_DEVICE, &memory));
     object_get(&device->object);
     memory->keep = &device->object;
@@ -205,7 +201,7 @@ static status_t program_msix(struct device *device, uint32_t index, uint64_t add
     if (bar_describe(device, table & 7, &base, &size, &io) != OK || io) {
         return E_NOT_FOUND;
     }
-    command_change(device, 0, COMMAND_MEMORY);
+    change(device, PCI_COMMAND, 0, COMMAND_MEMORY);
     if (device->msix_table == NULL) {
         device->msix_table = arch_map_device(base + (table & ~7u), ((control & 0x7ff) + 1) * 16ull);
     }
@@ -240,7 +236,7 @@ int64_t sys_device_irq(struct thread *thread, struct device *device, struct acco
             object_put(&irq->object);
             return status;
         }
-        command_change(device, 0, COMMAND_NO_INTX);
+        change(device, PCI_COMMAND, 0, COMMAND_NO_INTX);
     }
     object_get(&device->object);
     irq->device = device;
@@ -275,7 +271,7 @@ int64_t sys_device_dma(struct thread *thread, struct device *device, struct acco
     if (size == 0 || size > (4ull << 20)) {
         return E_RANGE;
     }
-    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    size = PAGE_ROUND_UP(size);
     TRY(account_charge(account, size));
     phys_t base = frame_alloc_run(size / PAGE_SIZE);
     status_t status =
@@ -299,7 +295,7 @@ int64_t sys_device_dma(struct thread *thread, struct device *device, struct acco
 }
 
 static void enable(const struct device *device, bool on) {
-    command_change(device, COMMAND_MASTER, on ? COMMAND_MASTER : 0);
+    change(device, PCI_COMMAND, COMMAND_MASTER, on ? COMMAND_MASTER : 0);
     (void)read(device, PCI_COMMAND, 2); /* the write has reached the device */
 }
 

@@ -36,19 +36,26 @@ static void describe(const struct thread *thread, struct fault_message *out, uin
     }
 }
 
-/* init has nobody above it: its turn is rolled back; if the same turn faults again and again, its
- * event is dropped, then its state. */
-static void restart_init(struct thread *thread) {
-    static uint64_t last_commits;
+/* init has nobody above it: its turn is rolled back; if it faults again and again before it has
+ * ended a turn, or at the same place in its first one or in the same call, its event is dropped and
+ * then its state; a death that it is told of is given to a new state first. */
+static void restart_init(struct thread *thread, const struct fault_message *fault) {
+    static uint64_t last_commits, last_place, last_token;
     static unsigned streak;
+    static const uint32_t ladder[2][3] = {{0, RESET_POISON | RESET_DROP, RESET_STATE | RESET_DROP},
+                                          {0, RESET_STATE, RESET_STATE | RESET_POISON}};
     struct task *task = thread->task;
-    streak = task->commits == last_commits ? streak + 1 : 0;
+    uint64_t ended = task->commits - last_commits;
+    bool again = ended == 1 || (fault->token != TOKEN_NONE && fault->token == last_token);
+    streak = ended == 0 || (fault->rip == last_place && again) ? streak + 1 : 1;
     last_commits = task->commits;
+    last_place = fault->rip;
+    last_token = fault->token;
     if (streak > 8) {
         panic("init faults at every start");
     }
-    static const uint32_t ladder[] = {0, RESET_POISON | RESET_DROP, RESET_COLD | RESET_DROP};
-    task_reset(task, NULL, ladder[streak / 3], NULL);
+    bool death = task->turn.kind == EVENT_CALL && task->turn.call->kind == CALL_KERNEL;
+    task_reset(task, NULL, ladder[death][streak / 3], NULL);
 }
 
 /* Sends `count` words of the kernel in the name of the thread, which is stopped until they are
@@ -71,7 +78,7 @@ static status_t fault_call(struct thread *thread, struct session *session, uint3
     TRY(call_send(call, session));
     call->kind = CALL_KERNEL;
     call->thread = thread;
-    sched_stop(thread, THREAD_FAULTED);
+    sched_stop(thread, label == FAULT_LABEL_PAGE ? THREAD_PAGING : THREAD_FAULTED);
     return OK;
 }
 
@@ -89,7 +96,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
                    (unsigned long)message.rip, (unsigned long)message.rsp);
     }
     if (task == task_init) {
-        restart_init(thread);
+        restart_init(thread, &message);
     } else if (fault_call(thread, task->supervisor, label, &message, sizeof(message) / 8) != OK) {
         task_kill(task, label == FAULT_LABEL_EXIT ? (int32_t)error : -(int32_t)vector);
     }
@@ -112,7 +119,8 @@ void fault_answered(struct thread *thread, status_t transport) {
         task_kill(thread->task, transport); /* the supervisor is gone for good */
         return;
     }
-    if (TAG_LABEL(call->reply.tag) == FAULT_RESUME && thread->state == THREAD_FAULTED) {
+    bool stands = thread->state == THREAD_FAULTED || thread->state == THREAD_PAGING;
+    if (TAG_LABEL(call->reply.tag) == FAULT_RESUME && stands) {
         if (TAG_WORDS(call->reply.tag) >= 2 && call->reply.words[0] != 0) {
             context_set_ip(&thread->context, call->reply.words[0]);
             thread->context.rsp = call->reply.words[1];

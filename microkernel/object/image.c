@@ -84,7 +84,7 @@ static status_t add_segment(struct image *image, const struct file *file,
         return E_FORMAT;
     }
     uint64_t start = ph->vaddr & ~(PAGE_SIZE - 1);
-    uint64_t end = (ph->vaddr + ph->memsz + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    uint64_t end = PAGE_ROUND_UP(ph->vaddr + ph->memsz);
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct segment *other = &image->segments[i];
         if (start < other->address + other->memory_size && other->address < end) {

@@ -59,6 +59,23 @@ static status_t describe_task(uint32_t index, struct task_info *out) {
     return E_NOT_FOUND;
 }
 
+static status_t describe_handle(struct handle_table *table, uint32_t slot,
+                                struct handle_info *out) {
+    const struct handle_entry *entry = handle_table_next(table, &slot);
+    if (entry == NULL) {
+        return E_NOT_FOUND;
+    }
+    *out = (struct handle_info){
+        .handle = (slot - 1) | ((handle_t)entry->generation << 16),
+        .type = entry->object->type,
+        .rights = entry->rights,
+        .initial = (entry->flags & ENTRY_INITIAL) != 0,
+        .object_id = entry->object->id,
+        .account_id = entry->object->account->object.id,
+    };
+    return OK;
+}
+
 static status_t describe_cpu(uint32_t index, struct cpu_info *out) {
     if (index >= cpu_count) {
         return E_NOT_FOUND;
@@ -82,6 +99,7 @@ int64_t sys_system_info(struct thread *thread) {
         struct task_info task;
         struct irq_info irq;
         struct cpu_info cpu;
+        struct handle_info handle;
     } answer;
     uint32_t index = (uint32_t)ARG(2);
     size_t size;
@@ -102,6 +120,10 @@ int64_t sys_system_info(struct thread *thread) {
     case INFO_CPU:
         size = sizeof(answer.cpu);
         TRY(describe_cpu(index, &answer.cpu));
+        break;
+    case INFO_HANDLE:
+        size = sizeof(answer.handle);
+        TRY(describe_handle(&thread->task->handles, index, &answer.handle));
         break;
     default:
         return E_INVALID;

@@ -162,15 +162,10 @@ static bool rebuild(struct task *task, struct image *image) {
     return rebuild(task, task->image);
 }
 
-static void restart_cold(struct task *task) {
-    if (task->endpoint != NULL) {
-        endpoint_forget(task->endpoint);
-    }
-    if (task->arena != NULL) {
-        arena_clear(task->arena->arena);
-        if (image_load_arena(task->image, task->arena->arena) != OK) {
-            kernel_log("%s: initial arena content can't be loaded", task->name);
-        }
+static void restart_arena(struct task *task) {
+    arena_clear(task->arena->arena);
+    if (image_load_arena(task->image, task->arena->arena) != OK) {
+        kernel_log("%s: initial arena content can't be loaded", task->name);
     }
 }
 
@@ -202,10 +197,15 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     main->upcall_entry = 0;
     actor_undo(task, (uint32_t)flags);
     bool cold = task->arena == NULL || (flags & RESET_COLD) != 0;
-    if (cold) {
+    if (cold || (flags & RESET_STATE) != 0) {
         drop_calls(task);
+    }
+    if (cold) {
         handle_table_trim(&task->handles, ENTRY_INITIAL);
         drop_mappings(task, MAPPING_INITIAL, 0);
+        if (task->endpoint != NULL) {
+            endpoint_forget(task->endpoint);
+        }
     }
     task->state = TASK_STOPPED;
     task->incarnation++;
@@ -215,8 +215,8 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     if (arena != NULL && task->image == image) {
         good = good && change_arena(task, arena) == OK;
     }
-    if (cold) {
-        restart_cold(task);
+    if (task->arena != NULL && (flags & (RESET_COLD | RESET_STATE)) != 0) {
+        restart_arena(task);
     }
     arch_fpu_reset(&main->context, true);
     context_init(&main->context, task->image->info.entry, STACK_TOP_VA, task->incarnation);
@@ -307,6 +307,8 @@ void task_describe(const struct task *task, struct task_info *out) {
         .event = task->turn.kind,
         .token = call == NULL ? TOKEN_NONE : call_token(call),
         .back_ns = task->back_ns,
+        .image_id = task->image == NULL ? 0 : task->image->object.id,
+        .arena_id = task->arena == NULL ? 0 : task->arena->object.id,
     };
     memcpy(out->name, task->name, TASK_NAME);
 }

@@ -27,7 +27,7 @@ static bool read_system(struct shell *shell, struct system_info *info) {
 
 static const char *thread_state_name(uint32_t state) {
     static const char *const names[] = {"new",     "ready",    "running", "calling", "receiving",
-                                        "waiting", "sleeping", "faulted", "dead"};
+                                        "waiting", "sleeping", "faulted", "dead",    "paging"};
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }
 

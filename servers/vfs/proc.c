@@ -128,7 +128,7 @@ static void make_tasks(struct sink *sink, const struct proc_source *source) {
         [THREAD_RUNNING] = "running",   [THREAD_CALLING] = "calling",
         [THREAD_RECEIVING] = "receive", [THREAD_WAITING] = "waiting",
         [THREAD_SLEEPING] = "sleeping", [THREAD_FAULTED] = "faulted",
-        [THREAD_DEAD] = "dead",
+        [THREAD_DEAD] = "dead",         [THREAD_PAGING] = "paging",
     };
     struct task_info task;
     sink_text(sink, "  ID STATE    PRIO THREADS   CPU_MS  COMMITS   RESETS MEMORY_KB NAME\n");

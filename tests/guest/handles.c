@@ -3,6 +3,8 @@
  */
 #include "guest.h"
 
+#include <ipc/machine.h>
+
 /* Calls whose first argument must be a handle of one type with one right. */
 static const struct {
     uint32_t op, type, right;
@@ -126,6 +128,30 @@ static void missing_rights(void) {
         }
     }
     child_end(&child);
+}
+
+/* The table of handles, as the system object tells it, has a new one and where it belongs. */
+static void table(void) {
+    handle_t notification = HANDLE_NONE;
+    struct account_information account = {0};
+    struct handle_information known = {0};
+    struct handle_info info, found = {0};
+    uint64_t entry = 0, count = 0;
+    REQUIRE(notification_create(test_account, &notification) == OK);
+    REQUIRE(account_info(test_account, &account) == OK);
+    while (system_info_read(test_system, INFO_HANDLE, entry, &info, sizeof info) == OK) {
+        CHECK(HANDLE_ENTRY(info.handle) >= entry);
+        CHECK_EQ(handle_info(info.handle, &known), OK);
+        CHECK(known.type == info.type && known.rights == info.rights && known.id == info.object_id);
+        found = info.handle == notification ? info : found;
+        entry = HANDLE_ENTRY(info.handle) + 1;
+        count++;
+    }
+    CHECK(count > 3 && found.handle == notification && found.type == OBJECT_NOTIFICATION);
+    CHECK_EQ(found.account_id, account.id);
+    CHECK_EQ(found.initial, 0);
+    CHECK_EQ(system_info_read(test_system, INFO_HANDLE, 1 << 16, &info, sizeof info), E_NOT_FOUND);
+    handle_close(notification);
 }
 
 static void copies(void) {
@@ -261,6 +287,7 @@ const struct guest_test handle_tests[] = {
     {"bad handles", bad_handles},
     {"handles of the wrong type", wrong_types},
     {"handles without the right", missing_rights},
+    {"the table of handles", table},
     {"copies of handles", copies},
     {"revocation", revocation},
     {"a full handle table", a_full_table},

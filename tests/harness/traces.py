@@ -25,18 +25,20 @@ Instant = collections.namedtuple("Instant", "rip ring part far again")
 
 
 class Symbols:
-    """Functions of a program."""
+    """Functions and data of a program."""
 
     def __init__(self, path):
         lines = subprocess.run(["nm", "-n", path], check=True, stdout=subprocess.PIPE,
                                text=True).stdout
-        table = re.findall(r"^([0-9a-f]+) [tT] (\w+)$", lines, re.M)
-        self.addresses = [int(address, 16) for address, _ in table]
-        self.names = [name for _, name in table]
+        table = [(int(address, 16), kind, name) for address, kind, name in
+                 re.findall(r"^([0-9a-f]+) (\w) (\w[\w.]*)$", lines, re.M)]
+        self.places = {name: address for address, _, name in reversed(table)}
+        self.addresses = [address for address, kind, _ in table if kind in "tT"]
+        self.names = [name for _, kind, name in table if kind in "tT"]
 
     def address(self, name):
-        """Where a function starts."""
-        return self.addresses[self.names.index(name)]
+        """Where a function or a variable starts; of several the first."""
+        return self.places[name]
 
     def function(self, address):
         """The name of the function at an address."""
@@ -45,7 +47,7 @@ class Symbols:
 
 
 class Program(Symbols):
-    """Addresses in one server's program."""
+    """Addresses in one server's program: system calls, and where turns begin and end."""
 
     def __init__(self, name):
         path = os.path.join(machine.BUILD, "boot", name + ".elf")
@@ -53,9 +55,10 @@ class Program(Symbols):
         self.entry = self.address("_start")
         code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
-        receive = code[code.index("<event_receive>:"):]
-        self.turn = int(re.search(r"([0-9a-f]+):\s+syscall", receive).group(1), 16) + 2
-        self.commit = self.turn - len(SYSCALL)
+        self.calls = {int(at, 16) for at in re.findall(r"^ *([0-9a-f]+):\s+syscall", code, re.M)}
+        receive = self.address("event_receive")
+        self.commit = min(at for at in self.calls if at >= receive)
+        self.turn = self.commit + len(SYSCALL)
 
 
 class Traces:

@@ -8,8 +8,6 @@
 /* The calling task, where a task handle is wanted. */
 #define TASK_SELF HANDLE_NONE
 
-#define PAGE_ROUND_UP(size) (((uint64_t)(size) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
-
 /* Anonymous zero pages, allocated and charged at first touch; the size is rounded up to pages. */
 static inline MUST_CHECK status_t memory_create(handle_t account, uint64_t size, handle_t *memory) {
     return syscall_handle(syscall_4(SYS_MEMORY_CREATE, account, size, 0, MEMORY_ANONYMOUS), memory);

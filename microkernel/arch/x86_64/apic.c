@@ -167,19 +167,11 @@ void irq_isa_line(uint32_t isa, struct irq_line *line) {
     *line = acpi.isa[isa];
 }
 
-static bool gsi_in_use(uint32_t gsi) {
-    for (uint32_t i = 0; i < LINES; i++) {
-        if (lines[i].used && lines[i].wired.gsi == gsi) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct line *line_alloc(void) {
-    for (uint32_t i = 0; i < LINES; i++) {
-        if (!lines[i].used) {
-            return &lines[i];
+/* The one that is in use for the GSI, or one that is free. */
+static struct line *line_find(bool used, uint32_t gsi) {
+    for (struct line *line = lines; line < lines + LINES; line++) {
+        if (line->used == used && (!used || line->wired.gsi == gsi)) {
+            return line;
         }
     }
     return NULL;
@@ -190,10 +182,10 @@ status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
     if (apic == NULL) {
         return E_NOT_FOUND;
     }
-    if (gsi_in_use(wanted->gsi)) {
+    if (line_find(true, wanted->gsi) != NULL) {
         return E_BUSY;
     }
-    struct line *line = line_alloc();
+    struct line *line = line_find(false, GSI_NONE);
     if (line == NULL) {
         return E_NO_SPACE;
     }
@@ -206,7 +198,7 @@ status_t irq_route(const struct irq_line *wanted, uint32_t *vector) {
 }
 
 status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) {
-    struct line *line = line_alloc();
+    struct line *line = line_find(false, GSI_NONE);
     if (line == NULL) {
         return E_NO_SPACE;
     }

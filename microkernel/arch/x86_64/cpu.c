@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #include <arch/hooks.h>
+#include <common/string.h>
 
 #define SELECTOR_TSS 0x30u
 #define STACK_PAGES 4u
@@ -100,10 +101,8 @@ void cpu_features_detect(void) {
 static void smap_patch(void) {
     for (const struct smap_site *site = smap_sites; site < smap_sites_end; site++) {
         const char *code = (const char *)smap_sites + site->offset;
-        uint8_t *alias = phys_to_virt(kernel_virt_to_phys(code));
-        alias[0] = 0x0f;
-        alias[1] = 0x01;
-        alias[2] = (uint8_t)site->opcode;
+        const uint8_t opcode[] = {0x0f, 0x01, (uint8_t)site->opcode};
+        memcpy(phys_to_virt(kernel_virt_to_phys(code)), opcode, sizeof(opcode));
     }
 }
 
@@ -197,12 +196,12 @@ void cpu_init(struct cpu *self) {
 }
 
 void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t argument) {
-    void *fpu = context->fpu;
-    uint64_t fs_base = context->fs_base;
-    uint64_t gs_base = context->gs_base;
-    *context = (struct arch_context){
-        .rdi = argument, .rsp = stack, .fs_base = fs_base, .gs_base = gs_base, .fpu = fpu};
-    context->fpu_cpu = ~0u;
+    *context = (struct arch_context){.rdi = argument,
+                                     .rsp = stack,
+                                     .fs_base = context->fs_base,
+                                     .gs_base = context->gs_base,
+                                     .fpu = context->fpu,
+                                     .fpu_cpu = ~0u};
     context_set_ip(context, entry);
     context_set_flags(context, 0);
 }

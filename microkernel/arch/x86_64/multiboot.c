@@ -35,10 +35,7 @@ _Static_assert(offsetof(struct framebuffer_info, type) == 21, "the tag of Multib
 _Static_assert(offsetof(struct framebuffer_info, blue_size) == 27, "the tag of Multiboot2");
 
 static void text_copy(char *to, size_t room, const char *from, size_t size) {
-    size_t length = strnlen(from, size);
-    if (length >= room) {
-        length = room - 1;
-    }
+    size_t length = strnlen(from, size < room ? size : room - 1);
     memcpy(to, from, length);
     to[length] = '\0';
 }
@@ -55,19 +52,17 @@ static bool word_present(const char *text, const char *word) {
 }
 
 static void module_add(struct boot_info *info, const uint8_t *tag, size_t size) {
-    struct {
-        uint32_t start, end;
-    } place;
+    uint32_t place[2]; /* start, end */
     if (size < 16 || info->module_count == BOOT_MODULES) {
         return;
     }
-    memcpy(&place, tag + 8, sizeof(place));
-    if (place.end < place.start) {
+    memcpy(place, tag + 8, sizeof(place));
+    if (place[1] < place[0]) {
         return;
     }
     struct boot_module_info *module = &info->modules[info->module_count++];
-    module->start = place.start;
-    module->size = place.end - place.start;
+    module->start = place[0];
+    module->size = place[1] - place[0];
     text_copy(module->command, sizeof(module->command), (const char *)tag + 16, size - 16);
 }
 
@@ -87,10 +82,6 @@ static phys_t page_below(phys_t address) {
     return address & ~(PAGE_SIZE - 1);
 }
 
-static phys_t page_above(phys_t address) {
-    return page_below(address + PAGE_SIZE - 1);
-}
-
 #define PHYSICAL_LIMIT (1ull << 46) /* what the direct map can hold */
 
 /* Usable memory is rounded inwards to pages, all else outwards. An empty entry has start >= end. */
@@ -99,9 +90,9 @@ static struct boot_range entry_range(const struct memory_entry *entry) {
     phys_t room = PHYSICAL_LIMIT - start;
     phys_t end = start + (entry->length < room ? entry->length : room);
     if (entry->type == MEMORY_USABLE || start == end) {
-        return (struct boot_range){page_above(start), page_below(end)};
+        return (struct boot_range){PAGE_ROUND_UP(start), page_below(end)};
     }
-    return (struct boot_range){page_below(start), page_above(end)};
+    return (struct boot_range){page_below(start), PAGE_ROUND_UP(end)};
 }
 
 /* Goes up from one edge of an entry to the next: RAM is what lies in usable entries only. */
@@ -207,7 +198,7 @@ void boot_range_remove(struct boot_info *info, phys_t start, phys_t end) {
     struct boot_range old[BOOT_RANGES];
     uint32_t count = info->range_count;
     start = page_below(start);
-    end = page_above(end);
+    end = PAGE_ROUND_UP(end);
     memcpy(old, info->ranges, sizeof(old));
     info->range_count = 0;
     for (uint32_t i = 0; i < count; i++) {
