@@ -68,10 +68,10 @@ static struct pbuf *block_packet_create(const uint8_t *headers, const uint8_t *f
 }
 
 struct pbuf *payload_adopt_packet(uint32_t block, uint32_t offset, uint32_t length) {
-    struct block_packet *holder;
-    if (offset > RECEIVE_BLOCK || length > RECEIVE_BLOCK - offset ||
-        !blocks_claim(&net.receive_blocks, block) ||
-        (holder = port_allocate(sizeof *holder)) == NULL) {
+    struct block_packet *holder = port_allocate(sizeof *holder);
+    if (holder == NULL || offset > RECEIVE_BLOCK || length > RECEIVE_BLOCK - offset ||
+        !blocks_claim(&net.receive_blocks, block)) {
+        port_free(holder);
         return NULL;
     }
     holder->block = block;

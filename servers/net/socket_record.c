@@ -124,6 +124,16 @@ static uint32_t socket_flags(const struct socket *socket) {
            (socket->no_wait ? SOCKET_NO_WAIT : 0u);
 }
 
+/* The sequence number behind all that was queued: lwIP does not count a FIN in snd_lbb which it has
+ * added to a segment with data. */
+static uint32_t queue_end(const struct tcp_pcb *pcb) {
+    const struct tcp_seg *last = pcb->unsent != NULL ? pcb->unsent : pcb->unacked;
+    while (last != NULL && last->next != NULL) {
+        last = last->next;
+    }
+    return last == NULL ? pcb->snd_lbb : lwip_ntohl(last->tcphdr->seqno) + TCP_TCPLEN(last);
+}
+
 static void export_tcp(const struct tcp_pcb *pcb, uint64_t badge, struct records_writer *records) {
     struct record_tcp record = {
         .socket = badge,
@@ -145,7 +155,7 @@ static void export_tcp(const struct tcp_pcb *pcb, uint64_t badge, struct records
 #undef FIELD
         record.flags = pcb->flags;
         record.age = tcp_ticks - pcb->tmr;
-        record.snd_lbb = pcb->snd_lbb;
+        record.snd_lbb = queue_end(pcb);
         if (pcb->listener != NULL && pcb->listener->callback_arg != NULL) {
             record.listener = ((const struct socket *)pcb->listener->callback_arg)->badge;
         }
@@ -384,7 +394,7 @@ static bool queue_again(struct tcp_pcb *pcb, const struct socket *socket,
         skip = 0;
     }
     if (good && (from->flags & TF_FIN) != 0 && TCP_SEQ_LT(pcb->snd_lbb, from->snd_lbb)) {
-        good = tcp_send_fin(pcb) == ERR_OK;
+        good = tcp_enqueue_flags(pcb, TCP_FIN) == ERR_OK; /* counted, not so by tcp_send_fin */
     }
     pcb->state = (enum tcp_state)from->state;
     return good && pcb->snd_lbb == from->snd_lbb;

@@ -152,8 +152,22 @@ static void crash(const struct event *event) {
 
 static void system_call(const struct event *event) {
     const uint64_t *words = event->words;
-    answer_word(event, (uint64_t)syscall_6((uint32_t)words[0], words[1], words[2], words[3],
-                                           words[4], words[5], words[6]));
+    struct message_registers registers = {
+        .rdi = words[1], .tag = words[2], .words = {words[3], words[4], words[5], words[6]}};
+    if (words[0] == SYS_COMMIT_RECEIVE) {
+        registers.rdi = event->token;
+    }
+    syscall_message((uint32_t)words[0], &registers);
+    uint64_t results[2] = {(uint64_t)registers.rax, registers.r14};
+    reply(event->token, OK, results, sizeof results);
+}
+
+static void full_system_call(const struct event *event) {
+    while (notification_signal((handle_t)event->words[7], 0) == OK) {
+    }
+    message_buffer()->handles[0] =
+        (struct handle_slot){(handle_t)event->words[8], RIGHT_ALL | HANDLE_MOVE};
+    system_call(event);
 }
 
 static void signal_and_die(const struct event *event) {
@@ -229,6 +243,9 @@ static void call_event(struct event *event) {
         break;
     case PROBE_SYSCALL:
         system_call(event);
+        break;
+    case PROBE_FULL:
+        full_system_call(event);
         break;
     case PROBE_MINT:
         mint(event);

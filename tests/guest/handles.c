@@ -1,66 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Handles, accounts, notifications, timers, and what every call says to a bad handle.
+ * Handles, accounts, notifications, timers. What every call says to a bad handle: conform/.
  */
 #include "guest.h"
 
 #include <ipc/machine.h>
-
-/* Calls whose first argument must be a handle of one type with one right. */
-static const struct {
-    uint32_t op, type, right;
-} handle_calls[] = {
-    {SYS_CALL, OBJECT_SESSION, RIGHT_CALL},
-    {SYS_HANDLE_CLOSE, 0, 0},
-    {SYS_HANDLE_COPY, 0, RIGHT_COPY},
-    {SYS_HANDLE_REVOKE, 0, RIGHT_REVOKE},
-    {SYS_HANDLE_INFO, 0, 0},
-    {SYS_HANDLE_GRANT, OBJECT_TASK, RIGHT_MANAGE},
-    {SYS_ENDPOINT_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_SESSION_CREATE, OBJECT_ENDPOINT, RIGHT_MINT},
-    {SYS_NOTIFICATION_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_NOTIFICATION_SIGNAL, OBJECT_NOTIFICATION, RIGHT_SIGNAL},
-    {SYS_NOTIFICATION_WAIT, OBJECT_NOTIFICATION, RIGHT_WAIT},
-    {SYS_TIMER_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_TIMER_SET, OBJECT_TIMER, RIGHT_MANAGE},
-    {SYS_ACCOUNT_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_ACCOUNT_INFO, OBJECT_ACCOUNT, 0},
-    {SYS_IMAGE_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_IMAGE_INFO, OBJECT_IMAGE, 0},
-    {SYS_TASK_START, OBJECT_TASK, RIGHT_MANAGE},
-    {SYS_TASK_RESET, OBJECT_TASK, RIGHT_MANAGE},
-    {SYS_TASK_DESTROY, OBJECT_TASK, RIGHT_MANAGE},
-    {SYS_TASK_INFO, OBJECT_TASK, 0},
-    {SYS_TASK_SUPERVISE, OBJECT_TASK, RIGHT_MANAGE},
-    {SYS_TASK_CLONE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_THREAD_INTERRUPT, OBJECT_THREAD, RIGHT_MANAGE},
-    {SYS_MEMORY_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_MEMORY_CLONE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_MEMORY_READ, OBJECT_MEMORY, RIGHT_READ},
-    {SYS_MEMORY_WRITE, OBJECT_MEMORY, RIGHT_WRITE},
-    {SYS_MEMORY_INFO, OBJECT_MEMORY, 0},
-    {SYS_ARENA_CREATE, OBJECT_ACCOUNT, RIGHT_CHARGE},
-    {SYS_IRQ_BIND, OBJECT_IRQ, RIGHT_MANAGE},
-    {SYS_IRQ_ACK, OBJECT_IRQ, 0},
-    {SYS_PORT_READ, OBJECT_IOPORT, RIGHT_READ},
-    {SYS_PORT_WRITE, OBJECT_IOPORT, RIGHT_WRITE},
-    {SYS_PORT_DRAIN, OBJECT_IOPORT, 0},
-    {SYS_PORT_FILL, OBJECT_IOPORT, RIGHT_WRITE},
-    {SYS_DEVICE_CONFIG, OBJECT_DEVICE, 0},
-    {SYS_DEVICE_BAR, OBJECT_DEVICE, 0},
-    {SYS_DEVICE_IRQ, OBJECT_DEVICE, 0},
-    {SYS_DEVICE_DMA, OBJECT_DEVICE, 0},
-    {SYS_DEVICE_ENABLE, OBJECT_DEVICE, 0},
-    {SYS_SYSTEM_INFO, OBJECT_SYSTEM, RIGHT_READ},
-    {SYS_SYSTEM_PCI_READ, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_SYSTEM_IOPORT, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_SYSTEM_IRQ, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_SYSTEM_DEVICE, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_SYSTEM_MEMORY, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_SYSTEM_IOMMU, OBJECT_SYSTEM, RIGHT_MANAGE},
-    {SYS_LOG_WRITE, OBJECT_SYSTEM, RIGHT_WRITE},
-    {SYS_LOG_READ, OBJECT_SYSTEM, RIGHT_READ},
-};
-enum { HANDLE_CALLS = sizeof handle_calls / sizeof handle_calls[0] };
 
 /* Says which call failed: the line alone does not. */
 static void expect(int64_t result, status_t wanted, uint32_t op) {
@@ -75,59 +18,6 @@ static void no_such_call(void) {
     for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
         expect(syscall_2(gaps[i], 0, 0), E_NO_SYSCALL, gaps[i]);
     }
-}
-
-static void bad_handles(void) {
-    static const handle_t bad[] = {HANDLE_NONE, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff};
-    for (int i = 0; i < HANDLE_CALLS; i++) {
-        for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
-            expect(syscall_2(handle_calls[i].op, bad[b], 0), E_HANDLE, handle_calls[i].op);
-        }
-    }
-}
-
-static void wrong_types(void) {
-    handle_t notification = HANDLE_NONE;
-    REQUIRE(notification_create(test_account, &notification) == OK);
-    for (int i = 0; i < HANDLE_CALLS; i++) {
-        uint32_t type = handle_calls[i].type;
-        if (type != 0) {
-            handle_t other = type == OBJECT_NOTIFICATION ? test_account : notification;
-            expect(syscall_2(handle_calls[i].op, other, 0), E_TYPE, handle_calls[i].op);
-        }
-    }
-    handle_close(notification);
-}
-
-/* A handle of the type with every right but the one that the call needs. */
-static void missing_rights(void) {
-    handle_t objects[OBJECT_TYPE_COUNT] = {
-        [OBJECT_ACCOUNT] = test_account, [OBJECT_SYSTEM] = test_system};
-    struct child child;
-    REQUIRE(child_program(&child, NULL, "sleep", 30, 0));
-    objects[OBJECT_TASK] = child.task;
-    CHECK_EQ(notification_create(test_account, &objects[OBJECT_NOTIFICATION]), OK);
-    CHECK_EQ(endpoint_create(test_account, &objects[OBJECT_ENDPOINT]), OK);
-    CHECK_EQ(session_create(objects[OBJECT_ENDPOINT], 1, &objects[OBJECT_SESSION]), OK);
-    CHECK_EQ(memory_create(test_account, PAGE_SIZE, &objects[OBJECT_MEMORY]), OK);
-    CHECK_EQ(timer_create(test_account, objects[OBJECT_NOTIFICATION], 1, &objects[OBJECT_TIMER]),
-             OK);
-    for (int i = 0; i < HANDLE_CALLS; i++) {
-        handle_t object = objects[handle_calls[i].type], weak;
-        if (handle_calls[i].right == 0 || object == HANDLE_NONE) {
-            continue;
-        }
-        if (handle_copy(object, RIGHT_ALL & ~handle_calls[i].right, &weak) == OK) {
-            expect(syscall_2(handle_calls[i].op, weak, 0), E_RIGHTS, handle_calls[i].op);
-            handle_close(weak);
-        }
-    }
-    for (int type = 0; type < OBJECT_TYPE_COUNT; type++) {
-        if (type != OBJECT_ACCOUNT && type != OBJECT_SYSTEM && type != OBJECT_TASK) {
-            handle_close(objects[type]);
-        }
-    }
-    child_end(&child);
 }
 
 /* The table of handles, as the system object tells it, has a new one and where it belongs. */
@@ -284,9 +174,6 @@ static void timers(void) {
 
 const struct guest_test handle_tests[] = {
     {"unknown system calls", no_such_call},
-    {"bad handles", bad_handles},
-    {"handles of the wrong type", wrong_types},
-    {"handles without the right", missing_rights},
     {"the table of handles", table},
     {"copies of handles", copies},
     {"revocation", revocation},

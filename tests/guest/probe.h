@@ -13,7 +13,8 @@ enum probe_operation {
     PROBE_LEASE, /* lease 0 summed up, lease 1 filled with word 0; answers sum, lengths, statuses */
     PROBE_PARK,  /* parked until UNPARK */
     PROBE_UNPARK,   /* answers what is parked with word 0; answers how many there were */
-    PROBE_SYSCALL,  /* words: op, six arguments; answers the result */
+    PROBE_SYSCALL,  /* words: op, six arguments; answers rax and r14. COMMIT_RECEIVE must fail; its
+                       token is that of this call */
     PROBE_MINT,     /* answers a session with badge word 0 */
     PROBE_BADGE_OF, /* answers the session's own badge */
     PROBE_STATE,    /* answers struct probe_state */
@@ -24,6 +25,9 @@ enum probe_operation {
     PROBE_TABLE,    /* answers 1 if every page of the table holds word 0 */
     PROBE_CANCEL,   /* cancels are from now on answered with word 0 instead of E_CANCELLED */
     PROBE_FAULT,    /* answers the last fault message that it got as a supervisor */
+    PROBE_FULL,     /* the same, once its account has no room for one more record: word 7, a
+                       notification,     is signalled until then, and handle 0 of its message buffer is
+                       word     8, moved */
     PROBE_FAULT_ANSWER, /* answers that fault with label word 0, words 1 and 2 */
 };
 

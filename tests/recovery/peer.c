@@ -8,9 +8,9 @@
  *   hold              answers "held"; the same, but reads nothing before somebody says "go"
  *   make COUNT SEED   sends that many bytes of a sequence, then closes
  *   go                lets the held connections read
- *   kill NAME COUNT US TURNS   kills a service COUNT times, each time when it has committed up to
- *                     TURNS turns since the last one, after a pause of up to US microseconds; both
- *                     are random; answers "STATUS"
+ *   kill NAME,… COUNT US TURNS   kills COUNT times, the named services by turns, each time when the
+ *                     service has committed up to TURNS turns since the last one, after a pause of
+ *                     up to US microseconds; both are random; answers "STATUS"
  *   time              answers the time since boot in ns
  *   account           a line "NAME STATE BYTES HANDLES" for each service, then "free BYTES"
  *
@@ -41,6 +41,7 @@
 #define PIECE 16384u
 #define LINE 64u
 #define WORDS 5u
+#define NAMES 8u
 #define LOOK_NS (5 * NS_PER_MS)
 #define IDLE_LOOKS 2000u
 
@@ -174,12 +175,28 @@ static void wait_turns(const char *name, uint64_t turns) {
     }
 }
 
-static void kill_often(struct worker *worker, const char *name, const uint64_t *numbers) {
+/* Cuts a list at its commas; the number of names. */
+static unsigned cut_names(char *list, const char **names) {
+    unsigned count = 0;
+    for (char *at = list; at != NULL && count < NAMES; count++) {
+        names[count] = at;
+        at = strchr(at, ',');
+        if (at != NULL) {
+            *at++ = '\0';
+        }
+    }
+    return count;
+}
+
+static void kill_often(struct worker *worker, char *list, const uint64_t *numbers) {
+    const char *names[NAMES];
+    unsigned name_count = cut_names(list, names);
     uint64_t count = numbers[0], pause = numbers[1] * NS_PER_US, turns = numbers[2];
     handle_t init = startup_handle("init");
     status_t status = OK;
     (void)thread_schedule(HANDLE_NONE, KILLER_PRIORITY, 0);
     for (uint64_t i = 0; i < count && status == OK; i++) {
+        const char *name = names[i % name_count];
         wait_turns(name, turns == 0 ? 0 : random_u64() % (turns + 1));
         (void)thread_sleep(pause == 0 ? 0 : random_u64() % pause);
         status = init_kill(init, name);

@@ -10,6 +10,7 @@ from harness.archive import programs
 from harness.campaign import Campaign, complain_never
 from harness.clients import Worker
 from harness.expected import services
+from harness.peer import ask
 from harness.traces import Program
 
 WAIT = 100  # seconds that detect a hang
@@ -46,13 +47,21 @@ class Upgrades:
     """Orders upgrades to and fro in a machine with clients at work."""
 
     def __init__(self, machine, tmp_path, server, build):
-        self.campaign = Campaign(machine, tmp_path, 1, smp=1, files=programs(build))
+        # Two processors: a breakpoint stops whoever comes by at its address, and if that is init,
+        # which looks at an upgrade every 2 ms, nothing is left of its processor for others.
+        self.campaign = Campaign(machine, tmp_path, 1, smp=2, files=programs(build))
         self.guest, self.injector = self.campaign.guest, self.campaign.injector
         self.server, self.now, self.next = server, server, build
         self.programs = {name: Program(name) for name in (server, build, "init")}
         campaign = self.campaign
         self.workers = [Worker(campaign.repeat, client)
                         for client in (campaign.echo, campaign.upload, campaign.download)]
+        if server == "devmgr":  # else nobody would call it
+            self.workers.append(Worker(campaign.repeat, self.kill_driver))
+
+    def kill_driver(self, _number):
+        """The next one asks for its device."""
+        assert ask(self.guest, "kill e1000 1 0 0") == "0\n"
 
     def reach(self, who, place):
         """Lets the machine run until `who` is at the place."""

@@ -256,6 +256,83 @@ TEST(everything_goes_on) {
     CHECK(apart(waiting_goes_on));
 }
 
+/* A program has said something and closed; nobody has acknowledged it. So many bytes that some wait
+ * for room, and the FIN is part of them; or few, and the FIN is on its own. */
+static size_t farewell;
+#define FAREWELL_MOST 9000u
+#define ROUNDS 50
+
+static void say_farewell(void) {
+    static char text[FAREWELL_MOST];
+    world_address();
+    struct socket *socket = connected();
+    REQUIRE(socket != NULL);
+    struct call *call = begin_io(socket, true, text, farewell, 0);
+    CHECK(call->answered && moved(call) == farewell);
+    shared->our_port = peer.our_port;
+    shared->next = peer.next;
+    shared->acknowledged = peer.acknowledged;
+    socket_closed(socket);
+    turn();
+    shared->size = export_to(shared->records);
+    world_save(&shared->world);
+}
+
+static void farewell_is_said(void) {
+    uint32_t count = 0, rounds = 0;
+    bool end = false;
+    REQUIRE(import_all());
+    CHECK(net_check(true) == NULL);
+    peer.our_port = shared->our_port;
+    peer.peer_port = 80;
+    peer.next = shared->next;
+    peer.acknowledged = shared->acknowledged;
+    meet_peer();
+    for (; !end && rounds < ROUNDS; rounds++) {
+        pass(1000);
+        while (wire_get_tcp(&frame, &segment)) {
+            if (segment.sequence == peer.acknowledged) {
+                end = (segment.flags & FIN) != 0;
+                count += (uint32_t)segment.length;
+                peer.acknowledged += (uint32_t)segment.length + (end ? 1 : 0);
+            }
+        }
+        peer_send(ACK, NULL, 0);
+    }
+    CHECK(end);
+    CHECK_EQ(count, farewell);
+}
+
+TEST(what_was_said_at_the_end_is_said) {
+    static const size_t lengths[] = {1, 100, FAREWELL_MOST};
+    share();
+    for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        farewell = lengths[i];
+        REQUIRE(apart(say_farewell));
+        CHECK(apart(farewell_is_said));
+    }
+}
+
+/* A packet of the records for which there is no memory leaves its block free. */
+static void packet_without_memory(void) {
+    world_start();
+    blocks_adopt(&net.receive_blocks, 2);
+    world_allocations_left = 0;
+    CHECK(payload_adopt_packet(1, 0, 100) == NULL);
+    world_allocations_left = SIZE_MAX;
+    size_t allocations = world_allocations();
+    CHECK(payload_adopt_packet(1, RECEIVE_BLOCK, 1) == NULL);
+    CHECK_EQ(world_allocations(), allocations);
+    struct pbuf *packet = payload_adopt_packet(1, 0, 100);
+    REQUIRE(packet != NULL);
+    CHECK(payload_adopt_packet(1, 0, 100) == NULL);
+    pbuf_free(packet);
+}
+
+TEST(a_packet_without_memory_takes_no_block) {
+    CHECK(apart(packet_without_memory));
+}
+
 /* ---- Damaged -------------------------------------------------------------------------------- */
 
 /* A sound state, or none; and the stack works on for a while. */
