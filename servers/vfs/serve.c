@@ -95,6 +95,7 @@ static status_t own_paths(struct event *event, const struct file_rename_request 
     }
     const struct remote *remote = remote_find(&vfs, from->text);
     if (remote != remote_find(&vfs, to->text)) {
+        event_sure(event); /* programs copy the file then */
         return E_UNSUPPORTED;
     }
     if (remote == NULL) {

@@ -93,7 +93,9 @@ class Gdb:
         here = self.here
         if here is not None and here in self.breakpoints:
             self.breakpoint(here, False)
-            self.step()
+            while self.here is None or self.here == here:  # a step may end before the instruction
+                self.step()
+                self.here = self.register("rip")
             self.breakpoint(here)
         self.send("vCont;c")
         self.running = True
@@ -151,6 +153,11 @@ class Gdb:
         values["cr3"] = struct.unpack_from("<Q", data, CR3_OFFSET)[0]
         self.here = values["rip"]
         return values
+
+    def register(self, name: str) -> int:
+        """One general register or rip."""
+        data = bytes.fromhex(self.ask(f"p{REGISTERS.index(name):x}"))
+        return int.from_bytes(data, "little")
 
     def set_register(self, name: str, value: int) -> None:
         """Changes a general register or rip."""

@@ -2,7 +2,6 @@
 """The kill-point sweep: a program in the guest does one operation of a server again and again
 (tests/recovery/sweep); the debugger kills the server at each system call of that turn, before and
 after it, around the commit, at each function it enters and at instructions in between."""
-import bisect
 import collections
 import glob
 import os
@@ -10,12 +9,12 @@ import random
 import re
 import socketserver
 import struct
-import subprocess
 import threading
 import time
 
 import machine
 from harness.archive import archive_with, program
+from harness.traces import SYSCALL, USER, Program, Symbols, instructions
 
 SERVERS = ["vfs", "net", "console", "aiproxy", "devmgr", "proc", "init", "e1000"]
 MANIFEST = """
@@ -33,18 +32,20 @@ service sweep
     use init badge 15 operator
 """
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
-CALL, START = EVENTS.index("call"), -1
+CALL, NOTIFY, START = EVENTS.index("call"), EVENTS.index("notification"), -1
 DEATH = 0xf001  # label of the kernel's call when a thread has faulted
 MAGIC = 0x7065657773
 ROOT_BADGE, DRIVER_BADGE = 1 << 63, 0x100
 INTERRUPT, CABLE = 2, 3  # enum sweep_wish
-USER = 3
 IDLE, END = 2 ** 64 - 1, 2 ** 64 - 2
 STATE = "<6Q120s"  # struct sweep_state
 ROW = "<6Q"  # struct sweep_row
 SLICE = 0.2  # seconds from a wish until it is done: the guest waits then
 HANG = 120  # seconds for a round
+TRACES = 4  # of a turn
 TRIES = 4  # rounds in which a point may be missed
+STRANGERS = 5  # stops of other tasks until the breakpoints are taken away
+FEW = 24  # functions with breakpoints, which make a machine slow, in a long turn
 LOUD = 250  # stops in a traced turn from which on only system calls count
 
 Row = collections.namedtuple("Row", "index server protocol name kind label")
@@ -67,38 +68,6 @@ def operations():
             names = re.findall(r"\bOP\(\d+, (\w+),", file.read())
         found |= {(os.path.basename(path)[:-2], name) for name in names}
     return found
-
-
-class Elf:
-    """Where things are in a program."""
-
-    def __init__(self, path):
-        nm = subprocess.run(["nm", "-n", path], check=True, stdout=subprocess.PIPE, text=True).stdout
-        symbols = re.findall(r"^([0-9a-f]+) (\w) (\S+)$", nm, re.M)
-        self.address = {name: int(value, 16) for value, _, name in symbols}
-        self.functions = [int(value, 16) for value, kind, _ in symbols if kind in "tT"]
-        self.names = [name for _, kind, name in symbols if kind in "tT"]
-
-    def function(self, address):
-        """The name of the function at an address."""
-        index = bisect.bisect_right(self.functions, address) - 1
-        return self.names[index] if index >= 0 else "?"
-
-
-class Server(Elf):
-    """A server's program: also its system calls, and where its turns begin and end."""
-
-    def __init__(self, name):
-        path = os.path.join(machine.BUILD, "boot", name + ".elf")
-        super().__init__(path)
-        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
-                              stdout=subprocess.PIPE, text=True).stdout
-        self.calls = {int(at, 16) for at in re.findall(r"^ *([0-9a-f]+):\s+syscall", code, re.M)}
-        start = self.address["event_receive"]
-        self.commit = min(at for at in self.calls if at >= start)
-        self.turn = self.commit + 2
-        self.entry = self.address["_start"]
-        self.after = {at + 2 for at in self.calls}
 
 
 class Echo(socketserver.ThreadingTCPServer):
@@ -135,16 +104,20 @@ class Sweep:
         self.guest, self.gdb = guest, guest.gdb
         self.guest.qmp.socket.settimeout(HANG)
         self.random = random.Random(seed)
-        self.program = Elf(path or os.path.join(machine.BUILD, "boot", "sweep.elf"))
-        self.servers = {name: Server(name) for name in SERVERS}
+        self.program = Symbols(path or os.path.join(machine.BUILD, "boot", "sweep.elf"))
+        self.servers = {name: Program(name) for name in SERVERS}
+        self.switches = instructions(machine.KERNEL, "mov +%rax,%cr3")  # of address spaces
+        assert self.switches == instructions(machine.KERNEL, r"mov +%\w+,%cr3")
         self.kills, self.traces, self.refused, self.missed = [], {}, {}, []
+        self.row = None  # of the round
+        self.over = True  # the round: the program is at its point
         self.set = set()  # breakpoints
         self.echo = Echo()
         self.asked = 0  # when
         self.deadline = 0  # of the round
         self.cable = True  # it is plugged in
         self.wanted = []  # what the guest waits for: enum sweep_wish
-        self.point, self.wish = (self.program.address.get(name)
+        self.point, self.wish = (self.program.places.get(name)
                                  for name in ("sweep_point", "sweep_wish"))
         self.come_back()
         self.write("port", self.echo.server_address[1])
@@ -154,14 +127,14 @@ class Sweep:
 
     def state(self):
         """Its struct sweep_state as a tuple; the last is the text."""
-        data = self.gdb.read(self.program.address["sweep"], struct.calcsize(STATE))
+        data = self.gdb.read(self.program.address("sweep"), struct.calcsize(STATE))
         values = struct.unpack(STATE, data)
         return values[:-1] + (values[-1].split(b"\0", 1)[0].decode("latin-1"),)
 
     def write(self, field, value):
         """Sets a field of the state."""
         offset = 8 * ["magic", "wanted", "port", "rounds", "failures", "refused"].index(field)
-        assert self.gdb.write(self.program.address["sweep"] + offset, struct.pack("<Q", value))
+        assert self.gdb.write(self.program.address("sweep") + offset, struct.pack("<Q", value))
 
     def string(self, address):
         """Text in its memory."""
@@ -169,7 +142,7 @@ class Sweep:
 
     def table(self):
         """Its rows."""
-        where = self.program.address
+        where = self.program.places
         count = struct.unpack("<Q", self.gdb.read(where["sweep_row_count"], 8))[0]
         rows = []
         for index in range(count):
@@ -181,7 +154,7 @@ class Sweep:
 
     def is_program(self):
         """Whether the address space is the program's."""
-        data = self.gdb.read(self.program.address["sweep"], 8)
+        data = self.gdb.read(self.program.address("sweep"), 8)
         return len(data) == 8 and struct.unpack("<Q", data)[0] == MAGIC
 
     # ---- Running to a place -------------------------------------------------------------------
@@ -214,32 +187,45 @@ class Sweep:
         except RuntimeError:  # the machine has just stopped
             self.wanted.insert(0, what)
 
-    def proceed(self, server):
-        """Runs until the server is at a breakpoint, or the program is: (its name, registers)."""
+    def proceed(self, server, space=None):
+        """Runs until the server is at a breakpoint, or the program is: (its name, registers). Pages
+        with breakpoints are slow in all tasks, so if others come by them again and again they are
+        away until the server, whose address space may be known, is switched to."""
+        meant, strangers = self.set, 0
         while time.monotonic() < self.deadline:
             if not self.gdb.running:
                 self.gdb.resume()
             if self.wanted and time.monotonic() > self.asked + SLICE:
                 self.act()
-            if self.gdb.wait(SLICE):
-                registers = self.gdb.registers()
-                if registers["cs"] & 3 != USER:
-                    continue
-                address = registers["rip"]
-                if address in (self.point, self.wish) and self.is_program():
-                    if address == self.point:
-                        return "program", registers
+            if not self.gdb.wait(SLICE):
+                continue
+            registers = self.gdb.registers()
+            address = registers["rip"]
+            if registers["cs"] & 3 != USER:
+                if address in self.switches and space in (None, registers["rax"]):
+                    self.breakpoints(meant)
+            elif address in (self.point, self.wish) and self.is_program():
+                if address == self.wish:
                     self.wanted.append(registers["rdi"])
                     self.asked = time.monotonic()
-                elif server and address in self.set and self.gdb.task() == server:
+                else:
+                    self.over = True
+                    return "program", registers
+            elif server and address in meant:
+                if registers["cr3"] == space or space is None and self.gdb.task() == server:
                     return server, registers
+                strangers += 1
+                if strangers % STRANGERS == 0:
+                    self.breakpoints(self.switches)
         self.gdb.stop()
-        raise Hang("the guest does not get on")
+        raise Hang(f"{self.row}: the guest does not get on: {self.last()}")
 
     def begins(self, aim, registers):
         """Whether the turn that begins here is the one aimed at."""
         if registers["rax"] != aim.kind:
             return False
+        if aim.kind == NOTIFY:
+            return bool(registers["rdi"] & aim.label)
         if aim.kind != CALL:
             return True
         badge = registers["rdi"]
@@ -266,7 +252,7 @@ class Sweep:
             self.breakpoints({server.turn})
         registers = self.gdb.registers()
         while count:
-            who, registers = self.proceed(aim.server)
+            who, registers = self.proceed(aim.server, registers["cr3"])
             if who == "program":
                 return None
             if registers["rip"] == point.address:
@@ -280,7 +266,7 @@ class Sweep:
             now = self.gdb.registers()
             if now["cr3"] != registers["cr3"] or now["cs"] & 3 != USER:  # an interrupt
                 self.breakpoints({registers["rip"]})
-                who, now = self.proceed(aim.server)
+                who, now = self.proceed(aim.server, registers["cr3"])
                 if who == "program":
                     return None
             registers = now
@@ -288,18 +274,18 @@ class Sweep:
 
     # ---- Turns --------------------------------------------------------------------------------
 
-    def trace(self, aim):
-        """Where a turn comes by: its points, in order."""
+    def trace(self, aim, functions):
+        """Where a turn comes by: its points, in order, with these functions of the server."""
         server = self.servers[aim.server]
-        calls = server.calls | server.after
-        self.breakpoints(calls | set(server.functions))
+        self.breakpoints(server.calls | set(functions))
         seen, points, entered = collections.Counter(), [], set()
+        space = self.gdb.registers()["cr3"]
         begin = server.entry if aim.kind == START else server.turn
         points.append(Point("start", begin, 0, 0))
         for number in range(20 * LOUD):
             if number == LOUD:
-                self.breakpoints(calls)
-            who, registers = self.proceed(aim.server)
+                self.breakpoints(server.calls)
+            who, registers = self.proceed(aim.server, space)
             address = registers["rip"]
             if who == "program":
                 break
@@ -308,9 +294,9 @@ class Sweep:
                 points.append(Point("commit, before", address, seen[address], 0))
                 points.append(Point("commit, after", server.turn, 1, 0))
                 break
-            if address in calls:
-                what = "system call, before" if address in server.calls else "system call, after"
-                points.append(Point(what, address, seen[address], 0))
+            if address in server.calls:
+                points.append(Point("system call, before", address, seen[address], 0))
+                points.append(Point("system call, after", address + len(SYSCALL), seen[address], 0))
             elif address not in entered:
                 entered.add(address)
                 points.append(Point("function", address, seen[address], 0))
@@ -332,11 +318,11 @@ class Sweep:
     def finish(self, row):
         """Runs to the end of the round, and sees what it found."""
         self.breakpoints([])
-        try:
+        if not self.over:
             self.proceed(None)
-        except Hang as hang:
-            raise Hang(f"{row} hangs: {self.last()}") from hang
-        _, _, _, _, failures, refused, text = self.state()
+        _, _, _, rounds, failures, refused, text = self.state()
+        self.rounds += 1
+        assert rounds == self.rounds, f"{row}: {rounds} rounds, not {self.rounds}"
         if refused:
             self.refused[row.protocol, row.name] = text
             self.write("refused", 0)
@@ -350,67 +336,84 @@ class Sweep:
         """At the turn that the row is about."""
         return Aim(row.server, row.kind, row.label, row.protocol == "netif", point)
 
-    def begin(self, row):
-        """A round of this row from now on."""
+    def begin(self, row, aims):
+        """A round of this row from now on. The servers aimed at are killed, one after another; how
+        many were. A turn may not come in this round, or take another way than by the point."""
+        self.row, self.over = row, False
         self.write("wanted", row.index)
         self.deadline = time.monotonic() + HANG
+        for done, aim in enumerate(aims):
+            registers = self.reach(aim) and self.reach_point(aim)
+            if registers is None:
+                return done
+            self.spoil(row, aim, registers)
+        return len(aims)
 
     def round(self, row, *aims):
-        """The row once; the servers aimed at are killed, one after another. How many were."""
-        done = 0
-        self.begin(row)
-        try:
-            for aim in aims:
-                registers = self.reach(aim) and self.reach_point(aim)
-                if registers is None:
-                    break
-                self.spoil(row, aim, registers)
-                done += 1
-        except Hang as hang:
-            raise Hang(f"{row} hangs: {self.last()}") from hang
+        """The row once, with these kills; whether all of them were done."""
+        done = self.begin(row, aims)
         self.finish(row)
-        return done
+        return done == len(aims)
 
-    def discover(self, row, *aims):
-        """A round without a kill in the last aim's turn, but with its points; None: there is none."""
-        self.begin(row)
-        for aim in aims[:-1]:
-            if self.reach(aim) is None:
-                return None
-            registers = self.reach_point(aim)
-            if registers is None:
-                break
-            self.spoil(row, aim, registers)
-        points = None
-        if self.reach(aims[-1]) is not None:
-            points = self.trace(aims[-1])
+    def discover(self, row, *aims, functions):
+        """Rounds with these kills, but for the last, until its turn has come: the turn's points."""
+        end, points = time.monotonic() + HANG, None
+        while points is None:
+            assert time.monotonic() < end, f"{row}: no such turn: {aims[-1]}"
+            if self.begin(row, aims[:-1]) == len(aims) - 1 and self.reach(aims[-1]):
+                points = self.trace(aims[-1], functions)
             self.finish(row)
         return points
 
     # ---- Sweeps -------------------------------------------------------------------------------
 
-    def plan(self, points, number, within):
-        """All points and `within` sampled ones, or `number` of these."""
+    def points_of(self, points, number, within):
+        """These and `within` sampled ones, at random if `number` of them are enough."""
         points = points + self.sampled(points, within)
-        return points if number is None else self.random.sample(points, min(number, len(points)))
+        return points if number is None else self.random.sample(points, len(points))
+
+    def parts(self, server, number):
+        """The server's functions in parts; if not all of its points matter, one part."""
+        functions = self.servers[server].addresses
+        parts = [functions[part::len(functions) // FEW + 1]
+                 for part in range(len(functions) // FEW + 1)]
+        return parts if number is None else [self.random.choice(parts)]
 
     def sweep_row(self, row, number=None, within=10):
-        """Kills the server at the points of the row's turn; how many there are."""
+        """Kills the server at all points of the row's turn, or at `number` of them. The shortest of
+        some turns is the plain one: others do work that has just become due besides."""
         self.round(row)  # what happens once only; whether it refuses
         if (row.protocol, row.name) in self.refused:
-            return 0
-        points = self.discover(row, self.aim(row))
-        assert points, f"{row}: no such turn"
+            return
+        turns = [self.servers[row.server].addresses] * TRACES
+        points = min((self.discover(row, self.aim(row), functions=functions)
+                      for functions in (turns if number is None else self.parts(row.server, number))),
+                     key=len)
         self.traces[row] = len(points)
-        killed = sum(self.sweep_point(row, point) for point in self.plan(points, number, within))
-        return killed or self.sweep_point(row, points[0])  # the start is on every way
+        killed = 0
+        for point in self.points_of(points, number, within):
+            killed += self.strike(row, self.aim(row, point))
+            if killed == number:
+                break
+        if not killed:  # the start is on every way
+            end = time.monotonic() + HANG
+            while not self.round(row, self.aim(row, points[0])):
+                assert time.monotonic() < end, f"{row}: no such turn"
+        print(self.line(row), flush=True)
 
-    def sweep_point(self, row, point):
-        """Whether the server was killed there; a turn may take another way than the traced one."""
+    def line(self, row):
+        """What was done with a row."""
+        kills = sum(kill.row == row for kill in self.kills)
+        missed = sum(other == row for other, _ in self.missed)
+        return (f"{row.server} | {row.protocol} {row.name} | {self.traces.get(row, 0)} points | "
+                f"{kills} kills | {missed} missed")
+
+    def strike(self, row, *aims):
+        """Whether a round with all these kills was had, among a few."""
         for _ in range(TRIES):
-            if self.round(row, self.aim(row, point)):
+            if self.round(row, *aims):
                 return True
-        self.missed.append((row, point))
+        self.missed.append((row, aims[-1].point))
         return False
 
     def sweep_recovery(self, row, number=None):
@@ -423,14 +426,21 @@ class Sweep:
         if row.server != "init":
             chains.append([first, Aim("init", CALL, DEATH, False, None)])
         for chain in chains:
-            points = self.discover(row, *chain)
-            assert points, f"{row}: no way to {chain[-1]}"
-            for point in self.plan(points, number, 5):
+            points = dict.fromkeys(point for part in self.parts(chain[-1].server, number)
+                                   for point in self.discover(row, *chain, functions=part))
+            points, killed = list(points), 0
+            for point in self.points_of(points, number, 5):
                 last = chain[-1]._replace(point=point)
-                again = Aim(last.server, START, 0, False, self.random.choice(
-                    [Point("start-up", self.servers[last.server].entry, 0, steps) for steps in (0, 9, 99)]))
-                self.round(row, *chain[:-1], last)
-                self.round(row, *chain[:-1], last, again)
+                again = Aim(last.server, START, 0, False,
+                            Point("start-up", self.servers[last.server].entry, 0,
+                                  self.random.choice([0, 9, 99])))
+                killed += (self.strike(row, *chain[:-1], last) and
+                           self.strike(row, *chain[:-1], last, again))
+                if killed == number:
+                    break
+            assert killed, f"{row}: no way to {chain[-1]}"
+            self.traces[row] = self.traces.get(row, 0) + len(points)
+        print(self.line(row), flush=True)
 
     def release(self):
         """Lets the machine run, without breakpoints."""
@@ -450,16 +460,4 @@ class Sweep:
         self.breakpoints([])
         self.deadline = time.monotonic() + HANG
         self.proceed(None)
-
-
-def report(sweep):
-    """What was swept, as rows of text."""
-    total = collections.Counter(kill.row for kill in sweep.kills)
-    rows = ["| server | operation or event | points in a turn | kills |", "| --- | --- | --- | --- |"]
-    for row in sweep.rows:
-        if total[row]:
-            rows.append(f"| {row.server} | {row.protocol} {row.name} | "
-                        f"{sweep.traces.get(row, '')} | {total[row]} |")
-    rows.append(f"| all | | | {len(sweep.kills)} |")
-    places = collections.Counter((kill.server, kill.event, kill.what) for kill in sweep.kills)
-    return rows + [""] + [f"{count} {' '.join(place)}" for place, count in sorted(places.items())]
+        self.rounds = self.state()[3]

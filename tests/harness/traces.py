@@ -24,6 +24,13 @@ PARTS = {"actor_commit": "commit", "arena_commit": "commit", "staged_commit": "c
 Instant = collections.namedtuple("Instant", "rip ring part far again")
 
 
+def instructions(path, pattern):
+    """Addresses of such instructions of a program."""
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    return {int(at, 16) for at in re.findall(rf"^ *([0-9a-f]+):\s+{pattern}", code, re.M)}
+
+
 class Symbols:
     """Functions and data of a program."""
 
@@ -53,9 +60,7 @@ class Program(Symbols):
         path = os.path.join(machine.BUILD, "boot", name + ".elf")
         super().__init__(path)
         self.entry = self.address("_start")
-        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], check=True,
-                              stdout=subprocess.PIPE, text=True).stdout
-        self.calls = {int(at, 16) for at in re.findall(r"^ *([0-9a-f]+):\s+syscall", code, re.M)}
+        self.calls = instructions(path, "syscall")
         receive = self.address("event_receive")
         self.commit = min(at for at in self.calls if at >= receive)
         self.turn = self.commit + len(SYSCALL)

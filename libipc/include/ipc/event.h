@@ -56,6 +56,11 @@ static inline void reply_status(token_t token, status_t status) {
  * ends without its call answered or kept ends the program. */
 void event_keep(const struct event *event);
 
+/* The answer to the call of this turn is an ordinary one, though its status blames the caller. */
+static inline void event_sure(const struct event *event) {
+    event_keep(event);
+}
+
 /* Copies the words of an event into a structure of `size` bytes, zero where nothing was sent.
  * E_MESSAGE_SIZE: more was sent than the structure holds. */
 status_t event_data(const struct event *event, void *data, size_t size);

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 /* What a row is about: the first turn of `server`, while it runs, with such an event. `run` does
- * the operation, with its effect checked, as often as it is called. The host reads this. */
+ * the operation, with its effect checked, as often as it is called; none is refused with a status
+ * that blames us, for then the server dies once to look again (libipc/src/event.c). The host reads
+ * this. */
 struct sweep_row {
     const char *server;
     const char *protocol; /* its header; empty: none, `name` says what happens */
     const char *name;
     uint64_t kind;  /* enum event_kind */
-    uint64_t label; /* of a call: the operation */
+    uint64_t label; /* of a call: the operation; of a notification: one of these bits */
     void (*run)(void);
 };
 

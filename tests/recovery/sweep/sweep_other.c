@@ -10,6 +10,8 @@
 #include <ipc/handle.h>
 #include <ipc/memory.h>
 #include <ipc/startup.h>
+#include <ipc/thread.h>
+#include <ipc/time.h>
 #include <proto/proc.h>
 
 #include "judge.h"
@@ -20,15 +22,19 @@
 #define ACTOR "devmgr" /* a small one, with an arena */
 #define ACTOR_FILE "/boot/bin/devmgr.elf"
 #define SIGNAL_KILL 9
+#define AI_LINE 2u                    /* notification bit of servers/aiproxy */
+#define AI_INTERVAL (100 * NS_PER_MS) /* between questions of an account there, for ever */
 
 /* ---- AI ------------------------------------------------------------------------------------ */
 
+/* Once the relay has earned us the question: E_BUSY is for those who ask more quickly. */
 static void ask(void) {
     static uint32_t number;
     struct ai_status before = {0}, after = {0};
     char prompt[64], wanted[80], answer[128];
     handle_t ai = startup_handle("aiproxy"), question = HANDLE_NONE;
     size_t count = 0, length = 0;
+    (void)thread_sleep(AI_INTERVAL);
     GOOD(ai_status(ai, &before));
     size_t size = format(prompt, sizeof prompt, "question %u of the sweep", ++number);
     format(wanted, sizeof wanted, "AI echo: %s", prompt);
@@ -187,7 +193,7 @@ static void run_signal(void) {
 #define INIT_ROW(number, NAME, name, request, answer)                                              \
     {"init", "init", #NAME, EVENT_CALL, number, name},
 static const struct sweep_row other_rows[] = {
-    AI_PROTOCOL(AI_ROW){"aiproxy", "", "the line", EVENT_NOTIFY, 0, ask},
+    AI_PROTOCOL(AI_ROW){"aiproxy", "", "the line", EVENT_NOTIFY, AI_LINE, ask},
     {"aiproxy", "", "a question is closed", EVENT_CLOSED, 0, ask},
     PCI_PROTOCOL(PCI_ROW) INIT_PROTOCOL(INIT_ROW){"proc", "proc", "RUN", EVENT_CALL, PROC_RUN, run},
     {"proc", "proc", "RUN_WAIT", EVENT_CALL, PROC_RUN_WAIT, run},
