@@ -151,8 +151,12 @@ static void take_fault(struct service *service, const struct fault_message *faul
 static void take_exit(struct service *service, const struct fault_message *fault) {
     int64_t code = (int64_t)fault->error;
     struct death death = {POLICY_EXIT, fault->error, fault->event, fault->token, 0, 0};
-    service->crashes += code != 0;
-    format(service->reason, sizeof service->reason, "exit code %ld", code);
+    service->crashes += code != 0 && code != EXIT_SECOND_LOOK;
+    if (code == EXIT_SECOND_LOOK) {
+        format(service->reason, sizeof service->reason, "a second look at call %lu", fault->label);
+    } else {
+        format(service->reason, sizeof service->reason, "exit code %ld", code);
+    }
     if (code == 0 && service->config->restart == RESTART_FAILURE) {
         stay_stopped(service);
         log_line("service %s: has ended", service->config->name);

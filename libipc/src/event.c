@@ -10,6 +10,7 @@
 #include <ipc/actor.h>
 #include <ipc/handle.h>
 #include <ipc/log.h>
+#include <ipc/object.h>
 #include <ipc/status.h>
 #include <ipc/time.h>
 
@@ -53,7 +54,7 @@ static bool status_blames(status_t status) {
 
 /*
  * The call of this turn is answered. A status that lays the blame on the caller may be this
- * program's own fault: it dies, and the next incarnation, with text and state as they should be,
+ * program's own fault: it ends, and the next incarnation, with text and state as they should be,
  * looks at the call again. What it says then is believed, and for a while nothing is doubted: one
  * caller that is wrong costs a restart a minute at most, all together one in five seconds.
  */
@@ -73,7 +74,7 @@ static void answered(token_t token, status_t status) {
         wrong.account = event->account;
     } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
         log_line("call %u refused, %s: once more", event->label, status_text(status));
-        __builtin_trap();
+        task_exit(EXIT_SECOND_LOOK);
     }
 }
 

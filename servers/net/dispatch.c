@@ -104,7 +104,11 @@ static status_t handle_resolve(struct event *event, const struct net_resolve_req
     if (!policy_shared(policy_of(event->badge)) && !query_resolves_here(request->name)) {
         return E_RIGHTS;
     }
-    return query_resolve(event->token, request, answer);
+    status = query_resolve(event->token, request, answer);
+    if (status == E_INVALID) {
+        event_sure(event); /* names are what people type */
+    }
+    return status;
 }
 
 static status_t handle_ping(struct event *event, const struct net_ping_request *request,

@@ -101,6 +101,9 @@ uint64_t actor_incarnation(void);
 /* Stops the task with a fault and a log line: the state is inconsistent. */
 _Noreturn void actor_abort(const char *why);
 
+/* Exit code of a program that wants its turn done again by a fresh incarnation (see reply). */
+#define EXIT_SECOND_LOOK 1000
+
 /* From now on this incarnation refuses a call without a second look (see reply): for a program that
  * nobody would start again, or whose callers ask for what it may not have. */
 void actor_trust_refusals(void);
