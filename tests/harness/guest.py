@@ -30,11 +30,15 @@ BOOT_SECONDS = 180
 COMMAND_SECONDS = 120
 
 
-def free_port() -> int:
-    """A TCP port that is free on the loopback interface."""
-    with socket.socket() as probe:
+def free_ports(count: int) -> list[int]:
+    """TCP ports that are free on the loopback interface, each another one."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
 
 def plain(text: str) -> str:
@@ -85,7 +89,7 @@ class Guest:
         self.menu = dict(append=append, without=tuple(without), replace=replace or {}, video=video,
                          default=entry, timeout=menu_seconds)
         self.address = address or "127.0.0.1"
-        self.port = {guest: guest if address else free_port() for guest in forward}
+        self.port = dict(zip(forward, forward if address else free_ports(len(forward))))
         self.ai, self.ai_options, self.bridge = ai, ai_options, None
         self.process = self.qmp = self.console = self.socket = self.log = None
         self.gdb_path = os.path.join(work, "gdb") if gdb else ""

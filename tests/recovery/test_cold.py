@@ -33,7 +33,7 @@ def spoil(guest, server, symbol, times, begin):
     for _ in range(times):
         while True:
             assert gdb.wait(60), f"{server} does not come to {symbol}"
-            if gdb.task() == server and gdb.registers()["rip"] == address:
+            if gdb.registers()["rip"] == address and gdb.task() == server:
                 break
             gdb.resume()
         gdb.set_register("rip", 0x1230)

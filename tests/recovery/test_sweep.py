@@ -136,7 +136,7 @@ def test_recovery_at_every_point(machine, tmp_path, server):
 
 
 @pytest.mark.parametrize("server, name", [
-    ("vfs", "MKDIR"), ("net", "SEND"), ("console", "WAIT_INTERRUPT"), ("aiproxy", "ASK"),
+    ("vfs", "MKDIR"), ("console", "WAIT_INTERRUPT"), ("aiproxy", "ASK"),
     ("init", "KILL"), ("proc", "WRITE")])
 def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, server, name):
     """A kill before the commit: the call comes again to a server that has done it already."""
