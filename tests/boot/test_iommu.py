@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.expected import services
-from harness.guest import free_port
+from harness.guest import free_ports
 from harness.injector import kernel_symbol
 
 CARDS = {"e1000": "e1000", "e1000e": "e1000", "virtio-net-pci": "virtio_net"}
@@ -117,7 +117,7 @@ def test_frames_of_the_dead(machine, iommu):
     """The machine stands at the moment when the dead driver's rings were freed and nothing is new
     yet; frames keep coming. The card writes nothing, since bus mastering is off. Switched on by
     force, it still reaches nothing behind an IOMMU, and without one what is not its own any more."""
-    here, there = free_port(), free_port()
+    here, there = free_ports(2)
     guest = machine(iommu=iommu, nic="e1000", gdb=True, netdev=[
         "-netdev", f"socket,id=net0,udp=127.0.0.1:{here},localaddr=127.0.0.1:{there}"])
     guest.boot()

@@ -34,7 +34,7 @@ def test_receive_to_a_file(machine, web, tmp_path, server):
     killer.done()
 
 
-@pytest.mark.parametrize("server", ["net", "e1000"])
+@pytest.mark.parametrize("server", ["net", pytest.param("e1000", marks=pytest.mark.long)])
 @pytest.mark.parametrize("smp", [1, 2])
 def test_every_state_of_a_connection(machine, tmp_path, server, smp):
     guest = boot(machine, tmp_path, smp=smp)

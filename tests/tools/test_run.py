@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 import machine
-from harness.guest import PROMPT, free_port
+from harness.guest import PROMPT, free_ports
 
 RUN = os.path.join(machine.ROOT, "run")
 
@@ -75,7 +75,7 @@ def test_a_hang_is_noticed():
 @pytest.fixture
 def terminal():
     """./run on a pseudo-terminal."""
-    port = free_port()
+    port, = free_ports(1)
     child = pexpect.spawn(RUN, ["--port", f"{port}:80"], timeout=180, encoding="utf-8",
                           dimensions=(40, 100))
     child.port = port

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from harness.expected import services
-from harness.guest import free_port
+from harness.guest import free_ports
 from harness.web import fill, online
 
 MEGABYTE = 1 << 20
@@ -14,7 +14,7 @@ MEGABYTE = 1 << 20
 @pytest.mark.parametrize("iommu", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_between_e1000_and_virtio(machine, web, iommu):
     """Two cards on one network and one connection, which goes on over either."""
-    port = free_port()
+    port, = free_ports(1)
     cards = ["-netdev", f"user,id=world,hostfwd=tcp:127.0.0.1:{port}-:80",
              "-netdev", "hubport,hubid=0,id=hub0,netdev=world"]
     virtio = "virtio-net-pci" + ",disable-legacy=on,iommu_platform=on,ats=off" * iommu
