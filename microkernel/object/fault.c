@@ -56,6 +56,7 @@ static void restart_init(struct thread *thread, const struct fault_message *faul
     }
     bool death = task->turn.kind == EVENT_CALL && task->turn.call->kind == CALL_KERNEL;
     task_reset(task, NULL, ladder[death][streak / 3], NULL);
+    task->exit_code = fault->vector == 0 ? (int32_t)fault->error : -(int32_t)fault->vector;
 }
 
 /* Sends `count` words of the kernel in the name of the thread, which is stopped until they are
@@ -161,8 +162,7 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index) {
 /* ---- hooks of the architecture -------------------------------------------------------------- */
 
 bool vm_fault(uint64_t address, bool write) {
-    struct thread *thread = cpu_current();
-    return thread != NULL && memory_fault(thread->task, address, write, false) == OK;
+    return cpu_current() != NULL && memory_fault(cpu_current()->task, address, write, false) == OK;
 }
 
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error) {
