@@ -4,6 +4,7 @@
 
 #include <common/string.h>
 
+#include <ipc/actor.h>
 #include <ipc/handle.h>
 #include <ipc/thread.h>
 
@@ -50,6 +51,37 @@ void message_load(struct message_registers *registers, const void *data, size_t 
     }
 }
 
+/* Adds words to a sum, the last one first. */
+static uint64_t add_words(uint64_t sum, const void *data, size_t size) {
+    const uint64_t factor = 0x9e3779b97f4a7c15; /* odd: no change of a word is lost */
+    for (size_t at = (size + 7) & ~7ull; at != 0; at -= 8) {
+        sum = (sum ^ load_word(data, size, at - 8)) * factor;
+    }
+    return sum;
+}
+
+static uint64_t finish_sum(uint64_t sum, uint64_t tag) {
+    tag &= ~(TAG_SUM_MASK << TAG_SUM_SHIFT | TAG_FLAGS_MASK);
+    sum = add_words(sum, &tag, sizeof tag) >> 48;
+    return sum != 0 ? sum : 1;
+}
+
+uint64_t message_sum(uint64_t tag, const void *data, size_t size) {
+    return finish_sum(add_words(0, data, size), tag);
+}
+
+bool message_whole(const struct message_registers *registers) {
+    uint32_t count = TAG_WORDS(registers->tag);
+    uint64_t sum = 0;
+    if (count > MESSAGE_REGISTER_WORDS) {
+        sum = add_words(sum, message_buffer()->words + MESSAGE_REGISTER_WORDS,
+                        (size_t)count * 8 - REGISTER_BYTES);
+        count = MESSAGE_REGISTER_WORDS;
+    }
+    sum = finish_sum(add_words(sum, registers->words, (size_t)count * 8), registers->tag);
+    return TAG_SUM(registers->tag) == 0 || TAG_SUM(registers->tag) == sum;
+}
+
 /* Fills registers and message buffer; E_INVALID for counts that no message can have. */
 static status_t load_message(struct message_registers *registers, handle_t session, uint32_t label,
                              const struct message *message) {
@@ -60,6 +92,7 @@ static status_t load_message(struct message_registers *registers, handle_t sessi
     uint32_t count = message_trim(message->data, message->size);
     registers->rdi = session;
     registers->tag = TAG(label, count, message->lease_count, message->handle_count);
+    registers->tag |= message_sum(registers->tag, message->data, message->size) << TAG_SUM_SHIFT;
     message_load(registers, message->data, message->size, count);
     if (message->lease_count != 0) {
         memcpy(message_buffer()->leases, message->leases,
@@ -121,8 +154,9 @@ status_t call(handle_t session, uint32_t label, const struct message *message,
     if (registers.rax < 0) {
         return (status_t)registers.rax;
     }
-    store_answer(&registers, answer);
-    return (status_t)TAG_LABEL(registers.tag);
+    bool whole = message_whole(&registers);
+    store_answer(&registers, whole ? answer : NULL);
+    return whole ? (status_t)TAG_LABEL(registers.tag) : E_CHECKSUM;
 }
 
 status_t call_handle(handle_t session, uint32_t label, const struct message *message,
@@ -157,6 +191,9 @@ status_t call_stage_message(handle_t session, uint32_t label, const struct messa
         return status;
     }
     registers.r14 = cookie;
+    if (!message_whole(&registers)) {
+        actor_abort("a call has changed");
+    }
     syscall_message(SYS_CALL_STAGE, &registers);
     if (registers.rax < 0) {
         return (status_t)registers.rax;

@@ -2,6 +2,8 @@
 /* What the files of libipc share. Outside the arena: rebuilt at every start. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <axolotl/abi.h>
 
 struct program {
@@ -17,3 +19,13 @@ _Noreturn void program_start(uint64_t incarnation, uint64_t reset_flags);
 struct message_registers;
 void message_load(struct message_registers *registers, const void *data, size_t size,
                   uint32_t count);
+
+/*
+ * The sum that goes with a message (docs/adr/0012-messages-carry-a-sum.md), 1 to 65535: of the tag,
+ * whose own sum does not count, and `size` bytes of data. Zero bytes at the end do not count, so
+ * that the sum is the same for what was sent and for the structure that the receiver makes of it.
+ */
+uint64_t message_sum(uint64_t tag, const void *data, size_t size);
+
+/* Whether the message in registers and message buffer is what its sum says; true without one. */
+bool message_whole(const struct message_registers *registers);

@@ -47,7 +47,7 @@ static status_t read_handles(struct thread *thread, uint32_t count, struct messa
 static status_t read_parts(struct thread *thread, struct message *message, struct lease *leases) {
     uint64_t tag = thread->context.rsi;
     uint32_t words = TAG_WORDS(tag), lease_count = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
-    const uint64_t known = TAG(~0u, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
+    const uint64_t known = ~0u | TAG(0, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
                            (leases != NULL ? TAG_FLAGS_MASK : 0);
     if (words > MESSAGE_WORDS || lease_count > (leases != NULL ? MESSAGE_LEASES : 0) ||
         handles > MESSAGE_HANDLES || (tag & ~known) != 0) {
