@@ -22,14 +22,6 @@ struct message_buffer *message_buffer(void) {
     return (struct message_buffer *)MESSAGE_BUFFER_VA;
 }
 
-/* The word at byte `offset` of the data; bytes beyond its end read as zero. */
-static uint64_t load_word(const void *data, size_t size, size_t offset) {
-    uint64_t word = 0;
-    size_t rest = size - offset;
-    memcpy(&word, (const char *)data + offset, rest < 8 ? rest : 8);
-    return word;
-}
-
 uint32_t message_trim(const void *data, size_t size) {
     size_t count = (size + 7) / 8;
     while (count > 0 && load_word(data, size, (count - 1) * 8) == 0) {
@@ -51,34 +43,15 @@ void message_load(struct message_registers *registers, const void *data, size_t 
     }
 }
 
-/* Adds words to a sum, the last one first. */
-static uint64_t add_words(uint64_t sum, const void *data, size_t size) {
-    const uint64_t factor = 0x9e3779b97f4a7c15; /* odd: no change of a word is lost */
-    for (size_t at = (size + 7) & ~7ull; at != 0; at -= 8) {
-        sum = (sum ^ load_word(data, size, at - 8)) * factor;
-    }
-    return sum;
-}
-
-static uint64_t finish_sum(uint64_t sum, uint64_t tag) {
-    tag &= ~(TAG_SUM_MASK << TAG_SUM_SHIFT | TAG_FLAGS_MASK);
-    sum = add_words(sum, &tag, sizeof tag) >> 48;
-    return sum != 0 ? sum : 1;
-}
-
-uint64_t message_sum(uint64_t tag, const void *data, size_t size) {
-    return finish_sum(add_words(0, data, size), tag);
-}
-
 bool message_whole(const struct message_registers *registers) {
     uint32_t count = TAG_WORDS(registers->tag);
     uint64_t sum = 0;
     if (count > MESSAGE_REGISTER_WORDS) {
-        sum = add_words(sum, message_buffer()->words + MESSAGE_REGISTER_WORDS,
-                        (size_t)count * 8 - REGISTER_BYTES);
+        sum = sum_add(sum, message_buffer()->words + MESSAGE_REGISTER_WORDS,
+                      (size_t)count * 8 - REGISTER_BYTES);
         count = MESSAGE_REGISTER_WORDS;
     }
-    sum = finish_sum(add_words(sum, registers->words, (size_t)count * 8), registers->tag);
+    sum = sum_finish(sum_add(sum, registers->words, (size_t)count * 8), registers->tag);
     return TAG_SUM(registers->tag) == 0 || TAG_SUM(registers->tag) == sum;
 }
 
