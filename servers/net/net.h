@@ -365,6 +365,13 @@ void tcp_socket_patience(void);
  * TIME_WAIT (RFC 1122, 4.2.2.13), which lwIP refuses. */
 void tcp_socket_before(const struct pbuf *frame);
 
+/* ---- path.c: path MTU discovery */
+/* Looks at a frame that is about to be sent: routers may not fragment a TCP segment. */
+void path_mark(uint8_t *frame, uint32_t length);
+/* An IP packet with a message, from byte `at` on, that one of ours was too big for a link; `v6`:
+ * ICMPv6. False: it is a lie, lwIP must not see it. */
+bool path_too_big(struct pbuf *packet, uint32_t at, bool v6);
+
 /* ---- interface.c */
 /* The driver has come (again): mac and so on of the hello. */
 MUST_CHECK status_t interface_create(struct interface *interface);

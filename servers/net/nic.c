@@ -137,6 +137,7 @@ err_t nic_output(struct interface *interface, const struct pbuf *packet) {
         memset(buffer + length, 0, FRAME_MIN - length);
         length = FRAME_MIN;
     }
+    path_mark(buffer, length);
     capture_frame(interface, buffer, length, true);
     nic->state[number] = NIC_QUEUED;
     nic->queue[nic->queue_count++] = NETIF_FRAME(index, length);

@@ -88,7 +88,13 @@ static bool is_answer(const struct pbuf *packet, uint32_t offset, bool v6,
                         : echo->type == (v6 ? ICMP6_TYPE_EREP : ICMP_ER);
 }
 
-/* Sees every ICMP packet before lwIP does, and leaves it to lwIP unless it is for a ping. */
+static bool is_too_big(const struct icmp_echo_hdr *message, bool v6) {
+    return v6 ? message->type == ICMP6_TYPE_PTB
+              : message->type == ICMP_DUR && message->code == ICMP_DUR_FRAG;
+}
+
+/* Sees every ICMP packet before lwIP does, and leaves it to lwIP unless it is for a ping, or a lie.
+ */
 static u8_t on_icmp(void *argument, struct raw_pcb *pcb, struct pbuf *packet,
                     const ip_addr_t *from) {
     bool v6 = argument != NULL, unreachable;
@@ -97,6 +103,11 @@ static u8_t on_icmp(void *argument, struct raw_pcb *pcb, struct pbuf *packet,
     uint32_t offset = v6 ? IP6_HLEN : IPH_HL_BYTES(header);
     struct icmp_echo_hdr echo;
     (void)pcb;
+    if (read_echo(packet, offset, &echo) && is_too_big(&echo, v6) &&
+        !path_too_big(packet, offset, v6)) {
+        pbuf_free(packet);
+        return 1;
+    }
     if (!is_answer(packet, offset, v6, &echo, &unreachable)) {
         return 0;
     }

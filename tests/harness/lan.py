@@ -162,6 +162,25 @@ class Lan:
         wait_line(path, "ready")
         return ["-netdev", "socket,id=net0,udp=127.0.0.1:7001,localaddr=127.0.0.1:7002"]
 
+    def beyond(self, far4: str, far6: str) -> list[str]:
+        """Makes this host a router to another one, at the end of link far0; returns the words that
+        run a program there."""
+        script = "echo ready; exec sleep infinity"
+        other = self.start("unshare", "-n", "sh", "-c", script)
+        assert other.stdout.readline() == "ready\n"
+        prefix = ["nsenter", "-t", str(other.pid), "-n"]
+        near4, near6 = far4.rpartition(".")[0] + ".1", far6.rpartition(":")[0] + ":1"
+        for line in (f"ip link add far0 type veth peer name near0 netns {other.pid}",
+                     f"ip addr add {near4}/24 dev far0", f"ip addr add {near6}/64 dev far0 nodad",
+                     "ip link set far0 up", "sysctl -q net.ipv4.ip_forward=1",
+                     "sysctl -q net.ipv6.conf.all.forwarding=1"):
+            self.run(*line.split())
+        for line in (f"addr add {far4}/24 dev near0", f"addr add {far6}/64 dev near0 nodad",
+                     "link set near0 up", f"route add default via {near4}",
+                     f"-6 route add default via {near6}"):
+            self.run(*prefix, "ip", *line.split())
+        return prefix
+
     def stop(self) -> None:
         """Ends all that was started here."""
         for process in [*self.children, self.holder]:

@@ -33,7 +33,7 @@ service sweep
 """
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
 CALL, NOTIFY, START = EVENTS.index("call"), EVENTS.index("notification"), -1
-DEATH = 0xf001  # label of the kernel's call when a thread has faulted
+DEATH = 0x7001  # label of the kernel's call when a thread has faulted
 MAGIC = 0x7065657773
 ROOT_BADGE, DRIVER_BADGE = 1 << 63, 0x100
 INTERRUPT, CABLE = 2, 3  # enum sweep_wish
@@ -230,7 +230,7 @@ class Sweep:
             return True
         badge = registers["rdi"]
         driver = bool(badge & ROOT_BADGE and badge & DRIVER_BADGE) and aim.server == "net"
-        return registers["rsi"] & 0xffffffff == aim.label and driver == aim.driver
+        return registers["rsi"] & 0xffff == aim.label and driver == aim.driver
 
     def reach(self, aim):
         """Runs to the beginning of the turn; None: the round is over without it."""
