@@ -162,7 +162,8 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index) {
 /* ---- hooks of the architecture -------------------------------------------------------------- */
 
 bool vm_fault(uint64_t address, bool write) {
-    return cpu_current() != NULL && memory_fault(cpu_current()->task, address, write, false) == OK;
+    struct thread *thread = cpu_current();
+    return thread != NULL && memory_fault(thread->task, address, write, false) == OK;
 }
 
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error) {
