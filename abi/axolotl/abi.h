@@ -290,7 +290,7 @@ struct task_info {
     uint64_t switches;     /* times a thread of it was switched to */
     uint64_t memory;       /* bytes charged to its account, but for limits of accounts below it */
     uint64_t memory_limit; /* of its account */
-    int32_t exit_code;
+    int32_t exit_code; /* how a dead task, or init's last incarnation, ended: -vector for a fault */
     uint32_t last_cpu;
     uint64_t event; /* enum event_kind of the present turn */
     token_t token;  /* its call, if it is one */

@@ -355,6 +355,12 @@ class Sweep:
         self.finish(row)
         return done == len(aims)
 
+    def insist(self, row, *aims):
+        """Rounds until one had all these kills."""
+        end = time.monotonic() + HANG
+        while not self.round(row, *aims):
+            assert time.monotonic() < end, f"{row}: no such turn: {aims[-1]}"
+
     def discover(self, row, *aims, functions):
         """Rounds with these kills, but for the last, until its turn has come: the turn's points."""
         end, points = time.monotonic() + HANG, None
@@ -396,9 +402,7 @@ class Sweep:
             if killed == number:
                 break
         if not killed:  # the start is on every way
-            end = time.monotonic() + HANG
-            while not self.round(row, self.aim(row, points[0])):
-                assert time.monotonic() < end, f"{row}: no such turn"
+            self.insist(row, self.aim(row, points[0]))
         print(self.line(row), flush=True)
 
     def line(self, row):
