@@ -36,6 +36,7 @@ TEST(a_full_section) {
           "  args third#not-a-comment\n"
           "  restart failure\n"
           "  optional\n"
+          "  manual\n"
           "  system info log\n"
           "  use init as boss badge 0x10 operator\n"
           "  use net\n"
@@ -59,6 +60,7 @@ TEST(a_full_section) {
     CHECK_EQ(net->arena, 768 << 10);
     CHECK_EQ(net->restart, RESTART_FAILURE);
     CHECK_EQ(net->optional, 1);
+    CHECK_EQ(net->manual, 1);
     CHECK_EQ(net->argument_count, 3);
     CHECK_STR(net->arguments, "dhcp");
     CHECK_STR(net->arguments + 5, "two words");

@@ -11,6 +11,7 @@
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/uart.h>
+#include <terminal/protocol.h>
 
 #include "console.h"
 
@@ -70,7 +71,7 @@ static void serial_receive(void) {
         int64_t count = port_drain(ports, UART_LINE_STATUS, UART_STATUS_RECEIVED, UART_DATA, bytes,
                                    sizeof(bytes));
         for (int64_t i = 0; i < count; i++) {
-            dispatch_typed(terminal, bytes[i]);
+            terminal_typed(terminal, bytes[i]);
         }
         if (count < RECEIVE_PIECE) {
             return;
