@@ -180,6 +180,7 @@ int main(void) {
         .reply = on_reply,
         .notify = on_notify,
         .cancel = on_cancel,
+        .check = sessions_check,
     };
     actor_run(&actor);
 }

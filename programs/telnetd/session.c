@@ -13,6 +13,7 @@
 #include <proto/net.h>
 
 #include <terminal/protocol.h>
+#include <terminal/record.h>
 
 #define COLUMNS 80 /* of a client that does not tell */
 #define ROWS 24
@@ -362,4 +363,28 @@ void sessions_settle(void) {
             settle(&sessions[i]);
         }
     }
+}
+
+static bool sound(const struct session *session) {
+    const struct telnet *telnet = &session->telnet;
+    return session->taken <= session->received && session->received <= PAGE &&
+           session->started <= session->waiting && session->waiting <= PAGE &&
+           session->output.bytes == session->output_bytes &&
+           session->output.size == SESSION_OUTPUT &&
+           byte_queue_length(&session->output) <= SESSION_OUTPUT &&
+           session->terminal.serial == &session->output && telnet->reply_length <= TELNET_REPLY &&
+           telnet->sub_length <= sizeof telnet->sub;
+}
+
+const char *sessions_check(bool full) {
+    for (uint32_t i = 0; i < SESSIONS; i++) {
+        if (sessions[i].serial != 0) {
+            const char *wrong = sound(&sessions[i]) ? NULL : "a session's numbers are wrong";
+            wrong = wrong == NULL && full ? terminal_check(&sessions[i].terminal) : wrong;
+            if (wrong != NULL) {
+                return wrong;
+            }
+        }
+    }
+    return NULL;
 }

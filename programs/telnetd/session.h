@@ -51,5 +51,8 @@ void session_shell_ended(struct session *session);
 /* Carries all of them as far as it goes; ends every turn. */
 void sessions_settle(void);
 
+/* What is wrong with them; NULL: nothing. In full: their terminals too. */
+const char *sessions_check(bool full);
+
 /* Cookies of our calls: what for, and the rest of a session's badge. */
 enum { COOKIE_OTHER = 0, COOKIE_LISTENER = 1, COOKIE_RECEIVED = 2, COOKIE_SENT = 3 };
