@@ -173,7 +173,11 @@ static status_t create(void) {
 static void start(void) {
     init.started_ns = time_now_ns();
     if (actor_incarnation() != init.dying_incarnation) {
-        strlcpy(init.reason, "crashed; the log has more", sizeof init.reason);
+        struct task_info information = {.exit_code = 0};
+        (void)task_info(init.task, &information);
+        bool look = information.exit_code == EXIT_SECOND_LOOK;
+        strlcpy(init.reason, look ? "a second look at a call" : "crashed; the log has more",
+                sizeof init.reason);
         init.died_ns = 0;
     }
     if (actor_incarnation() != 0) {

@@ -8,8 +8,11 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tools")]
 
+from harness import lan  # noqa: E402
 from harness.guest import Guest  # noqa: E402
 from harness.web import Web  # noqa: E402
+
+NOTE = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -17,12 +20,20 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Long tests are deselected, not skipped: a skip would look like a result."""
-    if config.getoption("--long"):
-        return
-    kept = [item for item in items if "long" not in item.keywords]
-    config.hook.pytest_deselected(items=[item for item in items if "long" in item.keywords])
-    items[:] = kept
+    """Long tests and those that the host does not allow are deselected, not skipped: a skip would
+    look like a result."""
+    without_tap = lan.missing() if any("tap" in item.keywords for item in items) else ""
+    out = [item for item in items if without_tap and "tap" in item.keywords
+           or "long" in item.keywords and not config.getoption("--long")]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+    config.stash[NOTE] = [f"left out for want of a TAP device ({without_tap}): {item.name}"
+                          for item in out if "tap" in item.keywords and without_tap]
+
+
+def pytest_report_collectionfinish(config):
+    """What was left out because of the host."""
+    return config.stash.get(NOTE, [])
 
 
 @pytest.fixture

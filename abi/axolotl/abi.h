@@ -35,6 +35,8 @@ enum syscall {
  * Register rsi of every message. Register words 0-5 travel in rdx r10 r8 r9 r12 r13; words 6-63,
  * leases and handles lie in the thread's message buffer.
  */
+#define TAG_SUM_SHIFT 16 /* bits 16-31: the sender's, which the kernel carries; 0: none */
+#define TAG_SUM_MASK 0xffffull
 #define TAG_WORDS_SHIFT 32
 #define TAG_WORDS_MASK 0x7full
 #define TAG_LEASES_SHIFT 39
@@ -45,9 +47,10 @@ enum syscall {
 #define TAG_FLAGS_MASK TAG_TIMEOUT
 
 #define TAG(label, words, leases, handles)                                                         \
-    ((uint64_t)(uint32_t)(label) | ((uint64_t)(words) << TAG_WORDS_SHIFT) |                        \
+    ((uint64_t)(uint16_t)(label) | ((uint64_t)(words) << TAG_WORDS_SHIFT) |                        \
      ((uint64_t)(leases) << TAG_LEASES_SHIFT) | ((uint64_t)(handles) << TAG_HANDLES_SHIFT))
-#define TAG_LABEL(tag) ((uint32_t)(tag))
+#define TAG_LABEL(tag) ((uint32_t)((((tag)&0xffff) ^ 0x8000) - 0x8000)) /* bit 15 is the sign */
+#define TAG_SUM(tag) ((uint32_t)(((tag) >> TAG_SUM_SHIFT) & TAG_SUM_MASK))
 #define TAG_WORDS(tag) ((uint32_t)(((tag) >> TAG_WORDS_SHIFT) & TAG_WORDS_MASK))
 #define TAG_LEASES(tag) ((uint32_t)(((tag) >> TAG_LEASES_SHIFT) & TAG_LEASES_MASK))
 #define TAG_HANDLES(tag) ((uint32_t)(((tag) >> TAG_HANDLES_SHIFT) & TAG_HANDLES_MASK))
@@ -287,7 +290,7 @@ struct task_info {
     uint64_t switches;     /* times a thread of it was switched to */
     uint64_t memory;       /* bytes charged to its account, but for limits of accounts below it */
     uint64_t memory_limit; /* of its account */
-    int32_t exit_code;
+    int32_t exit_code; /* how a dead task, or init's last incarnation, ended: -vector for a fault */
     uint32_t last_cpu;
     uint64_t event; /* enum event_kind of the present turn */
     token_t token;  /* its call, if it is one */
@@ -317,13 +320,13 @@ struct task_create {
 /* Messages that the kernel sends on a task's supervision session (TASK_SUPERVISE): a call whose
  * answer resumes (FAULT_RESUME: words 0-1 are new rip and rsp or 0) or, for any other label,
  * leaves the thread stopped until the task is reset or destroyed. */
-#define FAULT_LABEL_FAULT 0xf001u
-#define FAULT_LABEL_EXIT 0xf002u
+#define FAULT_LABEL_FAULT 0x7001u
+#define FAULT_LABEL_EXIT 0x7002u
 #define FAULT_RESUME 1u
 
 /* Sent to the pager session of a MEMORY_PAGED memory when a page is touched that it has not got;
  * answered by MEMORY_SUPPLY. Any other answer is a fault of the thread. */
-#define FAULT_LABEL_PAGE 0xf003u
+#define FAULT_LABEL_PAGE 0x7003u
 struct page_message {
     uint64_t memory; /* object id */
     uint64_t offset; /* of the page */

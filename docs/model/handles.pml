@@ -11,12 +11,15 @@
  *
  * The properties: CLOSED comes exactly once for each session that A has committed, and for no other;
  * it comes when no handle is left in a table or a message and no call on the session is in progress;
- * a handle that was moved is with the sender or with the receiver; in the end nothing is left.
+ * a handle that was moved is with the sender or, if the call was accepted, with the receiver; in the
+ * end nothing is left.
  *
  * Without any of these rules (kernel.pml) that is violated:
  *   KEEP_CREATED: leaked_handle
  *   MOVE_AT_ONCE: broken_state
  *   DROP_WHEN_TAKEN: lost_handle
+ *   CLOSE_CANCELLED: lost_handle
+ *   KEEP_MOVED: doubled_effect
  *   CALL_HOLDS_NOT: closed_too_early
  *   CLOSE_UNBORN: broken_state
  *   LOSE_CLOSED: leaked_handle
@@ -95,8 +98,11 @@ end:
             od;
             atomic {
                 HOLDS(false_answer, calls[GIVE].status == SUCCESS || asked);
-                mine = calls[GIVE].returned;
+                HOLDS(lost_handle, calls[GIVE].accepted || calls[GIVE].kept != 0);
+                HOLDS(doubled_effect, !(calls[GIVE].accepted && calls[GIVE].kept != 0));
+                mine = (calls[GIVE].accepted -> calls[GIVE].returned : calls[GIVE].kept);
                 calls[GIVE].returned = 0;
+                calls[GIVE].kept = 0;
                 call_free(GIVE);
                 asked = 0
             }

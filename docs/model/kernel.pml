@@ -23,6 +23,8 @@
  *   LEND_TO_THE_DEAD  the leases of a dead caller do not end
  *   MOVE_AT_ONCE      a handle that is moved leaves its table before the commit
  *   DROP_WHEN_TAKEN   a call's handles are dropped when it is taken, not when it is accepted
+ *   CLOSE_CANCELLED   a handle that a call was to move is closed when the call ends unaccepted
+ *   KEEP_MOVED        a handle that a call has moved stays in the sender's table too
  *   CALL_HOLDS_NOT    a call in progress does not keep its session open
  *   CLOSE_UNBORN      a session of an undone turn is closed like any other
  *   SET_AT_ONCE       a timer is set before the commit
@@ -60,6 +62,8 @@ typedef call_t {
 #ifdef SESSIONS
     byte session;  /* that it was made on, from 1; 0: one that never closes */
     byte moved;    /* the session whose handle the request carries, 0: none */
+    byte kept;     /* the same handle in the sender's table, hidden until `accepted` */
+    bit accepted;  /* by a server that got it */
     byte returned; /* the same of the answer */
 #endif
 };
@@ -233,10 +237,18 @@ inline handles_rollback(x) {
 #define HOLD_SESSION(s) HANDLE_GET(calls[s].session)
 #define LET_SESSION_GO(s) MESSAGE_DROP(calls[s].session)
 #define DROP_MOVED(s) MESSAGE_DROP(calls[s].moved)
+#define KEEP_UNTIL_ACCEPTED(s) calls[s].kept = calls[s].moved; HANDLE_GET(calls[s].kept)
+#ifdef KEEP_MOVED
+#define ACCEPT(s) calls[s].accepted = 1; DROP_MOVED(s)
+#else
+#define ACCEPT(s) calls[s].accepted = 1; MESSAGE_DROP(calls[s].kept); DROP_MOVED(s)
+#endif
 #else
 #define HOLD_SESSION(s) skip
 #define LET_SESSION_GO(s) skip
 #define DROP_MOVED(s) skip
+#define KEEP_UNTIL_ACCEPTED(s) skip
+#define ACCEPT(s) skip
 #endif
 
 #ifdef CALL_HOLDS_NOT
@@ -253,10 +265,13 @@ inline call_finish(s, what) {
     calls[s].state = DONE;
     calls[s].status = what;
     DROP_MOVED(s);
+#ifdef CLOSE_CANCELLED
+    MESSAGE_DROP(calls[s].kept);
+#endif
     LET_SESSION_GO(s)
 }
 
-/* Call s is cancelled by its caller. A handle that it would have moved is closed. */
+/* Call s is cancelled by its caller, who has a handle that it would have moved again. */
 inline kernel_cancel(s) {
     if
     :: calls[s].state == QUEUED -> call_finish(s, CANCELLED)
@@ -270,6 +285,7 @@ inline kernel_send(s) {
     calls[s].state = QUEUED;
     calls[s].cancel = 0;
     calls[s].cancel_seen = 0;
+    KEEP_UNTIL_ACCEPTED(s);
     HOLD_SESSION(s)
 }
 
@@ -361,7 +377,9 @@ inline call_free(s) {
     calls[s].cancel_seen = 0;
     calls[s].orphan = 0;
 #ifdef SESSIONS
-    MESSAGE_DROP(calls[s].returned)
+    MESSAGE_DROP(calls[s].returned);
+    MESSAGE_DROP(calls[s].kept);
+    calls[s].accepted = 0
 #endif
 }
 
@@ -370,7 +388,7 @@ inline consume(x) {
     if
     :: servers[x].event == CALL && calls[servers[x].slot].state == TAKEN ->
         calls[servers[x].slot].state = ACCEPTED;
-        DROP_MOVED(servers[x].slot)
+        ACCEPT(servers[x].slot)
     :: servers[x].event == REPLY -> k = servers[x].slot; call_free(k); k = 0
     :: else -> skip
     fi;

@@ -53,28 +53,37 @@ static bool status_blames(status_t status) {
 }
 
 /*
- * The call of this turn is answered. A status that lays the blame on the caller may be this
+ * The message of this turn is refused in a way that lays the blame on its sender. That may be this
  * program's own fault: it ends, and the next incarnation, with text and state as they should be,
- * looks at the call again. What it says then is believed, and for a while nothing is doubted: one
- * caller that is wrong costs a restart a minute at most, all together one in five seconds.
+ * looks at the message again. What it says then is believed, and for a while nothing is doubted:
+ * one caller that is wrong costs a restart a minute at most, all together one in five seconds.
  */
+static void doubt(const struct event *event, status_t status) {
+    if (trusted) {
+        return;
+    }
+    bool call = event->kind == EVENT_CALL;
+    bool again = call ? event->attempt != 0 : program.turn == 1; /* answers are not counted */
+    uint64_t now = time_now_ns();
+    uint64_t quiet = call && event->account == wrong.account ? BELIEF_NS : PAUSE_NS;
+    if (again) {
+        wrong.time_ns = now;
+        wrong.account = call ? event->account : 0;
+    } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
+        log_line("%s %u refused, %s: once more", call ? "call" : "answer", event->label,
+                 status_text(status));
+        task_exit(EXIT_SECOND_LOOK);
+    }
+}
+
+/* The call of this turn is answered. */
 static void answered(token_t token, status_t status) {
     if (token != asked.token) {
         return;
     }
     asked.token = TOKEN_NONE;
-    if (trusted || !status_blames(status)) {
-        return;
-    }
-    const struct event *event = asked.event;
-    uint64_t now = time_now_ns();
-    uint64_t quiet = event->account == wrong.account ? BELIEF_NS : PAUSE_NS;
-    if (event->attempt != 0) {
-        wrong.time_ns = now;
-        wrong.account = event->account;
-    } else if (wrong.time_ns == 0 || now - wrong.time_ns >= quiet) {
-        log_line("call %u refused, %s: once more", event->label, status_text(status));
-        task_exit(EXIT_SECOND_LOOK);
+    if (status_blames(status)) {
+        doubt(asked.event, status);
     }
 }
 
@@ -104,6 +113,7 @@ void actor_changed(const void *start, size_t length) {
 
 static void take_message(struct event *event, uint64_t tag) {
     event->label = TAG_LABEL(tag);
+    event->sum = TAG_SUM(tag);
     event->word_count = TAG_WORDS(tag);
     event->lease_count = TAG_LEASES(tag);
     event->handle_count = TAG_HANDLES(tag);
@@ -120,18 +130,28 @@ static void take_message(struct event *event, uint64_t tag) {
     memcpy(event->handles, buffer->handles, event->handle_count * sizeof(struct handle_slot));
 }
 
-/* Whether the event is what came. The compiler does not know that it is. */
+/* Whether `size` bytes of data are what the sender of the event has sent. */
+static bool is_sent(const struct event *event, const void *data, size_t size) {
+    uint64_t tag = TAG(event->label, event->word_count, event->lease_count, event->handle_count);
+    return event->sum == 0 || event->sum == message_sum(tag, data, size);
+}
+
+/* Whether the event is what came: without a sum its words, too. The compiler does not know that it
+ * is. */
 static bool is_whole(const struct event *event, const struct message_registers *registers) {
     const struct message_buffer *buffer = (const struct message_buffer *)MESSAGE_BUFFER_VA;
-    bool message = registers->rax == EVENT_CALL || registers->rax == EVENT_REPLY;
     __asm__ volatile("" ::: "memory");
+    uint64_t tag = TAG(event->label, event->word_count, event->lease_count, event->handle_count) |
+                   (uint64_t)event->sum << TAG_SUM_SHIFT;
     uint64_t difference =
         (event->kind ^ (uint64_t)registers->rax) | (event->badge ^ registers->rdi) |
         (event->cookie ^ registers->rdi) | (event->token ^ registers->r14) |
         (event->attempt ^ ORIGIN_ATTEMPT(registers->r15)) |
         (event->account ^ ORIGIN_ACCOUNT(registers->r15)) |
-        (TAG(event->label, event->word_count, event->lease_count, event->handle_count) ^
-         (message ? registers->tag : 0));
+        (tag ^ (event->kind == EVENT_CALL || event->kind == EVENT_REPLY ? registers->tag : 0));
+    if (event->sum != 0) {
+        return difference == 0;
+    }
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         difference |= event->words[i] ^ registers->words[i];
     }
@@ -143,7 +163,46 @@ static bool is_whole(const struct event *event, const struct message_registers *
     return difference == 0;
 }
 
-void event_receive(struct event *event, uint32_t mask) {
+static void take_event(struct event *event, const struct message_registers *registers) {
+    event->kind = (uint32_t)registers->rax;
+    event->badge = registers->rdi;
+    event->cookie = registers->rdi;
+    event->token = registers->r14;
+    event->attempt = ORIGIN_ATTEMPT(registers->r15);
+    event->account = ORIGIN_ACCOUNT(registers->r15);
+    event->answer_handle_count = 0;
+    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
+        event->words[i] = registers->words[i];
+    }
+    if (event->kind == EVENT_CALL || event->kind == EVENT_REPLY) {
+        take_message(event, registers->tag);
+    } else {
+        event->label = event->sum = 0;
+        event->word_count = event->lease_count = event->handle_count = 0;
+    }
+    if (!is_whole(event, registers)) {
+        actor_abort("an event was not received whole");
+    }
+}
+
+/* A message is not what was sent. Looked at again, a call is answered so, and another event is
+ * wanted; an answer becomes that error. */
+static bool is_usable(struct event *event) {
+    if (is_sent(event, event->words, (size_t)event->word_count * 8)) {
+        return true;
+    }
+    doubt(event, E_CHECKSUM);
+    event_finish(event);
+    if (event->kind == EVENT_CALL) {
+        reply_status(event->token, E_CHECKSUM);
+        return false;
+    }
+    event->label = (uint32_t)E_CHECKSUM;
+    event->sum = event->word_count = event->lease_count = 0;
+    return true;
+}
+
+static void commit_receive(struct event *event, uint32_t mask) {
     struct message_registers registers = {.rdi = pending.token, .tag = pending.tag, .r14 = mask};
     if (named != 0) {
         registers.r14 |= RECEIVE_NAMED;
@@ -153,32 +212,30 @@ void event_receive(struct event *event, uint32_t mask) {
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         registers.words[i] = pending.words[i];
     }
+    if (pending.token != TOKEN_NONE && !message_whole(&registers)) {
+        actor_abort("an answer has changed");
+    }
     pending.token = TOKEN_NONE;
     syscall_message(SYS_COMMIT_RECEIVE, &registers);
     if (registers.rax < 0) {
         actor_abort("commit_receive failed");
     }
     program.turn++;
-    event->kind = (uint32_t)registers.rax;
-    event->badge = registers.rdi;
-    event->cookie = registers.rdi;
-    event->token = registers.r14;
-    event->attempt = ORIGIN_ATTEMPT(registers.r15);
-    event->account = ORIGIN_ACCOUNT(registers.r15);
-    event->answer_handle_count = 0;
-    for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
-        event->words[i] = registers.words[i];
-    }
-    if (event->kind == EVENT_CALL || event->kind == EVENT_REPLY) {
-        take_message(event, registers.tag);
-    } else {
-        event->label = event->word_count = event->lease_count = event->handle_count = 0;
-    }
-    if (!is_whole(event, &registers)) {
-        actor_abort("an event was not received whole");
-    }
+    take_event(event, &registers);
+}
+
+void event_receive(struct event *event, uint32_t mask) {
+    do {
+        commit_receive(event, mask);
+    } while (!is_usable(event));
     asked.token = event->kind == EVENT_CALL ? event->token : TOKEN_NONE;
     asked.event = event;
+}
+
+/* The tag of an answer, with its sum. */
+static uint64_t answer_tag(status_t status, const void *data, size_t size, uint32_t handles) {
+    uint64_t tag = TAG(status, message_trim(data, size), 0, handles);
+    return tag | message_sum(tag, data, size) << TAG_SUM_SHIFT;
 }
 
 status_t reply_handles(token_t token, status_t status, const void *data, size_t size,
@@ -187,9 +244,12 @@ status_t reply_handles(token_t token, status_t status, const void *data, size_t 
         return E_INVALID;
     }
     answered(token, status);
-    uint32_t words = message_trim(data, size);
-    struct message_registers registers = {.rdi = token, .tag = TAG(status, words, 0, count)};
-    message_load(&registers, data, size, words);
+    struct message_registers registers = {.rdi = token,
+                                          .tag = answer_tag(status, data, size, count)};
+    message_load(&registers, data, size, TAG_WORDS(registers.tag));
+    if (!message_whole(&registers)) {
+        actor_abort("an answer has changed");
+    }
     if (count != 0) {
         memcpy(message_buffer()->handles, handles, count * sizeof(struct handle_slot));
     }
@@ -198,21 +258,20 @@ status_t reply_handles(token_t token, status_t status, const void *data, size_t 
 }
 
 void reply(token_t token, status_t status, const void *data, size_t size) {
-    uint32_t words = message_trim(data, size);
     if (token == TOKEN_NONE) {
         return;
     }
-    answered(token, status);
-    if (words > MESSAGE_REGISTER_WORDS || pending.token != TOKEN_NONE) {
+    if (message_trim(data, size) > MESSAGE_REGISTER_WORDS || pending.token != TOKEN_NONE) {
         if (reply_handles(token, status, data, size, NULL, 0) != OK) {
             actor_abort("reply failed");
         }
         return;
     }
+    answered(token, status);
     struct message_registers registers;
-    message_load(&registers, data, size, words);
     pending.token = token;
-    pending.tag = TAG(status, words, 0, 0);
+    pending.tag = answer_tag(status, data, size, 0);
+    message_load(&registers, data, size, TAG_WORDS(pending.tag));
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         pending.words[i] = registers.words[i];
     }
@@ -225,6 +284,9 @@ status_t event_data(const struct event *event, void *data, size_t size) {
     }
     memcpy(data, event->words, sent);
     memset((char *)data + sent, 0, size - sent);
+    if (!is_sent(event, data, size)) {
+        actor_abort("an event's words were not copied whole");
+    }
     return OK;
 }
 

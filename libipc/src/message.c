@@ -4,6 +4,7 @@
 
 #include <common/string.h>
 
+#include <ipc/actor.h>
 #include <ipc/handle.h>
 #include <ipc/thread.h>
 
@@ -19,14 +20,6 @@ struct message_buffer *message_buffer(void) {
         return (struct message_buffer *)(top - THREAD_TOP_SIZE);
     }
     return (struct message_buffer *)MESSAGE_BUFFER_VA;
-}
-
-/* The word at byte `offset` of the data; bytes beyond its end read as zero. */
-static uint64_t load_word(const void *data, size_t size, size_t offset) {
-    uint64_t word = 0;
-    size_t rest = size - offset;
-    memcpy(&word, (const char *)data + offset, rest < 8 ? rest : 8);
-    return word;
 }
 
 uint32_t message_trim(const void *data, size_t size) {
@@ -50,6 +43,18 @@ void message_load(struct message_registers *registers, const void *data, size_t 
     }
 }
 
+bool message_whole(const struct message_registers *registers) {
+    uint32_t count = TAG_WORDS(registers->tag);
+    uint64_t sum = 0;
+    if (count > MESSAGE_REGISTER_WORDS) {
+        sum = sum_add(sum, message_buffer()->words + MESSAGE_REGISTER_WORDS,
+                      (size_t)count * 8 - REGISTER_BYTES);
+        count = MESSAGE_REGISTER_WORDS;
+    }
+    sum = sum_finish(sum_add(sum, registers->words, (size_t)count * 8), registers->tag);
+    return TAG_SUM(registers->tag) == 0 || TAG_SUM(registers->tag) == sum;
+}
+
 /* Fills registers and message buffer; E_INVALID for counts that no message can have. */
 static status_t load_message(struct message_registers *registers, handle_t session, uint32_t label,
                              const struct message *message) {
@@ -60,6 +65,7 @@ static status_t load_message(struct message_registers *registers, handle_t sessi
     uint32_t count = message_trim(message->data, message->size);
     registers->rdi = session;
     registers->tag = TAG(label, count, message->lease_count, message->handle_count);
+    registers->tag |= message_sum(registers->tag, message->data, message->size) << TAG_SUM_SHIFT;
     message_load(registers, message->data, message->size, count);
     if (message->lease_count != 0) {
         memcpy(message_buffer()->leases, message->leases,
@@ -121,8 +127,9 @@ status_t call(handle_t session, uint32_t label, const struct message *message,
     if (registers.rax < 0) {
         return (status_t)registers.rax;
     }
-    store_answer(&registers, answer);
-    return (status_t)TAG_LABEL(registers.tag);
+    bool whole = message_whole(&registers);
+    store_answer(&registers, whole ? answer : NULL);
+    return whole ? (status_t)TAG_LABEL(registers.tag) : E_CHECKSUM;
 }
 
 status_t call_handle(handle_t session, uint32_t label, const struct message *message,
@@ -157,6 +164,9 @@ status_t call_stage_message(handle_t session, uint32_t label, const struct messa
         return status;
     }
     registers.r14 = cookie;
+    if (!message_whole(&registers)) {
+        actor_abort("a call has changed");
+    }
     syscall_message(SYS_CALL_STAGE, &registers);
     if (registers.rax < 0) {
         return (status_t)registers.rax;

@@ -47,8 +47,9 @@ enum call_kind { CALL_PLAIN = 0, CALL_SPECIAL, CALL_KERNEL };
 
 struct message_handle {
     struct object *object; /* NULL: none; holds a handle count */
-    uint32_t rights;
-    uint32_t epoch;
+    struct task *sender;   /* whose entry `moved` is hidden until it goes; NULL; a reference */
+    handle_t moved;
+    uint32_t rights, epoch;
 };
 
 struct message {
@@ -114,7 +115,7 @@ struct call *call_find(token_t token, const struct task *server);
 struct call *call_find_outgoing(token_t token, const struct task *caller);
 
 /* Sends a filled call to its session's endpoint; a waiting server gets it at once. E_CLOSED,
- * E_RESET: nothing done. */
+ * E_RESET: not sent, its handles are the sender's again. */
 MUST_CHECK status_t call_send(struct call *call, struct session *session);
 /* Gives the answer in call->reply to the caller; the server side is done with the call. */
 void call_complete(struct call *call);
@@ -128,6 +129,10 @@ void call_abandon(struct call *call);
 void call_unqueue(struct call *call);
 /* Puts a TAKEN call back to the front of its queue. */
 void call_requeue(struct call *call);
+/* Handles that are to be moved leave their sender's table for good, if `moved`, else are there
+ * again. */
+void message_settle(struct message *message, bool moved);
+/* Lets the handles go; those that were not moved yet are the sender's again. */
 void message_drop_handles(struct message *message);
 /* Takes what registers carry: the tag and the first six words. */
 void message_load(struct message *message, struct arch_context *context);

@@ -10,7 +10,7 @@
 #define HANDLE_PAGES 64 /* 16,384 handles at most */
 
 #define ENTRY_PROVISIONAL 1u /* made in this turn */
-#define ENTRY_CLOSING 2u     /* closed or moved away in this turn; invisible */
+#define ENTRY_CLOSING 2u     /* closed in this turn, or in a message that moves it; invisible */
 #define ENTRY_INITIAL 4u     /* given before the task first started */
 #define ENTRY_RESERVED 8u    /* promised to a staged grant; invisible */
 

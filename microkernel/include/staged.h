@@ -41,20 +41,14 @@ struct staged {
     struct mapping *mapping;
 };
 
-/* A record at the end of the task's list; NULL: E_QUOTA. */
-struct staged *staged_add(struct task *task, enum staged_kind kind);
-/* Frees a record without applying or undoing it. */
-void staged_forget(struct task *task, struct staged *staged);
 /* A copy of the record at the end of the list. E_QUOTA. */
 MUST_CHECK status_t staged_effect(struct task *task, const struct staged *template);
-/* A record that closes a handle, which nobody can use from now on. E_QUOTA. */
-MUST_CHECK status_t staged_close(struct task *task, handle_t handle);
 /* A handle in the task's table, provisional in an actor. E_NO_HANDLES, E_QUOTA. */
 MUST_CHECK status_t staged_handle(struct task *task, struct object *object, uint32_t rights,
                                   handle_t *out);
-/* Applies and frees every record behind `mark`, which is one of them or the list, in order. */
-void staged_commit(struct task *task, const struct list *mark);
-/* Undoes and frees every record behind `mark`, latest first. */
+/* Applies and frees every record, in order. */
+void staged_commit(struct task *task);
+/* Undoes and frees every record behind `mark`, which is one of them or the list, latest first. */
 void staged_rollback(struct task *task, const struct list *mark);
 /* Applies one effect now (plain tasks); the record is on the caller's stack. */
 void staged_apply(struct task *task, const struct staged *staged);

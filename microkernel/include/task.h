@@ -30,7 +30,7 @@ struct task {
     bool started;  /* has been started once */
     uint32_t incarnation;
     uint32_t priority_limit; /* of its threads and of the tasks it creates */
-    int32_t exit_code;
+    int32_t exit_code;       /* as in struct task_info */
     struct account *account;
     struct handle_table handles;
 

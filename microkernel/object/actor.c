@@ -119,6 +119,7 @@ static void consume(struct task *task) {
     if (turn.kind == EVENT_CALL && turn.call != NULL) {
         turn.call->state = CALL_ACCEPTED;
         list_push_back(&task->accepted, &turn.call->link);
+        message_settle(&turn.call->request, true);
         message_drop_handles(&turn.call->request);
     } else if (turn.kind == EVENT_REPLY) {
         object_put(&turn.call->object);
@@ -137,7 +138,7 @@ void actor_commit(struct task *task, uint64_t named) {
         ioport_commit(LIST_ENTRY(link, struct ioport, kept_link));
     }
     consume(task);
-    staged_commit(task, &task->staged);
+    staged_commit(task);
 }
 
 /* The event goes back to where it came from, as the first of its kind. */

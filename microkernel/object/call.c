@@ -68,8 +68,25 @@ void message_load(struct message *message, struct arch_context *context) {
     memcpy(message->words, context_words(context), MESSAGE_REGISTER_WORDS * 8);
 }
 
+void message_settle(struct message *message, bool moved) {
+    for (unsigned i = 0; i < TAG_HANDLES(message->tag); i++) {
+        struct message_handle *handle = &message->handles[i];
+        struct task *sender = handle->sender;
+        if (sender != NULL) {
+            handle->sender = NULL;
+            if (moved) {
+                handle_remove(&sender->handles, handle->moved);
+            } else {
+                handle_entry_clear(&sender->handles, handle->moved, ENTRY_CLOSING);
+            }
+            object_put(&sender->object);
+        }
+    }
+}
+
 void message_drop_handles(struct message *message) {
-    for (unsigned i = 0; i < MESSAGE_HANDLES; i++) {
+    message_settle(message, false);
+    for (unsigned i = 0; i < TAG_HANDLES(message->tag); i++) {
         struct object *object = message->handles[i].object;
         message->handles[i].object = NULL; /* first: the put may come back to this message */
         object_handle_put(object);
@@ -86,11 +103,10 @@ void call_unqueue(struct call *call) {
 
 status_t call_send(struct call *call, struct session *session) {
     struct endpoint *endpoint = session->endpoint;
-    if (endpoint->dead) {
-        return E_CLOSED;
-    }
-    if (session_lost(session)) {
-        return E_RESET;
+    status_t status = endpoint->dead ? E_CLOSED : session_lost(session) ? E_RESET : OK;
+    if (status != OK) {
+        message_drop_handles(&call->request);
+        return status;
     }
     object_get(&session->object);
     session->object.handles++; /* a call in progress keeps the session open */
@@ -156,6 +172,7 @@ static void call_finish(struct call *call, status_t transport) {
 }
 
 void call_complete(struct call *call) {
+    message_settle(&call->reply, true);
     call_finish(call, OK);
 }
 

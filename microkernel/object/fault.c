@@ -56,6 +56,7 @@ static void restart_init(struct thread *thread, const struct fault_message *faul
     }
     bool death = task->turn.kind == EVENT_CALL && task->turn.call->kind == CALL_KERNEL;
     task_reset(task, NULL, ladder[death][streak / 3], NULL);
+    task->exit_code = fault->vector == 0 ? (int32_t)fault->error : -(int32_t)fault->vector;
 }
 
 /* Sends `count` words of the kernel in the name of the thread, which is stopped until they are

@@ -141,14 +141,17 @@ status_t handle_table_clone(const struct handle_table *from, struct handle_table
     while (to->page_count < from->page_count) {
         TRY(table_grow(to));
     }
+    to->free_head = from->free_head;
+    to->used = from->used;
     for (uint32_t slot = 0; slot < from->page_count * HANDLE_PAGE_ENTRIES; slot++) {
         struct handle_entry *entry = handle_entry_at(to, slot);
         *entry = *handle_entry_at(from, slot);
         if (entry->object != NULL) {
             object_handle_get(entry->object);
+            if ((entry->flags & HIDDEN) != 0) { /* not the child's: it is going, or not there yet */
+                entry_free(to, slot);
+            }
         }
     }
-    to->free_head = from->free_head;
-    to->used = from->used;
     return OK;
 }

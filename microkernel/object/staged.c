@@ -5,17 +5,7 @@
 #include <sched.h>
 #include <staged.h>
 
-struct staged *staged_add(struct task *task, enum staged_kind kind) {
-    struct staged *staged = kmem_alloc(task->account, sizeof(struct staged));
-    if (staged != NULL) {
-        staged->kind = (uint8_t)kind;
-        list_push_back(&task->staged, &staged->link);
-        task->pending = true;
-    }
-    return staged;
-}
-
-void staged_forget(struct task *task, struct staged *staged) {
+static void forget(struct task *task, struct staged *staged) {
     struct object *object = staged->object, *other = staged->other, *third = staged->third;
     list_remove(&staged->link);
     kmem_free(task->account, staged, sizeof(*staged));
@@ -25,42 +15,36 @@ void staged_forget(struct task *task, struct staged *staged) {
 }
 
 status_t staged_effect(struct task *task, const struct staged *template) {
-    struct staged *staged = staged_add(task, template->kind);
+    struct staged *staged = kmem_alloc_raw(task->account, sizeof(*staged));
     if (staged == NULL) {
         return E_QUOTA;
     }
-    struct list link = staged->link;
     *staged = *template;
-    staged->link = link;
+    list_push_back(&task->staged, &staged->link);
+    task->pending = true;
     object_get(staged->object);
     object_get(staged->other);
     object_get(staged->third);
     return OK;
 }
 
-status_t staged_close(struct task *task, handle_t handle) {
-    TRY(staged_effect(task, &(struct staged){.kind = STAGED_CLOSE, .handle = handle}));
-    handle_entry_find(&task->handles, handle)->flags |= ENTRY_CLOSING;
-    return OK;
-}
-
 status_t staged_handle(struct task *task, struct object *object, uint32_t rights, handle_t *out) {
-    struct staged *undo = task->actor ? staged_add(task, STAGED_CREATED_HANDLE) : NULL;
-    if (task->actor && undo == NULL) {
-        return E_QUOTA;
-    }
     TRY(handle_install(&task->handles, object, rights, task->actor ? ENTRY_PROVISIONAL : 0, out));
-    if (undo != NULL) {
-        undo->handle = *out;
+    status_t status = OK;
+    if (task->actor) {
+        status =
+            staged_effect(task, &(struct staged){.kind = STAGED_CREATED_HANDLE, .handle = *out});
     }
-    return OK;
+    if (status != OK) {
+        handle_remove(&task->handles, *out);
+    }
+    return status;
 }
 
 static void apply_call(struct task *task, struct call *call, struct session *session) {
     list_push_back(&task->outgoing, &call->caller_link);
     status_t status = call_send(call, session);
     if (status != OK) {
-        message_drop_handles(&call->request);
         call->reply.tag = TAG(status, 0, 0, 0);
         call->state = CALL_DONE;
         list_push_back(&task->replies, &call->link);
@@ -195,11 +179,11 @@ static void undo(struct task *task, const struct staged *s) {
     }
 }
 
-void staged_commit(struct task *task, const struct list *mark) {
-    while (mark->next != &task->staged) {
-        struct staged *staged = LIST_ENTRY(mark->next, struct staged, link);
+void staged_commit(struct task *task) {
+    for (struct list *first; (first = list_first(&task->staged)) != NULL;) {
+        struct staged *staged = LIST_ENTRY(first, struct staged, link);
         staged_apply(task, staged);
-        staged_forget(task, staged);
+        forget(task, staged);
     }
 }
 
@@ -207,6 +191,6 @@ void staged_rollback(struct task *task, const struct list *mark) {
     while (task->staged.prev != mark) {
         struct staged *staged = LIST_ENTRY(task->staged.prev, struct staged, link);
         undo(task, staged);
-        staged_forget(task, staged);
+        forget(task, staged);
     }
 }

@@ -210,11 +210,10 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     task->state = TASK_STOPPED;
     task->incarnation++;
     task->back_ns = 0;
+    task->exit_code = 0;
     task->turn_start_ticks = task->cpu_ticks;
-    bool good = rebuild(task, image == NULL ? task->image : image);
-    if (arena != NULL && task->image == image) {
-        good = good && change_arena(task, arena) == OK;
-    }
+    bool good = rebuild(task, image == NULL ? task->image : image) &&
+                (arena == NULL || task->image != image || change_arena(task, arena) == OK);
     if (task->arena != NULL && (flags & (RESET_COLD | RESET_STATE)) != 0) {
         restart_arena(task);
     }

@@ -35,10 +35,13 @@ int64_t sys_handle_close(struct thread *thread) {
     if (status != OK && status != E_REVOKED) { /* a revoked handle can still be given up */
         return status;
     }
-    if (thread->task->actor) {
-        return staged_close(thread->task, ARG_HANDLE(0));
+    if (!thread->task->actor) {
+        handle_remove(&thread->task->handles, ARG_HANDLE(0));
+        return OK;
     }
-    handle_remove(&thread->task->handles, ARG_HANDLE(0));
+    TRY(staged_effect(thread->task,
+                      &(struct staged){.kind = STAGED_CLOSE, .handle = ARG_HANDLE(0)}));
+    handle_entry_find(&thread->task->handles, ARG_HANDLE(0))->flags |= ENTRY_CLOSING;
     return OK;
 }
 

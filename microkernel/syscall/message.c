@@ -23,7 +23,7 @@ static status_t read_leases(struct thread *thread, uint32_t count, struct lease 
     return OK;
 }
 
-/* A handle that is moved is closed by a record in the outbox, also of a plain task. */
+/* A handle that is moved is hidden until it is the receiver's, or the sender's again. */
 static status_t read_handles(struct thread *thread, uint32_t count, struct message *message) {
     struct handle_slot slots[MESSAGE_HANDLES];
     struct handle_table *table = &thread->task->handles;
@@ -33,12 +33,17 @@ static status_t read_handles(struct thread *thread, uint32_t count, struct messa
         bool move = (slots[i].rights & HANDLE_MOVE) != 0;
         struct object *object;
         TRY(handle_lookup(table, slots[i].handle, OBJECT_NONE, move ? 0 : RIGHT_COPY, &object));
-        const struct handle_entry *entry = handle_entry_find(table, slots[i].handle);
+        struct handle_entry *entry = handle_entry_find(table, slots[i].handle);
         object_handle_get(object);
-        message->handles[i] = (struct message_handle){
-            object, entry->rights & slots[i].rights & RIGHT_ALL, entry->epoch};
+        message->handles[i] =
+            (struct message_handle){.object = object,
+                                    .rights = entry->rights & slots[i].rights & RIGHT_ALL,
+                                    .epoch = entry->epoch};
         if (move) {
-            TRY(staged_close(thread->task, slots[i].handle));
+            entry->flags |= ENTRY_CLOSING;
+            message->handles[i].sender = thread->task;
+            message->handles[i].moved = slots[i].handle;
+            object_get(&thread->task->object);
         }
     }
     return OK;
@@ -47,7 +52,7 @@ static status_t read_handles(struct thread *thread, uint32_t count, struct messa
 static status_t read_parts(struct thread *thread, struct message *message, struct lease *leases) {
     uint64_t tag = thread->context.rsi;
     uint32_t words = TAG_WORDS(tag), lease_count = TAG_LEASES(tag), handles = TAG_HANDLES(tag);
-    const uint64_t known = TAG(~0u, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
+    const uint64_t known = ~0u | TAG(0, TAG_WORDS_MASK, TAG_LEASES_MASK, TAG_HANDLES_MASK) |
                            (leases != NULL ? TAG_FLAGS_MASK : 0);
     if (words > MESSAGE_WORDS || lease_count > (leases != NULL ? MESSAGE_LEASES : 0) ||
         handles > MESSAGE_HANDLES || (tag & ~known) != 0) {
@@ -69,11 +74,9 @@ static status_t read_parts(struct thread *thread, struct message *message, struc
 /* Reads the current thread's registers and message buffer; leases NULL: an answer, which has none.
  * On failure nothing is held. */
 static status_t message_read(struct thread *thread, struct message *message, struct lease *leases) {
-    const struct list *mark = thread->task->staged.prev;
     status_t status = read_parts(thread, message, leases);
     if (status != OK) {
         message_drop_handles(message);
-        staged_rollback(thread->task, mark);
     }
     return status;
 }
@@ -92,7 +95,6 @@ int64_t sys_call(struct thread *thread, struct session *session) {
         TRY(copy_from_user(&deadline,
                            thread->message_buffer + offsetof(struct message_buffer, deadline), 8));
     }
-    const struct list *mark = task->staged.prev;
     TRY(message_read(thread, &call->request, call->leases));
     counters.calls++;
     call->sequence++;
@@ -104,13 +106,10 @@ int64_t sys_call(struct thread *thread, struct session *session) {
     sched_block(thread, THREAD_CALLING);
     status_t status = call_send(call, session);
     if (status != OK) {
-        message_drop_handles(&call->request);
-        staged_rollback(task, mark);
         call->thread = NULL;
         thread->state = THREAD_RUNNING;
         return status;
     }
-    staged_commit(task, mark);
     if ((ARG(1) & TAG_TIMEOUT) != 0 && call->thread != NULL) {
         timer_arm(&thread->timer, deadline);
     }
@@ -131,18 +130,15 @@ static status_t answer_read(struct thread *thread, struct call **out) {
 }
 
 int64_t sys_reply(struct thread *thread) {
-    struct staged *staged = staged_add(thread->task, STAGED_REPLY);
-    if (staged == NULL) {
-        return E_QUOTA;
-    }
-    status_t status = answer_read(thread, &staged->call);
+    struct call *call;
+    TRY(answer_read(thread, &call));
+    status_t status = staged_effect(
+        thread->task, &(struct staged){.kind = STAGED_REPLY, .value = ARG(0), .call = call});
     if (status != OK) {
-        staged_forget(thread->task, staged);
-        return status;
+        message_drop_handles(&call->reply);
     }
-    staged->value = ARG(0);
-    staged->call->answered = true;
-    return OK;
+    call->answered = status == OK;
+    return status;
 }
 
 int64_t sys_commit_receive(struct thread *thread) {
@@ -203,18 +199,15 @@ int64_t sys_call_stage(struct thread *thread, struct session *session) {
         return E_INVALID;
     }
     TRY(call_create(task->account, &call));
-    struct staged *staged = staged_add(task, STAGED_CALL);
-    status_t status = staged == NULL ? E_QUOTA : message_read(thread, &call->request, call->leases);
+    status_t status = message_read(thread, &call->request, call->leases);
+    if (status == OK) {
+        status = staged_effect(
+            task, &(struct staged){.kind = STAGED_CALL, .object = &session->object, .call = call});
+    }
     if (status != OK) {
-        if (staged != NULL) {
-            staged_forget(task, staged);
-        }
         object_put(&call->object);
         return status;
     }
-    staged->call = call;
-    staged->object = &session->object;
-    object_get(&session->object);
     call->caller = task;
     call->cookie = thread->context.r14;
     call->kind = CALL_SPECIAL;

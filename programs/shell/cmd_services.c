@@ -153,8 +153,11 @@ static int order_program(struct shell *shell, int argc, char **argv, program_ord
         status = load(file, memory, information.size);
     }
     handle_close(file);
-    int result = status == OK ? order_memory(shell, argv[1], memory, information.size, give)
-                              : fail_status(shell, path, status);
+    if (status != OK) {
+        handle_close(memory); /* it may have all that the account has; to say so takes some, too */
+        return fail_status(shell, path, status);
+    }
+    int result = order_memory(shell, argv[1], memory, information.size, give);
     handle_close(memory);
     return result;
 }

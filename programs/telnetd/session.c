@@ -373,7 +373,9 @@ static bool sound(const struct session *session) {
            session->output.size == SESSION_OUTPUT &&
            byte_queue_length(&session->output) <= SESSION_OUTPUT &&
            session->terminal.serial == &session->output && telnet->reply_length <= TELNET_REPLY &&
-           telnet->sub_length <= sizeof telnet->sub;
+           telnet->sub_length <= sizeof telnet->sub &&
+           (session->terminal.reader != READER_NONE ||
+            session->terminal.reader_token == TOKEN_NONE);
 }
 
 const char *sessions_check(bool full) {

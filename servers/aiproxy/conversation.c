@@ -101,29 +101,19 @@ static void send_cancel(struct relay *relay) {
     }
 }
 
-/* Handles one message; false: no room for it yet. */
-static bool take_message(struct relay *relay, const uint8_t *message, size_t length) {
-    if (length < MESSAGE_HEAD || relay->active == RELAY_NONE) {
-        return true;
-    }
-    struct question *question = &relay->questions[relay->active];
-    uint32_t number = (uint32_t)message[1] | (uint32_t)message[2] << 8 |
-                      (uint32_t)message[3] << 16 | (uint32_t)message[4] << 24;
-    if (question->number != number) {
-        return true;
-    }
-    const uint8_t *text = message + MESSAGE_HEAD;
-    length -= MESSAGE_HEAD;
-    if (message[0] == MESSAGE_ERROR) {
+/* A piece of an answer; false: no room for it yet. */
+static bool take_text(struct relay *relay, struct question *question, uint8_t kind,
+                      const uint8_t *text, size_t length) {
+    if (kind == MESSAGE_ERROR) {
         question_failed(relay, question, text, length);
     } else if (question->state != QUESTION_ANSWERING) {
         return true; /* an answer before the whole question: no bridge of ours */
-    } else if (message[0] == MESSAGE_TEXT) {
+    } else if (kind == MESSAGE_TEXT) {
         if (question_room(question) < TEXT_GROWTH(length)) {
             return false;
         }
         question_append(question, text, length);
-    } else if (message[0] == MESSAGE_FINISHED) {
+    } else if (kind == MESSAGE_FINISHED) {
         static const uint8_t mark[] = " [...]";
         if (length > 0 && (text[0] & MESSAGE_CUT) != 0 && question_room(question) > 32) {
             question_append(question, mark, sizeof mark - 1);
@@ -133,14 +123,33 @@ static bool take_message(struct relay *relay, const uint8_t *message, size_t len
     return true;
 }
 
+/* Handles one message, and returns how many bytes it was; 0: no room for it yet. */
+static size_t take_message(struct relay *relay, const uint8_t *message, size_t length) {
+    if (length < MESSAGE_HEAD || relay->active == RELAY_NONE) {
+        return length;
+    }
+    struct question *question = &relay->questions[relay->active];
+    uint32_t number = (uint32_t)message[1] | (uint32_t)message[2] << 8 |
+                      (uint32_t)message[3] << 16 | (uint32_t)message[4] << 24;
+    if (question->number == number &&
+        !take_text(relay, question, message[0], message + MESSAGE_HEAD, length - MESSAGE_HEAD)) {
+        return 0;
+    }
+    return length;
+}
+
 static void run_frames(struct relay *relay) {
     if (relay->link.form != LINK_FRAMES) {
         return;
     }
     size_t length;
     const uint8_t *message = link_message(&relay->link, &length);
-    if (message != NULL && take_message(relay, message, length)) {
-        link_message_done(&relay->link);
+    if (message != NULL) {
+        size_t taken = take_message(relay, message, length);
+        if (taken != 0 || relay->link.inbox_length == 0) {
+            relay->torn |= taken != relay->link.inbox_length;
+            link_message_done(&relay->link);
+        }
     }
     if (relay->cancel_due) {
         send_cancel(relay);

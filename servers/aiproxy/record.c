@@ -74,6 +74,9 @@ static bool question_sound(const struct question *question, uint64_t now) {
 }
 
 const char *relay_check(const struct relay *relay, uint64_t now) {
+    if (relay->torn) {
+        return "a message was not taken whole";
+    }
     if (!link_sound(&relay->link, now)) {
         return "the link is damaged";
     }

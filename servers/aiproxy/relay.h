@@ -73,6 +73,7 @@ struct relay {
     uint64_t next_order;
     bool cancel_due;
     uint32_t cancel_number;
+    bool torn;          /* a message was not taken whole: never committed */
     bool line_answered; /* somebody speaks the line form */
     uint64_t prompts, responses, errors;
     struct relay_account accounts[RELAY_ACCOUNTS];

@@ -280,8 +280,11 @@ static const char *console_check(bool full) {
         return "the serial queue is damaged";
     }
     for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
-        const char *wrong =
-            full || i == console.active ? terminal_check(&console.terminals[i]) : NULL;
+        const struct terminal *terminal = &console.terminals[i];
+        const char *wrong = full || i == console.active ? terminal_check(terminal) : NULL;
+        if (terminal->reader == READER_NONE && terminal->reader_token != TOKEN_NONE) {
+            return "a reader was not answered";
+        }
         if (wrong != NULL) {
             return wrong;
         }

@@ -144,15 +144,23 @@ status_t handle_read(struct event *event, const struct tty_read_request *request
     return DISPATCH_PARKED;
 }
 
+/* Answers the reader of a line that has ended, or of raw input that is taken. */
+static void reader_end(struct terminal *terminal, status_t status, uint64_t length) {
+    struct tty_io_reply answer = {.length = length};
+    if (terminal->reader != READER_NONE) {
+        actor_abort("a reader is answered that goes on");
+    }
+    reply(terminal->reader_token, status, &answer, sizeof(answer));
+    terminal->reader_token = TOKEN_NONE;
+}
+
 /* Gives the reader its bytes. A reader that is gone loses nothing that others could want. */
 static void reader_answer(struct terminal *terminal, const char *text, uint64_t length) {
-    struct tty_io_reply answer = {.length = length};
     status_t status = OK;
     if (length != 0) {
         status = lease_write(terminal->reader_token, 0, 0, text, length);
     }
-    reply(terminal->reader_token, status, &answer, sizeof(answer));
-    terminal->reader = READER_NONE;
+    reader_end(terminal, status, length);
 }
 
 static void interrupt_tell(struct terminal *terminal) {
@@ -172,10 +180,10 @@ static void outcome_deliver(struct terminal *terminal, enum terminal_outcome out
         line_start(line, &terminal->history);
         break;
     case OUTCOME_END:
-        reply_status(terminal->reader_token, E_CLOSED);
+        reader_end(terminal, E_CLOSED, 0);
         break;
     case OUTCOME_INTERRUPTED:
-        reply_status(terminal->reader_token, E_INTR);
+        reader_end(terminal, E_INTR, 0);
         break;
     case OUTCOME_BREAK:
         interrupt_tell(terminal);
@@ -281,14 +289,15 @@ void terminal_pump(struct terminal *terminal) {
     if (terminal->reader == READER_RAW && byte_queue_length(&terminal->input) != 0) {
         char bytes[RAW_PIECE];
         uint64_t size = terminal->reader_size < RAW_PIECE ? terminal->reader_size : RAW_PIECE;
+        terminal->reader = READER_NONE;
         reader_answer(terminal, bytes, terminal_take(terminal, bytes, size));
     }
 }
 
 void terminal_hang_up(struct terminal *terminal, status_t status) {
     if (terminal->reader != READER_NONE) {
-        reply_status(terminal->reader_token, status);
         terminal->reader = READER_NONE;
+        reader_end(terminal, status, 0);
     }
     if (terminal->interrupt_waiter != TOKEN_NONE) {
         reply_status(terminal->interrupt_waiter, status);

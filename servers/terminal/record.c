@@ -162,7 +162,7 @@ static void import_terminal(struct terminal *terminal, const struct record *reco
     terminal->reader = from.reader;
     terminal->reader_flags = from.reader_flags;
     terminal->reader_size = from.reader_size;
-    terminal->reader_token = from.reader_token;
+    terminal->reader_token = from.reader != READER_NONE ? from.reader_token : TOKEN_NONE;
     terminal->interrupt_waiter = from.interrupt_waiter;
     terminal->interrupts = from.interrupts;
     terminal->return_time = from.return_time;

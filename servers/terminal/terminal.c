@@ -156,6 +156,7 @@ void terminal_read_line(struct terminal *terminal, const char *prompt, uint32_t 
 void terminal_stop_reading(struct terminal *terminal) {
     terminal_hide_line(terminal);
     terminal->reader = READER_NONE;
+    terminal->reader_token = TOKEN_NONE;
 }
 
 /* Moves behind the line and says how it ended; the line's text stays until the next read. */

@@ -154,7 +154,7 @@ static void system_call(const struct event *event) {
     const uint64_t *words = event->words;
     struct message_registers registers = {
         .rdi = words[1], .tag = words[2], .words = {words[3], words[4], words[5], words[6]}};
-    if (words[0] == SYS_COMMIT_RECEIVE) {
+    if (words[0] == SYS_COMMIT_RECEIVE || (words[0] == SYS_REPLY && words[1] == PROBE_OWN_TOKEN)) {
         registers.rdi = event->token;
     }
     syscall_message((uint32_t)words[0], &registers);
@@ -165,8 +165,6 @@ static void system_call(const struct event *event) {
 static void full_system_call(const struct event *event) {
     while (notification_signal((handle_t)event->words[7], 0) == OK) {
     }
-    message_buffer()->handles[0] =
-        (struct handle_slot){(handle_t)event->words[8], RIGHT_ALL | HANDLE_MOVE};
     system_call(event);
 }
 

@@ -249,6 +249,62 @@ static void destroyed_server(void) {
     child_end(&child);
 }
 
+/* A handle that is moved is nobody's to use until the call is accepted, and here again if it is
+ * not: the server died in the call that was cancelled, or there never was one. */
+static handle_t moving;
+
+static void move_and_wait(void *argument) {
+    struct handle_slot slot = {moving, RIGHT_ALL | HANDLE_MOVE};
+    struct message message = {.handles = &slot, .handle_count = 1};
+    (void)argument;
+    parked_status = call(parked_child->session, PROBE_SPIN, &message, NULL);
+    parked_done = true;
+}
+
+static void moves_that_end_early(void) {
+    struct child child;
+    handle_t endpoint = HANDLE_NONE, session = HANDLE_NONE, thread = HANDLE_NONE, copy;
+    struct handle_information before = {0}, after = {0};
+    struct task_info info = {0};
+    REQUIRE(notification_create(test_account, &moving) == OK);
+    REQUIRE(handle_info(moving, &before) == OK);
+    struct handle_slot slot = {moving, RIGHT_ALL | HANDLE_MOVE};
+    struct message message = {
+        .handles = &slot, .handle_count = 1, .deadline = time_now_ns() + 30 * NS_PER_MS};
+    REQUIRE(endpoint_create(test_account, &endpoint) == OK);
+    REQUIRE(session_create(endpoint, 1, &session) == OK);
+    CHECK_EQ(call(session, PROBE_ECHO, &message, NULL), E_TIMEOUT);
+    CHECK_EQ(handle_info(moving, &after), OK);
+    handle_close(endpoint);
+    CHECK_EQ(call(session, PROBE_ECHO, &message, NULL), E_CLOSED);
+    CHECK_EQ(handle_info(moving, &after), OK);
+    CHECK(after.id == before.id && after.rights == before.rights);
+    handle_close(session);
+
+    REQUIRE(child_actor(&child, NULL));
+    parked_child = &child;
+    parked_done = false;
+    REQUIRE(thread_create(move_and_wait, NULL, 12, &thread) == OK);
+    while (task_info(child.task, &info) == OK && info.event != EVENT_CALL) {
+        thread_sleep(NS_PER_MS);
+    }
+    CHECK_EQ(handle_info(moving, &after), E_HANDLE);
+    CHECK_EQ(handle_copy(moving, RIGHT_ALL, &copy), E_HANDLE);
+    CHECK_EQ(syscall_2(SYS_HANDLE_CLOSE, moving, 0), E_HANDLE);
+    CHECK_EQ(call(child.session, PROBE_ECHO, &message, NULL), E_HANDLE);
+    CHECK_EQ(thread_interrupt(thread), OK);
+    CHECK(!parked_done);
+    CHECK_EQ(task_reset(child.task, HANDLE_NONE, 0), OK);
+    CHECK(wait_done());
+    CHECK_EQ(parked_status, E_CANCELLED);
+    CHECK_EQ(handle_info(moving, &after), OK);
+    CHECK(after.id == before.id && after.rights == before.rights);
+    CHECK_EQ(notification_signal(moving, 1), OK);
+    handle_close(moving);
+    handle_close(thread);
+    child_end(&child);
+}
+
 /* The call of a caller that dies is cancelled at its server. */
 static void staged_calls(void) {
     struct child client, server;
@@ -281,6 +337,7 @@ const struct guest_test message_tests[] = {
     {"parked calls survive their server", parked_calls},
     {"time-outs, cancels and interrupts", timeouts_and_cancels},
     {"a destroyed server", destroyed_server},
+    {"moves that end early", moves_that_end_early},
     {"calls of an actor", staged_calls},
     {NULL, NULL},
 };

@@ -14,7 +14,7 @@ enum probe_operation {
     PROBE_PARK,  /* parked until UNPARK */
     PROBE_UNPARK,   /* answers what is parked with word 0; answers how many there were */
     PROBE_SYSCALL,  /* words: op, six arguments; answers rax and r14. COMMIT_RECEIVE must fail; its
-                       token is that of this call */
+                       token is that of this call; so must REPLY with PROBE_OWN_TOKEN */
     PROBE_MINT,     /* answers a session with badge word 0 */
     PROBE_BADGE_OF, /* answers the session's own badge */
     PROBE_STATE,    /* answers struct probe_state */
@@ -26,8 +26,7 @@ enum probe_operation {
     PROBE_CANCEL,   /* cancels are from now on answered with word 0 instead of E_CANCELLED */
     PROBE_FAULT,    /* answers the last fault message that it got as a supervisor */
     PROBE_FULL,     /* the same, once its account has no room for one more record: word 7, a
-                       notification,     is signalled until then, and handle 0 of its message buffer is
-                       word     8, moved */
+                       notification, is signalled until then */
     PROBE_FAULT_ANSWER, /* answers that fault with label word 0, words 1 and 2 */
 };
 
@@ -45,3 +44,4 @@ struct probe_state {
 };
 
 #define PROBE_PAGES 40
+#define PROBE_OWN_TOKEN 1u /* as the first argument of REPLY: the token of that very call */

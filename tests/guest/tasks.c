@@ -298,6 +298,13 @@ static void crashes_are_invisible(void) {
     CHECK_EQ(call(child.session, PROBE_SIGNAL, &message, NULL), OK);
     CHECK_EQ(notification_wait(notification, UINT64_MAX, 0, &bits), OK);
     CHECK_EQ(bits, 4);
+    /* A handle that is moved is the server's when it has lived through the call. */
+    struct handle_information information;
+    CHECK_EQ(handle_copy(notification, RIGHT_SIGNAL, &slot.handle), OK);
+    slot.rights = RIGHT_SIGNAL | HANDLE_MOVE;
+    CHECK_EQ(call(child.session, PROBE_SIGNAL, &message, NULL), OK);
+    CHECK_EQ(notification_wait(notification, UINT64_MAX, 0, &bits), OK);
+    CHECK_EQ(handle_info(slot.handle, &information), E_HANDLE);
     CHECK_EQ(notification_wait(notification, UINT64_MAX, 0, &bits), E_TIMEOUT);
     handle_close(notification);
     /* Many pages roll back as one. */

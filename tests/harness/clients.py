@@ -2,7 +2,7 @@
 """Clients on the host that know what every byte must be. Each raises when it is not so."""
 import threading
 
-from harness.peer import Peer, ask, digest, sequence
+from harness.peer import Killer, Peer, ask, digest, sequence
 
 MEGABYTE = 1 << 20
 
@@ -93,3 +93,14 @@ def traffic(guest):
                Worker(short_ones, guest, 20, 4)]
     for worker in workers:
         worker.done()
+
+
+def every_state(guest, server):
+    """Connections in every state while a server dies."""
+    held = Held(guest, sequence(8 * MEGABYTE, 5))
+    killer = Killer(guest, server, 60, 30000, turns=15)
+    while killer.is_alive():
+        traffic(guest)
+    killer.done()
+    Killer(guest, server, 3, 0).done()  # one right after the other
+    held.finish()

@@ -11,7 +11,7 @@ from harness.traces import KERNEL, SYSCALL, USER, Program, Symbols, Traces
 
 SERVICES = ["vfs", "net", "console", "aiproxy", "e1000", "devmgr", "init"]
 OFTEN = {"vfs": 4, "net": 4, "console": 3, "e1000": 3, "aiproxy": 3, "devmgr": 1, "init": 1}
-STAGING = ["staged_add", "staged_effect"]  # the kernel's functions that add to a turn's outputs
+STAGING = ["staged_effect"]  # the kernel's functions that add to a turn's outputs
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
 CALL = EVENTS.index("call")
 WAIT = 0.7  # seconds for a server to come by before another one is tried

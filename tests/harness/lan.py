@@ -7,12 +7,23 @@ import subprocess
 import time
 
 import machine
+from harness.peer import PORT
 
 HOST4, HOST6 = "10.9.0.1", "fd09::1"
+GUEST4 = "10.9.0.15"  # of a guest with fixed_address()
 GUEST_MAC = "52:54:00:12:34:56"
 TAP = ["-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no"]
 NAMES = ["--host-record=both.test,10.9.0.77,fd09::77", "--host-record=four.test,10.9.0.4",
          "--host-record=six.test,fd09::6", "--cname=alias.test,four.test"]
+
+FOLDERS = ":".join(os.path.join(machine.ROOT, name) for name in ("tests", "tools"))
+# How a program of Lan.client begins: that guest, for harness.clients.
+CLIENT = f"""
+import sys, threading, types
+from harness import clients
+from harness.peer import Peer, sequence
+guest = types.SimpleNamespace(address="{GUEST4}", port={{{PORT}: {PORT}}})
+"""
 
 # Runs in the namespace: carries frames between tap0 and QEMU's socket, and spoils them as its
 # argument says: probabilities of loss, doubling, damage, and of being held back by some frames.
@@ -55,6 +66,19 @@ while True:
         deliver(guest.recv(2048), to_host)
     release(not ready)
 """
+
+
+def missing() -> str:
+    """Why this host allows no such network; empty: it does."""
+    done = subprocess.run(["unshare", "-Urnm", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap"],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout.strip() or "not allowed" if done.returncode else ""
+
+
+def fixed_address(manifest: str) -> str:
+    """The manifest with an address for net: nobody gives one without dnsmasq()."""
+    return manifest.replace("args dhcp fallback=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3",
+                            f"args address={GUEST4}/24")
 
 
 class Lan:
@@ -100,6 +124,16 @@ class Lan:
             [*self.prefix, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=machine.end_with_parent))
         return self.children[-1]
+
+    def options(self) -> dict:
+        """Options of a machine with fixed_address(). It is reached at once, also while its network
+        is dead and does not answer when it is asked for its address."""
+        self.run("ip", "neigh", "add", GUEST4, "lladdr", GUEST_MAC, "dev", "tap0")
+        return {"netdev": TAP, "prefix": self.prefix, "address": GUEST4}
+
+    def client(self, program: str) -> subprocess.Popen:
+        """Starts a program in Python that begins with CLIENT."""
+        return self.start("env", "PYTHONPATH=" + FOLDERS, "python3", "-c", CLIENT + program)
 
     def dnsmasq(self) -> str:
         """DHCP, router advertisements and names; the path of its log."""

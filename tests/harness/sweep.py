@@ -33,7 +33,7 @@ service sweep
 """
 EVENTS = ["none", "cancel", "close", "reply", "notification", "call"]
 CALL, NOTIFY, START = EVENTS.index("call"), EVENTS.index("notification"), -1
-DEATH = 0xf001  # label of the kernel's call when a thread has faulted
+DEATH = 0x7001  # label of the kernel's call when a thread has faulted
 MAGIC = 0x7065657773
 ROOT_BADGE, DRIVER_BADGE = 1 << 63, 0x100
 INTERRUPT, CABLE = 2, 3  # enum sweep_wish
@@ -230,7 +230,7 @@ class Sweep:
             return True
         badge = registers["rdi"]
         driver = bool(badge & ROOT_BADGE and badge & DRIVER_BADGE) and aim.server == "net"
-        return registers["rsi"] & 0xffffffff == aim.label and driver == aim.driver
+        return registers["rsi"] & 0xffff == aim.label and driver == aim.driver
 
     def reach(self, aim):
         """Runs to the beginning of the turn; None: the round is over without it."""
@@ -355,6 +355,12 @@ class Sweep:
         self.finish(row)
         return done == len(aims)
 
+    def insist(self, row, *aims):
+        """Rounds until one had all these kills."""
+        end = time.monotonic() + HANG
+        while not self.round(row, *aims):
+            assert time.monotonic() < end, f"{row}: no such turn: {aims[-1]}"
+
     def discover(self, row, *aims, functions):
         """Rounds with these kills, but for the last, until its turn has come: the turn's points."""
         end, points = time.monotonic() + HANG, None
@@ -396,9 +402,7 @@ class Sweep:
             if killed == number:
                 break
         if not killed:  # the start is on every way
-            end = time.monotonic() + HANG
-            while not self.round(row, self.aim(row, points[0])):
-                assert time.monotonic() < end, f"{row}: no such turn"
+            self.insist(row, self.aim(row, points[0]))
         print(self.line(row), flush=True)
 
     def line(self, row):

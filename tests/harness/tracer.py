@@ -141,7 +141,7 @@ class Tracer:
             self.handlers[address] = self.delivered
         for address in code.returns("fast_call"): # where the fast commit joins
             self.handlers[address] = self.fast_path
-        self.staging = code.start["staged_add"]
+        self.staging = code.start["staged_effect"]
         for address in self.handlers:
             self.gdb.breakpoint(address)
         self.ending = threading.Event()

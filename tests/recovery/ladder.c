@@ -195,6 +195,11 @@ static void refused(void) {
         expect(call_words(server, CRASHER_REFUSE, &always, sizeof always, NULL, 0), E_INVALID,
                "it comes again");
     }
+    uint64_t tag = TAG(CRASHER_REFUSE, 0, 0, 0);
+    struct message_registers spoilt = {.rdi = server, .tag = tag | 1 << TAG_SUM_SHIFT};
+    syscall_message(SYS_CALL, &spoilt);
+    expect(spoilt.rax, OK, "a call with a wrong sum");
+    expect((status_t)TAG_LABEL(spoilt.tag), E_CHECKSUM, "its answer");
     expect(service().restarts - restarts, 2, "restarts when a refusal was right");
     expect(service().crashes - crashes, 0, "crashes");
     result("a refusal is looked at twice");

@@ -100,6 +100,24 @@ def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
     assert guest.cmd("cat /tmp/typed") == ""
 
 
+@pytest.mark.parametrize("service, wanted, log", [
+    ("vfs", "call", r"vfs: call \d+ refused, checksum mismatch: once more"),
+    ("e1000", "reply", r"e1000: answer \d+ refused, checksum mismatch: once more"),
+], ids=["vfs", "e1000"])
+def test_a_spoilt_message_is_looked_at_again(machine, tmp_path, service, wanted, log):
+    """A bit of a word has turned on its way: nobody notices."""
+    campaign = FaultCampaign(machine, tmp_path, 1, [service])
+    guest, faults, registers, phase = campaign.guest, campaign.faults, None, ""
+    guest.send("ping -c 5 10.0.2.2\r")
+    while phase != wanted or registers["rsi"] >> 32 == 0:
+        registers, phase = faults.turn(service)
+    faults.gdb.set_register("rdx", registers["rdx"] ^ 1 << 3)
+    campaign.injector.leave()
+    assert ", 5 received" in guest.prompt()
+    guest.expect_in_log(log)
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
 def check_up(campaign):
     """The machine lives, whatever its servers did."""
     print("\n".join(tables(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")

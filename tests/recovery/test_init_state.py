@@ -97,3 +97,15 @@ def test_call_that_kills(guest):
     fault_at(injector, "control_call", 3)
     assert "request crashes the service" in guest.prompt()
     unchanged(guest, before)
+
+
+def test_a_second_look_is_told_from_a_crash(guest):
+    """init refuses a request: at the second look, as every server; services says so."""
+    for restart, said in ((1, "a second look at a call"), (2, "crashed; the log has more")):
+        if restart == 1:
+            assert guest.cmd("swap init /boot/bin/watch.elf") == "swap: init: not supported"
+        else:
+            fault_at(Injector(guest, 1), "notify_event", 1)
+        guest.expect_in_log(rf"service init: {said}; restart {restart}")
+        row = next(row for row in guest.table("services") if row[0] == "init")
+        assert row[3] == str(restart) and " ".join(row).endswith(said), row

@@ -136,15 +136,15 @@ def test_recovery_at_every_point(machine, tmp_path, server):
 
 
 @pytest.mark.parametrize("server, name", [
-    ("vfs", "MKDIR"), ("console", "WAIT_INTERRUPT"), ("aiproxy", "ASK"),
+    ("vfs", "MKDIR"), ("net", "SEND"), ("console", "WAIT_INTERRUPT"), ("aiproxy", "ASK"),
     ("init", "KILL"), ("proc", "WRITE")])
 def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, server, name):
     """A kill before the commit: the call comes again to a server that has done it already."""
     sweep = boot(machine, tmp_path, 3, linux=server == "proc")
     row = next(row for row in sweep.rows if (row.server, row.name) == (server, name))
     aim = sweep.aim(row, Point("commit, before", sweep.servers[server].commit, 1, 0))
-    assert sweep.round(row, aim)
+    sweep.insist(row, aim)
     sabotage(sweep.guest, "arena_rollback")
     sweep.come_back()
     with pytest.raises(AssertionError, match=" is not "):
-        sweep.round(row, aim)
+        sweep.insist(row, aim)

@@ -9,17 +9,13 @@ import threading
 
 import pytest
 
-import machine as machines
-from harness.archive import archive_with, program
 from harness.clients import Worker
 from harness.injector import Injector, kernel_symbol
-from harness.lan import GUEST_MAC, HOST4, TAP, Lan
-from harness.peer import MANIFEST, PORT
+from harness.lan import GUEST_MAC, HOST4, Lan, fixed_address
+from harness.peer import PORT, load
 from harness.segments import Connections
 from harness.web import fill
 
-GUEST = "10.9.0.15"
-FOLDERS = ":".join(os.path.join(machines.ROOT, name) for name in ("tests", "tools"))
 SIZE = 100000
 KILLS = 40  # of net
 TURNS = 6  # of net between two deaths, at least: no call may meet its end six times
@@ -28,14 +24,9 @@ MOST = 10  # turns, until a broken kernel is noticed
 RETURN = b"\xc3"
 STATES = {"being set up", "established", "half-closed by the host", "window closed"}
 
-HEAD = f"""
-import sys, threading, types
-from harness import clients
-from harness.peer import Peer, sequence
-guest, ended = types.SimpleNamespace(address="{GUEST}", port={{{PORT}: {PORT}}}), threading.Event()
-"""
 # Every kind of connection until its input ends; says so when all bytes were right.
-CLIENTS = HEAD + f"""
+CLIENTS = f"""
+ended = threading.Event()
 def answered_at_an_end(seed):
     "The host has nothing more to say, and the guest has much."
     peer = Peer(guest, f"make {SIZE} {{seed}}")
@@ -60,7 +51,7 @@ held.finish()
 print("all right", flush=True)
 """
 # One connection, to the guest.
-SENDER = HEAD + """
+SENDER = """
 peer = Peer(guest, "sum")
 print("at work", flush=True)
 while True:
@@ -82,20 +73,13 @@ class Wire:
     clients = None
 
     def __init__(self, lan, machine, folder):
-        def manifest(text):
-            return text.replace("args dhcp fallback=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3",
-                                f"args address={GUEST}/24") + MANIFEST
-
         self.lan, self.capture = lan, str(folder / "capture.pcap")
         (folder / "www").mkdir()
         fill(folder / "www" / "file", SIZE, "wire")
-        # A guest whose network is dead does not answer when it is asked for its address.
-        lan.run("ip", "neigh", "add", GUEST, "lladdr", GUEST_MAC, "dev", "tap0")
         lan.web(str(folder / "www"))
         self.guest = machine(
-            netdev=TAP, prefix=lan.prefix, address=GUEST, forward=(PORT,), capture=self.capture,
-            gdb=True, smp=2, replace={"peer": program("peer"),
-                                      "boot.tar": archive_with(str(folder), manifest)})
+            **lan.options(), forward=(PORT,), capture=self.capture, gdb=True, smp=2,
+            replace=load(folder, fixed_address))
         self.guest.boot()
         self.guest.expect_in_log("peer: ready")
         self.injector = Injector(self.guest, 1)
@@ -105,7 +89,7 @@ class Wire:
 
     def start(self, script):
         """Starts clients in the namespace."""
-        self.clients = self.lan.start("env", "PYTHONPATH=" + FOLDERS, "python3", "-c", script)
+        self.clients = self.lan.client(script)
         assert self.clients.stdout.readline() == "at work\n"
 
     def fetch(self):

@@ -39,6 +39,15 @@ def test_another_protocol(machine, tmp_path):
         "console: version 2, state kept by records"
 
 
+def test_a_program_that_the_shell_cannot_hold(machine):
+    """Its account is full then; it says so and goes on."""
+    guest = machine(nic="none")
+    guest.boot()
+    guest.cmd("cd /tmp")
+    assert guest.cmd("swap vfs /boot/bin/busybox") == "swap: /boot/bin/busybox: account exhausted"
+    assert guest.directory == "/tmp"
+
+
 def test_from_the_boot_menu(machine):
     """Modules of the wrong kind: the services are missing, with the reason, and the rest works."""
     guest = machine(replace={"aiproxy": program("devmgr"), "proc": program("shell")}, nic="none")

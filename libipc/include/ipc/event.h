@@ -22,6 +22,7 @@ struct event {
     uint32_t attempt; /* CALL: rises by one with each delivery */
     uint32_t word_count;
     uint32_t lease_count;
+    uint32_t sum;          /* that came with the message; 0: none */
     uint32_t handle_count; /* take those that are kept: event_take_handle */
     uint32_t answer_handle_count;
     struct lease leases[MESSAGE_LEASES]; /* length and access; the address is meaningless */

@@ -12,7 +12,8 @@
 struct message_buffer *message_buffer(void);
 
 /* What a call carries. `size` is in bytes, <= 512; a size that is no multiple of 8 is padded.
- * Leases and handles stay the caller's; a handle with HANDLE_MOVE in its rights goes away. */
+ * Leases and handles stay the caller's; a handle with HANDLE_MOVE in its rights is the
+ * receiver's when that has accepted the call, and the caller's again when it ends before. */
 struct message {
     const void *data;
     size_t size;

@@ -349,6 +349,7 @@ TEST(damaged_records_leave_a_sound_relay) {
     } while (0)
 
 TEST(broken_invariants_are_seen) {
+    BREAKS(relay.torn = true);
     BREAKS(relay.active = RELAY_QUESTIONS);
     BREAKS(relay.link.form = 9);
     BREAKS(relay.link.inbox_length = LINK_MESSAGE_MAX + 1);

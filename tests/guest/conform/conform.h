@@ -26,11 +26,11 @@ int64_t expect_message(const char *file, int line, uint32_t op, status_t wanted,
     expect_message(__FILE__, __LINE__, SYS_##NAME, wanted, registers)
 
 /* The same made by an actor in a turn; *r14 (may be NULL) gets that register. `operation`:
- * PROBE_SYSCALL, or PROBE_FULL with `signal` and `moved`, handles of the actor's. */
+ * PROBE_SYSCALL, or PROBE_FULL with `signal`, a handle of the actor's. */
 struct in_actor {
     const struct child *actor;
     uint32_t operation;
-    handle_t signal, moved;
+    handle_t signal;
     uint64_t *r14;
 };
 int64_t expect_in(const char *file, int line, const struct in_actor *where, uint32_t op,

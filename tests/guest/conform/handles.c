@@ -235,9 +235,8 @@ void check_full_actor(void) {
     struct in_actor in_turn = {.actor = &actor, .operation = PROBE_SYSCALL, .r14 = &token};
     EXPECT_IN(&in_turn, MAP, OK, 0, memory, 0, TEST_AREA, PAGE_SIZE, PROT_READ);
     EXPECT_IN(&in_turn, CALL_STAGE, OK, session, TAG(PROBE_PARK, 0, 0, 0));
-    const struct in_actor full = {&actor, PROBE_FULL, signal, memory, NULL};
-    EXPECT_IN(&full, COMMIT_RECEIVE, E_QUOTA, 0, TAG(0, 0, 0, 1));
-    EXPECT_IN(&full, REPLY, E_QUOTA, 1);
+    const struct in_actor full = {&actor, PROBE_FULL, signal, NULL};
+    EXPECT_IN(&full, REPLY, E_QUOTA, PROBE_OWN_TOKEN);
     EXPECT_IN(&full, CALL_STAGE, E_QUOTA, session, TAG(PROBE_ADD, 0, 0, 0));
     EXPECT_IN(&full, CALL_CANCEL, E_QUOTA, token);
     EXPECT_IN(&full, HANDLE_CLOSE, E_QUOTA, memory);

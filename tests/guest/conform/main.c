@@ -83,7 +83,7 @@ int64_t expect(const char *file, int line, uint32_t op, status_t wanted,
 
 int64_t expect_in(const char *file, int line, const struct in_actor *where, uint32_t op,
                   status_t wanted, const struct arguments *arguments) {
-    uint64_t words[9] = {op, 0, 0, 0, 0, 0, 0, where->signal, where->moved};
+    uint64_t words[8] = {op, 0, 0, 0, 0, 0, 0, where->signal};
     uint64_t results[2] = {0, 0};
     for (int i = 0; i < 6; i++) {
         words[i + 1] = arguments->a[i];

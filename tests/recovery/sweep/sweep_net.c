@@ -50,20 +50,27 @@ static void prepare(void) {
         return;
     }
     net = startup_handle("net");
-    for (size_t i = 0; i < PIECE; i++) {
-        pattern[i] = (uint8_t)(i * 7 + 1);
-    }
     listener = make(NET_TCP);
     GOOD(net_bind_port(listener, PORT));
     GOOD(net_listen(listener, 8));
     make_pair(&client, &server);
 }
 
-/* Sent once, received once, and nothing behind it. */
-static void pass(handle_t from, handle_t to) {
+/* Bytes that differ from those before: what comes twice is seen with the next piece at the latest.
+ */
+static void give(handle_t from) {
+    static uint32_t number;
+    number++;
+    for (size_t i = 0; i < PIECE; i++) {
+        pattern[i] = (uint8_t)(i * 7 + number);
+    }
+    GOOD(net_send_all(from, pattern, PIECE, 0));
+}
+
+/* What was given, and nothing behind it. */
+static void take(handle_t to) {
     size_t done = 0;
     memset(bytes, 0, PIECE);
-    GOOD(net_send_all(from, pattern, PIECE, 0));
     for (size_t count = 0; count < PIECE; count += done) {
         if (!GOOD(net_receive(to, bytes + count, PIECE - count, 0, 0, &done)) || done == 0) {
             break;
@@ -71,6 +78,11 @@ static void pass(handle_t from, handle_t to) {
     }
     EQUAL(memcmp(bytes, pattern, PIECE), 0);
     EQUAL(net_receive(to, bytes, PIECE, NET_NO_WAIT, 0, &done), E_WOULD_BLOCK);
+}
+
+static void pass(handle_t from, handle_t to) {
+    give(from);
+    take(to);
 }
 
 static void send(void) {
@@ -169,30 +181,24 @@ static void poll(void) {
     uint64_t ready = 0;
     GOOD(net_poll(server, NET_POLL_READ, NET_NO_WAIT, 0, &ready));
     EQUAL(ready & NET_POLL_READ, 0);
-    GOOD(net_send_all(client, pattern, PIECE, 0));
+    give(client);
     GOOD(net_poll(server, NET_POLL_READ, 0, 0, &ready));
     EQUAL(ready & NET_POLL_READ, NET_POLL_READ);
-    size_t done = 0;
-    for (size_t count = 0; count < PIECE; count += done) {
-        GOOD(net_receive(server, bytes, PIECE - count, 0, 0, &done));
-    }
+    take(server);
 }
 
 /* The bits come when there is something, and once. */
 static void watch(void) {
     prepare();
     uint64_t ready = 0, bits = 0;
-    size_t done = 0;
     handle_t notification = HANDLE_NONE;
     GOOD(notification_create(startup_handle("account"), &notification));
     GOOD(net_watch(server, NET_POLL_READ, notification, 4, &ready));
     EQUAL(ready & NET_POLL_READ, 0);
     EQUAL(notification_wait(notification, 4, 0, &bits), E_TIMEOUT);
-    GOOD(net_send_all(client, pattern, PIECE, 0));
+    give(client);
     GOOD(notification_wait(notification, 4, DEADLINE_NONE, &bits));
-    for (size_t count = 0; count < PIECE; count += done) {
-        GOOD(net_receive(server, bytes, PIECE - count, 0, 0, &done));
-    }
+    take(server);
     GOOD(net_watch(server, 0, HANDLE_NONE, 0, &ready));
     handle_close(notification);
 }

@@ -114,6 +114,33 @@ TEST(handles_name_one_object_and_go_stale) {
     object_put(&two->object);
 }
 
+TEST(a_copied_handle_table_lacks_what_is_going) {
+    host_boot();
+    struct handle_table table = {0}, copy = {0};
+    struct notification *object;
+    struct object *found;
+    handle_t stays, goes, next, same;
+    handle_table_init(&table, account_root);
+    handle_table_init(&copy, account_root);
+    CHECK_EQ(notification_create(account_root, &object), OK);
+    CHECK_EQ(handle_install(&table, &object->object, RIGHT_ALL, 0, &stays), OK);
+    CHECK_EQ(handle_install(&table, &object->object, RIGHT_ALL, ENTRY_CLOSING, &goes), OK);
+    CHECK_EQ(handle_table_clone(&table, &copy), OK);
+    CHECK_EQ(object->object.handles, 3);
+    CHECK_EQ(copy.used, 1);
+    CHECK_EQ(handle_lookup(&copy, stays, OBJECT_NONE, 0, &found), OK);
+    CHECK(handle_entry_find(&copy, goes) == NULL);
+    CHECK_EQ(handle_install(&copy, &object->object, RIGHT_ALL, 0, &next), OK);
+    CHECK_EQ(next & 0xffff, goes & 0xffff);
+    CHECK(handle_entry_find(&table, goes) != NULL);
+    CHECK_EQ(handle_install(&table, &object->object, RIGHT_ALL, 0, &next), OK);
+    CHECK_EQ(handle_install(&copy, &object->object, RIGHT_ALL, 0, &same), OK);
+    CHECK_EQ(next, same);
+    handle_table_destroy(&table);
+    handle_table_destroy(&copy);
+    object_put(&object->object);
+}
+
 TEST(a_handle_table_has_an_end) {
     host_boot();
     struct handle_table table = {0};
