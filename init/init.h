@@ -63,7 +63,8 @@ struct service {
     handle_t given;         /* the service's handle on the records of its last upgrade */
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
-    uint64_t wait_since, wait_turn; /* blocked in one turn: first seen when, 0: it is not; which */
+    uint64_t look_turn;    /* 1 + the turn in which it was last looked at */
+    uint32_t looks, waits; /* in a row, one a second: at work in that turn; blocked in it */
     uint64_t
         bell_turn; /* 1 + its turn when its bell was last rung; 0: it was not, since its start */
     struct upgrade upgrade;

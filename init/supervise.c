@@ -16,7 +16,7 @@
 #define TICK_NS (1 * NS_PER_S)
 #define BACK_WATCH_NS (10 * NS_PER_MS) /* how often a service that died is looked at */
 #define TURN_LIMIT_NS (5 * NS_PER_S)   /* CPU time that one turn may use */
-#define WAIT_LIMIT_NS (5 * NS_PER_S)   /* time that it may be seen blocked in one turn */
+#define TURN_LOOKS 5 /* a second apart: a machine that the host stops for a while gets but one */
 
 /* Intel SDM volume 3, table 6-1. */
 static const char *exception_name(uint64_t vector) {
@@ -185,17 +185,18 @@ void supervise_call(struct event *event) {
     }
 }
 
-/* For how long it has been seen waiting in its present turn: for a page, as nothing else blocks an
- * actor. 0: it is not. */
-static uint64_t blocked_ns(struct service *service, const struct task_info *information,
-                           uint64_t now) {
+/* Counts the looks at its present turn. */
+static void look(struct service *service, const struct task_info *information) {
+    uint64_t turn = 1 + information->commits + information->incarnation;
+    bool receives = information->main_state == THREAD_RECEIVING;
+    /* For a page: nothing else blocks an actor. */
     bool blocked = information->main_state == THREAD_PAGING && !upgrade_stands(service);
-    uint64_t turn = information->commits + information->incarnation;
-    if (!blocked || service->wait_since == 0 || service->wait_turn != turn) {
-        service->wait_since = blocked ? now : 0;
-        service->wait_turn = turn;
+    if (receives || service->look_turn != turn) {
+        service->looks = service->waits = 0;
     }
-    return blocked ? now - service->wait_since : 0;
+    service->look_turn = turn;
+    service->looks += !receives;
+    service->waits = blocked ? service->waits + 1 : 0;
 }
 
 /* Sets all bits of its notification, which mean no more than "look again": an interrupt, a timer or
@@ -217,27 +218,26 @@ static bool ring(struct service *service, const struct task_info *information) {
 }
 
 /* A server that computes or waits for ever in one turn, or hears nothing, has crashed, only more
- * slowly. */
-static void check_turn(struct service *service, uint64_t now, bool bell) {
+ * slowly. Once a second. */
+static void check_turn(struct service *service) {
     struct task_info information = {0};
     if (service->config->kind == KIND_PROGRAM || task_info(service->task, &information) != OK) {
         return;
     }
-    uint64_t waited = blocked_ns(service, &information, now);
-    bool receives = information.main_state == THREAD_RECEIVING;
-    bool computes = !receives && information.turn_ns >= TURN_LIMIT_NS;
-    if (bell && ring(service, &information)) {
+    look(service, &information);
+    bool computes = service->looks >= TURN_LOOKS && information.turn_ns >= TURN_LIMIT_NS;
+    if (ring(service, &information)) {
         strlcpy(service->reason, "it hears no events", sizeof service->reason);
-    } else if (computes || (!receives && waited >= WAIT_LIMIT_NS)) {
+    } else if (computes || service->waits >= TURN_LOOKS) {
         format(service->reason, sizeof service->reason, "%lu s of %s in one turn (%s)",
-               (computes ? information.turn_ns : waited) / NS_PER_S,
+               computes ? information.turn_ns / NS_PER_S : service->waits,
                computes ? "CPU time" : "waiting", event_name(information.event));
     } else {
         return;
     }
     struct death death = {POLICY_HANG, 0, information.event, information.token, 0, 0};
     service->crashes++;
-    service->wait_since = 0;
+    service->looks = service->waits = 0;
     act(service, death);
 }
 
@@ -300,8 +300,8 @@ void supervise_tick(void) {
     init.bell_ns = bell ? now + TICK_NS : init.bell_ns;
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
-        if (service->state == SERVICE_RUNNING) {
-            check_turn(service, now, bell);
+        if (bell && service->state == SERVICE_RUNNING) {
+            check_turn(service);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {
             service_restart(service, service->restart_flags);

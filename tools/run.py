@@ -191,7 +191,8 @@ def main() -> int:
         if args.ai != "none":
             config.com2 = f"unix:{ai},server=on,wait=off"
         if args.debug:
-            print(f"run: waiting for: gdb {os.path.relpath(machine.KERNEL)} -ex 'target remote :1234'",
+            print(f"run: waiting for: gdb {os.path.relpath(machine.KERNEL)} -ex 'target remote :1234' "
+                  f"-x {os.path.relpath(os.path.join(machine.ROOT, 'tools/gdb/axolotl.py'))}",
                   file=sys.stderr)
         try:
             if args.demo:

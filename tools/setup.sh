@@ -37,6 +37,7 @@ setup_packages_test=(
     "spin|spin|tests: checks the model of calls and commits"
     "python3-pexpect|/usr/lib/python3/dist-packages/pexpect|tests: talks to the console"
     "python3-pil|/usr/lib/python3/dist-packages/PIL|tests: looks at the screen"
+    "gdb|gdb|tests: its commands for the kernel's objects"
     "clang-format|clang-format|tests: format"
     "clang-tidy|clang-tidy|tests: static analysis"
     "cppcheck|cppcheck|tests: static analysis"

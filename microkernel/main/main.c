@@ -24,7 +24,7 @@ static void check(status_t status, const char *what) {
 static struct memory *make_page(void *content, size_t size) {
     struct memory *memory;
     check(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &memory), "a page");
-    check(memory_copy(memory, 0, content, size, true), "a page");
+    check(memory_copy(memory, 0, content, size, true, false), "a page");
     return memory;
 }
 

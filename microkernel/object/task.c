@@ -163,7 +163,8 @@ static bool rebuild(struct task *task, struct image *image) {
 }
 
 static void restart_arena(struct task *task) {
-    arena_clear(task->arena->arena);
+    memory_clear(task->arena);
+    memory_clear(task->arena->arena->committed);
     if (image_load_arena(task->image, task->arena->arena) != OK) {
         kernel_log("%s: initial arena content can't be loaded", task->name);
     }
@@ -243,8 +244,8 @@ void task_kill(struct task *task, int32_t exit_code) {
     endpoint_bind(NULL, task);
     notification_bind(NULL, task);
     handle_table_destroy(&task->handles);
-    drop_mappings(task, 0, 0);
     arch_space_destroy(&task->space);
+    drop_mappings(task, 0, 0);
     object_put(OBJECT_OF(task->arena));
     object_put(OBJECT_OF(task->image));
     task->arena = NULL;

@@ -15,25 +15,13 @@ int64_t sys_memory_create(struct thread *thread, struct account *account, struct
     return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
-/* Copies page by page between the memory's frames and the current task's memory. */
+/* Copies between the memory and the current task's, at most COPY_MAX bytes. */
 static int64_t copy(struct thread *thread, struct memory *memory, bool into) {
-    uint64_t offset = ARG(1), address = ARG(2), length = ARG(3);
-    if (offset > memory->size || length > memory->size - offset || length > COPY_MAX) {
-        return E_RANGE;
-    }
-    if (memory->kind == MEMORY_DEVICE || (into && memory->kind == MEMORY_ARENA)) {
+    uint64_t length = ARG(3) < COPY_MAX ? ARG(3) : COPY_MAX;
+    if (into && memory->kind == MEMORY_ARENA) {
         return E_TYPE;
     }
-    if (!user_range_ok(address, length)) {
-        return E_FAULT;
-    }
-    for (uint64_t done = 0, step; done < length; done += step) {
-        char *bytes;
-        step = page_step(offset + done, length - done);
-        TRY(memory_bytes(memory, offset + done, into, &bytes));
-        TRY(into ? copy_from_user(bytes, address + done, step)
-                 : copy_to_user(address + done, bytes, step));
-    }
+    TRY(memory_copy(memory, ARG(1), (void *)(uintptr_t)ARG(2), length, into, true));
     return (int64_t)length;
 }
 
@@ -169,12 +157,21 @@ int64_t sys_unmap(struct thread *thread, struct task *task) {
         mapping->flags |= MAPPING_GOING;
         return OK;
     }
-    uint64_t end = ARG(1) + ARG(2);
-    for (struct mapping *next; mapping != NULL && mapping->address < end; mapping = next) {
-        next = mapping_after(mapping);
+    /* One mapping at a time, and of that so many pages; then the call comes again for the rest. */
+    uint64_t gone = mapping_unmap_pages(mapping, UNMAP_MAX) - mapping->address;
+    if (gone < mapping->length) {
+        mapping->address += gone;
+        mapping->offset += gone;
+        mapping->length -= gone;
+    } else {
         mapping_destroy(mapping);
     }
-    return OK;
+    mapping = mapping_next(task, ARG(1));
+    if (mapping == NULL || mapping->address >= ARG(1) + ARG(2)) {
+        return OK;
+    }
+    context_repeat(&thread->context);
+    return SYSCALL_NO_RESULT;
 }
 
 int64_t sys_protect(struct thread *thread, struct task *task) {

@@ -6,6 +6,7 @@
  * the commit and come in by port_drain, which the kernel repeats after a restart; so none is lost
  * or doubled. The UART is programmed once, never again: that would clear its FIFOs.
  */
+#include <ipc/actor.h>
 #include <ipc/log.h>
 #include <ipc/machine.h>
 #include <ipc/object.h>
@@ -70,8 +71,13 @@ static void serial_receive(void) {
         uint8_t bytes[RECEIVE_PIECE];
         int64_t count = port_drain(ports, UART_LINE_STATUS, UART_STATUS_RECEIVED, UART_DATA, bytes,
                                    sizeof(bytes));
-        for (int64_t i = 0; i < count; i++) {
-            terminal_typed(terminal, bytes[i]);
+        int64_t taken = 0;
+        while (taken < count) {
+            terminal_typed(terminal, bytes[taken++]);
+        }
+        __asm__ volatile("" : "+r"(taken)); /* the compiler does not know what it is */
+        if (count > 0 && taken != count) {
+            actor_abort("typed bytes are lost");
         }
         if (count < RECEIVE_PIECE) {
             return;
