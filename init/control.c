@@ -103,7 +103,9 @@ static status_t operation_info(struct event *event, const struct init_info_reque
 
 /* ---- KILL and RESTART --------------------------------------------------------------------- */
 
-static status_t restart_by_operator(struct event *event, const char *name, const char *reason) {
+/* `start`: also what has not been started yet. */
+static status_t restart_by_operator(struct event *event, const char *name, const char *reason,
+                                    bool start) {
     if (!is_operator(event)) {
         return E_RIGHTS;
     }
@@ -119,8 +121,13 @@ static status_t restart_by_operator(struct event *event, const char *name, const
     if (service == NULL) {
         return E_NOT_FOUND;
     }
-    if (service->state == SERVICE_MISSING || service->task == HANDLE_NONE) {
+    if (service->state == SERVICE_MISSING || (service->task == HANDLE_NONE && !start)) {
         return E_STATE;
+    }
+    if (service->task == HANDLE_NONE) {
+        service_start(service);
+        log_line("service %s: started by an operator", name);
+        return service->state == SERVICE_RUNNING ? OK : E_QUOTA;
     }
     strlcpy(service->reason, reason, sizeof service->reason);
     policy_forget(&service->policy);
@@ -138,7 +145,7 @@ static status_t operation_kill(struct event *event, const struct init_name_reque
     if (!dispatch_text_valid(request->name, sizeof request->name)) {
         return E_INVALID;
     }
-    return restart_by_operator(event, request->name, "killed by an operator");
+    return restart_by_operator(event, request->name, "killed by an operator", false);
 }
 
 static status_t operation_restart(struct event *event, const struct init_name_request *request,
@@ -147,7 +154,7 @@ static status_t operation_restart(struct event *event, const struct init_name_re
     if (!dispatch_text_valid(request->name, sizeof request->name)) {
         return E_INVALID;
     }
-    return restart_by_operator(event, request->name, "restarted by an operator");
+    return restart_by_operator(event, request->name, "restarted by an operator", true);
 }
 
 /* ---- SWAP, UPGRADE and POWER -------------------------------------------------------------- */

@@ -194,7 +194,10 @@ static void start_next(void) {
         return;
     }
     if (init.next_start < init.service_count) {
-        service_start(&init.services[init.next_start++]);
+        struct service *service = &init.services[init.next_start++];
+        if (service->config->manual == 0) {
+            service_start(service);
+        }
     }
     if (init.next_start == init.service_count) {
         actor_set_mask(RECEIVE_ALL);

@@ -235,6 +235,12 @@ static void line_optional(struct parser *parser) {
     }
 }
 
+static void line_manual(struct parser *parser) {
+    if (take_end(parser, 1)) {
+        parser->service->manual = 1;
+    }
+}
+
 static void line_args(struct parser *parser) {
     struct manifest_service *service = parser->service;
     for (uint32_t i = 1; i < parser->word_count; i++) {
@@ -301,7 +307,7 @@ static void line_use(struct parser *parser) {
     }
 }
 
-/* system [as NAME] RIGHT... with RIGHT info, log or manage */
+/* system [as NAME] RIGHT... with RIGHT info, log, manage or copy */
 static void line_system(struct parser *parser) {
     struct grant grant = {.kind = GRANT_SYSTEM, .name = "system"};
     uint32_t index = 1;
@@ -315,12 +321,15 @@ static void line_system(struct parser *parser) {
             grant.rights |= RIGHT_WRITE;
         } else if (word_is(parser, index, "manage")) {
             grant.rights |= RIGHT_MANAGE;
+        } else if (word_is(parser, index, "copy")) {
+            grant.rights |= RIGHT_COPY;
         } else {
-            fail(parser, "system's rights are info, log and manage, not", parser->words[index]);
+            fail(parser, "system's rights are info, log, manage and copy, not",
+                 parser->words[index]);
             return;
         }
     }
-    if (grant.rights == 0) {
+    if ((grant.rights & ~RIGHT_COPY) == 0) {
         fail(parser, "system needs info, log or manage", NULL);
         return;
     }
@@ -433,6 +442,7 @@ static const struct {
     {"physical", line_physical}, {"framebuffer", line_framebuffer},
     {"boot", line_boot},         {"module", line_module},
     {"protocol", line_protocol}, {"supervisor", line_supervisor},
+    {"manual", line_manual},
 };
 
 static void parse_words(struct parser *parser) {

@@ -46,6 +46,7 @@ struct manifest_service {
     uint32_t restart;                /* enum restart_policy */
     uint32_t priority;
     uint32_t optional;       /* 1: nothing is said when the module is not there */
+    uint32_t manual;         /* 1: started by an operator only */
     uint64_t memory;         /* bytes of its account, at least */
     uint32_t memory_percent; /* ... or this share of the machine's, if that is more */
     uint32_t argument_count;

@@ -15,7 +15,7 @@ import tempfile
 
 # Menu entries: title, words added to the kernel command line, modules (None: all).
 RESCUE = ["init", "boot.tar", "console", "shell"]
-NETWORK = ["e1000", "virtio_net", "net", "httpd"]
+NETWORK = ["e1000", "virtio_net", "net", "httpd", "telnetd"]
 MENU_SIZE = 16384
 MENU_MARK = b"# Axolotl's modules: "
 

@@ -47,6 +47,7 @@ setup_packages_test=(
     "iputils-ping|ping|tests: network peers"
     "dnsmasq-base|/usr/sbin/dnsmasq|tests: network peers"
     "nmap|nmap|tests: network peers"
+    "python3-scapy|/usr/lib/python3/dist-packages/scapy|tests: forged frames"
     "bochs|/usr/bin/bochs|tests: the second PC emulator"
     "bochs-x|/usr/lib/bochs/plugins/libbx_x_gui.so|tests: the second PC emulator"
     "bochsbios|/usr/share/bochs/BIOS-bochs-latest|tests: the second PC emulator"

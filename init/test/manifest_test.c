@@ -36,6 +36,7 @@ TEST(a_full_section) {
           "  args third#not-a-comment\n"
           "  restart failure\n"
           "  optional\n"
+          "  manual\n"
           "  system info log\n"
           "  use init as boss badge 0x10 operator\n"
           "  use net\n"
@@ -59,6 +60,7 @@ TEST(a_full_section) {
     CHECK_EQ(net->arena, 768 << 10);
     CHECK_EQ(net->restart, RESTART_FAILURE);
     CHECK_EQ(net->optional, 1);
+    CHECK_EQ(net->manual, 1);
     CHECK_EQ(net->argument_count, 3);
     CHECK_STR(net->arguments, "dhcp");
     CHECK_STR(net->arguments + 5, "two words");
@@ -143,7 +145,8 @@ TEST(errors_name_their_line) {
     bad_line("use init badge 65536", "number is too large: '65536'");
     bad_line("use init somehow", "unexpected word 'somehow'");
     bad_line("system", "system needs info, log or manage");
-    bad_line("system all", "system's rights are info, log and manage, not 'all'");
+    bad_line("system copy", "system needs info, log or manage");
+    bad_line("system all", "system's rights are info, log, manage and copy, not 'all'");
     bad_line("irq 4", "\"as NAME\" is missing");
     bad_line("irq 16 as x", "number is too large: '16'");
     bad_line("ioport 1 as x", "bad number 'as'");

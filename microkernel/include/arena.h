@@ -59,8 +59,6 @@ uint32_t arena_commit(struct arena *arena, uint64_t named);
 uint64_t arena_named_page(uint64_t named);
 /* Working pages = committed image; every page is write-protected again. */
 void arena_rollback(struct arena *arena);
-/* Forgets both images: all zero. */
-void arena_clear(struct arena *arena);
 /* Makes a page that is there committed as it is, or of one that was before only `named`, unless 0,
  * a range in it. */
 void arena_keep(struct arena *arena, uint64_t page, uint64_t named);

@@ -73,10 +73,10 @@ static inline uint64_t page_step(uint64_t offset, uint64_t length) {
 /* Kernel pointer to the byte at `offset`, good for the rest of its page; one that is only read is
  * not allocated. As memory_page. */
 MUST_CHECK status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char **out);
-/* Copies from the content to a buffer of the kernel's, or `into` it; not of device memory. E_RANGE,
- * E_TYPE, and as memory_page. */
+/* Copies from the content to a buffer of the kernel's or, if `user`, of the current task's, or
+ * `into` it; not of device memory. E_RANGE, E_TYPE, E_FAULT, and as memory_page. */
 MUST_CHECK status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer,
-                                uint64_t length, bool into);
+                                uint64_t length, bool into, bool user);
 
 /* ---- mappings ---- */
 struct mapping *mapping_find(struct task *task, uint64_t address);
@@ -86,14 +86,15 @@ struct mapping *mapping_next(struct task *task, uint64_t address);
 struct mapping *mapping_after(const struct mapping *mapping);
 /* Cuts the mapping in two at an address inside it. E_QUOTA. */
 MUST_CHECK status_t mapping_cut(struct mapping *mapping, uint64_t address);
+/* The new one is the task's last_mapping. */
 MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
-                                   uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
-                                   struct mapping **out);
+                                   uint64_t address, uint64_t length, uint32_t prot,
+                                   uint32_t flags);
 void mapping_destroy(struct mapping *mapping);
-/* The pages come back by faults, with the rights that they may have then. */
-void mapping_unmap_pages(struct mapping *mapping);
-MUST_CHECK status_t mapping_populate(struct mapping *mapping);
-/* prot may be 0: no access. E_INVALID. */
+/* Unmaps the first `pages` pages that are there; returns the address up to which none is left. They
+ * come back by faults, with the rights that they may have then. */
+uint64_t mapping_unmap_pages(struct mapping *mapping, uint64_t pages);
+/* prot may be 0: no access. E_INVALID, E_RIGHTS. */
 MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);
 
 /* Resolves a fault of `task` at `address`: maps the page. E_FAULT: not mapped or access denied;

@@ -20,7 +20,8 @@ OBJECT_TYPES(TYPE)
     int64_t sys_##name(struct thread *thread handles);
 #include <axolotl/syscall.def>
 
-#define COPY_MAX 0x40000ull /* bytes of one copy, which runs with interrupts off */
+#define COPY_MAX 0x8000ull /* bytes of one copy, which runs with interrupts off */
+#define UNMAP_MAX 128u     /* pages that one entry takes away, likewise */
 
 /* Argument n of the current system call. */
 #define ARG(n) context_argument(&thread->context, (n))

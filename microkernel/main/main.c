@@ -24,7 +24,7 @@ static void check(status_t status, const char *what) {
 static struct memory *make_page(void *content, size_t size) {
     struct memory *memory;
     check(memory_create(account_root, PAGE_SIZE, MEMORY_ANONYMOUS, &memory), "a page");
-    check(memory_copy(memory, 0, content, size, true), "a page");
+    check(memory_copy(memory, 0, content, size, true, false), "a page");
     return memory;
 }
 
@@ -106,7 +106,7 @@ static handle_t grant(struct task *task, const char *name, struct object *object
 static void map_page(struct task *task, uint64_t address, void *content, size_t size) {
     struct memory *memory = make_page(content, size);
     check(mapping_create(task, memory, 0, address, PAGE_SIZE, PROT_READ,
-                         MAPPING_INITIAL | MAP_POPULATE, NULL),
+                         MAPPING_INITIAL | MAP_POPULATE),
           "init's pages");
     object_put(&memory->object);
 }

@@ -144,8 +144,3 @@ void arena_rollback(struct arena *arena) {
         cool(arena, arena->hot_count - 1);
     }
 }
-
-void arena_clear(struct arena *arena) {
-    memory_clear(arena->memory);
-    memory_clear(arena->committed);
-}

@@ -32,8 +32,30 @@ static bool prot_ok(uint32_t prot) {
            (prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC);
 }
 
+static uint32_t cache_flags(const struct mapping *mapping) {
+    if (mapping->memory->kind != MEMORY_DEVICE) {
+        return 0;
+    }
+    return (mapping->flags & MAP_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : PAGE_UNCACHED;
+}
+
+static status_t fault_page(struct mapping *mapping, uint64_t address, bool write) {
+    struct memory *memory = mapping->memory;
+    uint64_t index = (mapping->offset + (address - mapping->address)) / PAGE_SIZE;
+    phys_t frame;
+    TRY(memory_page(memory, index, write, &frame));
+    uint32_t prot = mapping->prot;
+    if (memory->kind == MEMORY_ARENA && write) {
+        return arena_touch(memory->arena, index, frame);
+    }
+    if (memory->kind == MEMORY_ARENA || (memory->pages != NULL && frame_shares(frame) > 1)) {
+        prot &= ~PROT_WRITE;
+    }
+    return arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
+}
+
 status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
-                        uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
+                        uint64_t length, uint32_t prot, uint32_t flags) {
     if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || !prot_ok(prot) ||
         !user_range_ok(address, length)) {
         return E_INVALID;
@@ -60,36 +82,35 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
     object_get(&memory->object);
     list_insert_before(next == NULL ? &task->mappings : &next->task_link, &mapping->task_link);
     list_push_back(&memory->mappings, &mapping->memory_link);
-    if ((flags & MAP_POPULATE) != 0) {
-        status_t status = mapping_populate(mapping);
+    for (uint64_t at = 0; (flags & MAP_POPULATE) != 0 && at < length; at += PAGE_SIZE) {
+        status_t status = fault_page(mapping, address + at, false);
         if (status != OK) {
             mapping_destroy(mapping);
             return status;
         }
     }
-    if (out != NULL) {
-        *out = mapping;
-    }
     return OK;
 }
 
-void mapping_unmap_pages(struct mapping *mapping) {
+uint64_t mapping_unmap_pages(struct mapping *mapping, uint64_t pages) {
     struct arch_space *space = &mapping->task->space;
-    uint64_t end = mapping->address + mapping->length;
+    uint64_t at = mapping->address, end = at + mapping->length;
     bool any = false;
-    for (uint64_t at = mapping->address; (at = arch_next_mapped(space, at, end)) < end;
-         at += PAGE_SIZE) {
+    for (; (at = arch_next_mapped(space, at, end)) < end && pages > 0; at += PAGE_SIZE, pages--) {
         any |= arch_unmap(space, at);
     }
     if (any) {
-        arch_shootdown(space, mapping->address, mapping->length / PAGE_SIZE);
+        arch_shootdown(space, mapping->address, (at - mapping->address) / PAGE_SIZE);
     }
+    return at;
 }
 
 void mapping_destroy(struct mapping *mapping) {
     struct task *task = mapping->task;
     struct memory *memory = mapping->memory;
-    mapping_unmap_pages(mapping);
+    if (task->state != TASK_DEAD) { /* its page tables go as a whole */
+        mapping_unmap_pages(mapping, ~0ull);
+    }
     list_remove(&mapping->task_link);
     list_remove(&mapping->memory_link);
     if (task->last_mapping == mapping) {
@@ -100,35 +121,6 @@ void mapping_destroy(struct mapping *mapping) {
     }
     kmem_free(task->account, mapping, sizeof(*mapping));
     object_put(&memory->object);
-}
-
-static uint32_t cache_flags(const struct mapping *mapping) {
-    if (mapping->memory->kind != MEMORY_DEVICE) {
-        return 0;
-    }
-    return (mapping->flags & MAP_WRITE_COMBINE) != 0 ? PAGE_WRITE_COMBINE : PAGE_UNCACHED;
-}
-
-static status_t fault_page(struct mapping *mapping, uint64_t address, bool write) {
-    struct memory *memory = mapping->memory;
-    uint64_t index = (mapping->offset + (address - mapping->address)) / PAGE_SIZE;
-    phys_t frame;
-    TRY(memory_page(memory, index, write, &frame));
-    uint32_t prot = mapping->prot;
-    if (memory->kind == MEMORY_ARENA && write) {
-        return arena_touch(memory->arena, index, frame);
-    }
-    if (memory->kind == MEMORY_ARENA || (memory->pages != NULL && frame_shares(frame) > 1)) {
-        prot &= ~PROT_WRITE;
-    }
-    return arch_map(&mapping->task->space, address, frame, prot | cache_flags(mapping));
-}
-
-status_t mapping_populate(struct mapping *mapping) {
-    for (uint64_t at = 0; at < mapping->length; at += PAGE_SIZE) {
-        TRY(fault_page(mapping, mapping->address + at, false));
-    }
-    return OK;
 }
 
 struct mapping *mapping_after(const struct mapping *mapping) {
@@ -161,7 +153,7 @@ status_t mapping_protect(struct mapping *mapping, uint32_t prot) {
         return E_RIGHTS;
     }
     mapping->prot = prot;
-    mapping_unmap_pages(mapping);
+    mapping_unmap_pages(mapping, ~0ull);
     return OK;
 }
 

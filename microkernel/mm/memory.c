@@ -3,6 +3,7 @@
  * Invariant: `resident` pages are charged to the object's account, shared or not, so that breaking
  * a share never fails.
  */
+#include <arch/user_copy.h>
 #include <common/string.h>
 #include <debug.h>
 #include <machine.h>
@@ -159,7 +160,7 @@ status_t memory_clone(struct account *account, struct memory *source, struct mem
     LIST_FOR_EACH(link, &source->mappings) { /* writes must fault from now on */
         struct mapping *mapping = LIST_ENTRY(link, struct mapping, memory_link);
         if ((mapping->prot & PROT_WRITE) != 0) {
-            mapping_unmap_pages(mapping);
+            mapping_unmap_pages(mapping, ~0ull);
         }
     }
     *out = clone;
@@ -217,7 +218,7 @@ status_t memory_bytes(struct memory *memory, uint64_t offset, bool write, char *
 }
 
 status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint64_t length,
-                     bool into) {
+                     bool into, bool user) {
     if (offset > memory->size || length > memory->size - offset) {
         return E_RANGE;
     }
@@ -228,7 +229,12 @@ status_t memory_copy(struct memory *memory, uint64_t offset, void *buffer, uint6
         char *bytes, *other = (char *)buffer + done;
         step = page_step(offset + done, length - done);
         TRY(memory_bytes(memory, offset + done, into, &bytes));
-        memcpy(into ? bytes : other, into ? other : bytes, step);
+        if (!user) {
+            memcpy(into ? bytes : other, into ? other : bytes, step);
+        } else {
+            TRY(into ? copy_from_user(bytes, (uintptr_t)other, step)
+                     : copy_to_user((uintptr_t)other, bytes, step));
+        }
     }
     return OK;
 }

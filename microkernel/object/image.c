@@ -40,8 +40,9 @@ static bool in_file(const struct file *file, uint64_t offset, uint64_t length) {
 }
 
 static status_t read_file(const struct file *file, uint64_t offset, void *to, uint64_t length) {
-    return in_file(file, offset, length) ? memory_copy(file->memory, offset, to, length, false)
-                                         : E_FORMAT;
+    return in_file(file, offset, length)
+               ? memory_copy(file->memory, offset, to, length, false, false)
+               : E_FORMAT;
 }
 
 /* FNV-1a over 64-bit words: detects damage, not malice. */
@@ -66,7 +67,7 @@ static status_t copy_content(struct image *image, struct segment *segment, const
         char *bytes;
         step = page_step(lead + done, ph->filesz - done);
         TRY(memory_bytes(segment->content, lead + done, true, &bytes));
-        TRY(memory_copy(file->memory, ph->offset + done, bytes, step, false));
+        TRY(memory_copy(file->memory, ph->offset + done, bytes, step, false, false));
     }
     segment->checksum = checksum(segment->content);
     return OK;
@@ -112,7 +113,7 @@ static status_t read_note(struct image *image, const struct file *file,
     if (ph->filesz < sizeof(note) || !in_file(file, ph->offset, sizeof(note))) {
         return OK;
     }
-    TRY(memory_copy(file->memory, ph->offset, &note, sizeof(note), false));
+    TRY(memory_copy(file->memory, ph->offset, &note, sizeof(note), false, false));
     if (note.type == 1 && note.name_size == sizeof(note.name) &&
         note.content_size == sizeof(note.content) && memcmp(note.name, "Axolotl", 8) == 0) {
         image->info.note = note.content;
@@ -181,7 +182,7 @@ static status_t copy_out(const struct segment *segment, struct memory *to, uint6
     }
     for (uint64_t at = 0; content != NULL && at < content->size; at += PAGE_SIZE) {
         void *page = phys_to_virt(memory_page_peek(content, at / PAGE_SIZE));
-        TRY(memory_copy(to, offset + at, page, PAGE_SIZE, true));
+        TRY(memory_copy(to, offset + at, page, PAGE_SIZE, true, false));
         if (to->arena != NULL) {
             arena_keep(to->arena, (offset + at) / PAGE_SIZE, 0);
         }
@@ -194,9 +195,8 @@ static status_t add_memory(struct task *task, const struct segment *segment) {
     TRY(memory_create(task->account, segment->memory_size, MEMORY_ANONYMOUS, &memory));
     status_t status = copy_out(segment, memory, 0);
     if (status == OK) {
-        status =
-            mapping_create(task, memory, 0, segment->address, segment->memory_size, segment->prot,
-                           MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE, NULL);
+        status = mapping_create(task, memory, 0, segment->address, segment->memory_size,
+                                segment->prot, MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE);
     }
     object_put(&memory->object); /* the mapping holds it */
     return status;

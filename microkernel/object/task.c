@@ -19,7 +19,7 @@ struct memory *clock_memory;
 /* Maps the arena; one that was never used gets the image's initial content. */
 static status_t arena_attach(struct task *task, struct memory *arena, struct image *image) {
     TRY(mapping_create(task, arena, 0, ARENA_VA, arena->size, PROT_READ | PROT_WRITE,
-                       MAPPING_INITIAL, NULL));
+                       MAPPING_INITIAL));
     object_get(&arena->object);
     task->arena = arena;
     arena->arena->task = task;
@@ -33,7 +33,7 @@ static status_t arena_attach(struct task *task, struct memory *arena, struct ima
 static status_t populate(struct task *task, const struct task_create *parameters,
                          struct image *image, struct memory *arena) {
     TRY(mapping_create(task, clock_memory, 0, CLOCK_PAGE_VA, PAGE_SIZE, PROT_READ,
-                       MAPPING_INITIAL | MAP_POPULATE, NULL));
+                       MAPPING_INITIAL | MAP_POPULATE));
     if (arena != NULL) {
         TRY(arena_attach(task, arena, image));
     }
@@ -163,7 +163,8 @@ static bool rebuild(struct task *task, struct image *image) {
 }
 
 static void restart_arena(struct task *task) {
-    arena_clear(task->arena->arena);
+    memory_clear(task->arena);
+    memory_clear(task->arena->arena->committed);
     if (image_load_arena(task->image, task->arena->arena) != OK) {
         kernel_log("%s: initial arena content can't be loaded", task->name);
     }
@@ -243,8 +244,8 @@ void task_kill(struct task *task, int32_t exit_code) {
     endpoint_bind(NULL, task);
     notification_bind(NULL, task);
     handle_table_destroy(&task->handles);
-    drop_mappings(task, 0, 0);
     arch_space_destroy(&task->space);
+    drop_mappings(task, 0, 0);
     object_put(OBJECT_OF(task->arena));
     object_put(OBJECT_OF(task->image));
     task->arena = NULL;

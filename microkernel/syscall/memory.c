@@ -15,25 +15,13 @@ int64_t sys_memory_create(struct thread *thread, struct account *account, struct
     return give_new(thread, &memory->object, RIGHT_ALL);
 }
 
-/* Copies page by page between the memory's frames and the current task's memory. */
+/* Copies between the memory and the current task's, at most COPY_MAX bytes. */
 static int64_t copy(struct thread *thread, struct memory *memory, bool into) {
-    uint64_t offset = ARG(1), address = ARG(2), length = ARG(3);
-    if (offset > memory->size || length > memory->size - offset || length > COPY_MAX) {
-        return E_RANGE;
-    }
-    if (memory->kind == MEMORY_DEVICE || (into && memory->kind == MEMORY_ARENA)) {
+    uint64_t length = ARG(3) < COPY_MAX ? ARG(3) : COPY_MAX;
+    if (into && memory->kind == MEMORY_ARENA) {
         return E_TYPE;
     }
-    if (!user_range_ok(address, length)) {
-        return E_FAULT;
-    }
-    for (uint64_t done = 0, step; done < length; done += step) {
-        char *bytes;
-        step = page_step(offset + done, length - done);
-        TRY(memory_bytes(memory, offset + done, into, &bytes));
-        TRY(into ? copy_from_user(bytes, address + done, step)
-                 : copy_to_user(address + done, bytes, step));
-    }
+    TRY(memory_copy(memory, ARG(1), (void *)(uintptr_t)ARG(2), length, into, true));
     return (int64_t)length;
 }
 
@@ -92,7 +80,6 @@ _Static_assert(RIGHT_READ == 4 * PROT_READ && RIGHT_WRITE == 4 * PROT_WRITE &&
 
 int64_t sys_map(struct thread *thread, struct task *task) {
     struct memory *memory;
-    struct mapping *mapping;
     uint64_t flags = ARG(5);
     uint64_t prot = flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
     if (task->state == TASK_DEAD) {
@@ -114,10 +101,11 @@ int64_t sys_map(struct thread *thread, struct task *task) {
     kind |= MAPPING_MAY(rights / 4 & (PROT_READ | PROT_WRITE | PROT_EXEC));
     bool keep = !task->started || (flags & MAP_PERSIST) != 0;
     kind |= (keep ? MAPPING_INITIAL : 0) | (provisional ? MAPPING_PROVISIONAL : 0);
-    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), (uint32_t)prot, kind, &mapping));
+    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), (uint32_t)prot, kind));
     if (!provisional) {
         return OK;
     }
+    struct mapping *mapping = task->last_mapping;
     status_t status =
         staged_effect(task, &(struct staged){.kind = STAGED_CREATED_MAPPING, .mapping = mapping});
     if (status != OK) {
@@ -169,12 +157,24 @@ int64_t sys_unmap(struct thread *thread, struct task *task) {
         mapping->flags |= MAPPING_GOING;
         return OK;
     }
-    uint64_t end = ARG(1) + ARG(2);
-    for (struct mapping *next; mapping != NULL && mapping->address < end; mapping = next) {
-        next = mapping_after(mapping);
+    /* One mapping at a time, of a large one so many pages; then the call comes again. */
+    struct mapping *rest = mapping;
+    uint64_t gone = mapping->length <= UNMAP_MAX * PAGE_SIZE
+                        ? mapping->length
+                        : mapping_unmap_pages(mapping, UNMAP_MAX) - mapping->address;
+    if (gone < mapping->length) {
+        mapping->address += gone;
+        mapping->offset += gone;
+        mapping->length -= gone;
+    } else {
+        rest = mapping_after(mapping);
         mapping_destroy(mapping);
     }
-    return OK;
+    if (rest == NULL || rest->address >= ARG(1) + ARG(2)) {
+        return OK;
+    }
+    context_repeat(&thread->context);
+    return SYSCALL_NO_RESULT;
 }
 
 int64_t sys_protect(struct thread *thread, struct task *task) {

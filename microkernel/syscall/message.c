@@ -237,7 +237,7 @@ static int64_t lease_copy(struct thread *thread, uint32_t access) {
         return E_RANGE;
     }
     const struct lease *lease = &call->leases[index];
-    if (offset > lease->length || length > lease->length - offset || length > COPY_MAX) {
+    if (offset > lease->length || length > lease->length - offset) {
         return E_RANGE;
     }
     if ((lease->access & access) == 0) {
@@ -246,6 +246,7 @@ static int64_t lease_copy(struct thread *thread, uint32_t access) {
     if (!user_range_ok(address, length)) {
         return E_FAULT;
     }
+    length = length < COPY_MAX ? length : COPY_MAX;
     TRY(task_copy(call->caller, lease->address + offset, address, length, access == LEASE_WRITE));
     return (int64_t)length;
 }

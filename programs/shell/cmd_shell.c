@@ -6,6 +6,7 @@
 #include <common/parse.h>
 #include <common/string.h>
 #include <ipc/handle.h>
+#include <ipc/object.h>
 #include <ipc/thread.h>
 #include <ipc/time.h>
 
@@ -178,6 +179,13 @@ static int run_run(struct shell *shell, int argc, char **argv) {
     return shell->last_status;
 }
 
+static int run_exit(struct shell *shell, int argc, char **argv) {
+    if (!count_arguments(shell, argc, argv, 0, 0)) {
+        return STATUS_USAGE;
+    }
+    task_exit(0);
+}
+
 const struct command commands_shell[] = {
     {"help", run_help, "[COMMAND]", "Lists the commands or explains one."},
     {"history", run_history, "", "Lists the lines entered at this terminal."},
@@ -187,6 +195,7 @@ const struct command commands_shell[] = {
     {"run", run_run, "FILE [ARGUMENT...]",
      "Runs a Linux program, or a text file's lines as commands."},
     {"sleep", run_sleep, "SECONDS", "Waits, for example 1 or 0.25 seconds."},
+    {"exit", run_exit, "", "Ends the shell; a terminal of the machine gets a new one."},
     {"yield", run_yield, "", "Gives the processor to the next thread."},
     {NULL, NULL, NULL, NULL},
 };

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include <ipc/event.h>
+#include <terminal/byte_queue.h>
+#include <terminal/terminal.h>
 
-#include "byte_queue.h"
 #include "keyboard.h"
-#include "terminal.h"
 
 #ifndef CONSOLE_TERMINALS
 #define CONSOLE_TERMINALS 6
@@ -74,17 +74,3 @@ bool display_stale(void);
 void display_refresh(void);
 /* Everything has to be drawn again: another terminal came to the front. */
 void display_invalidate(void);
-
-/* ---- main.c ---- */
-
-/* Before the first prompt: what was logged since the kernel stopped printing by itself. */
-void console_show_log(struct terminal *terminal);
-
-/* ---- dispatch.c ---- */
-
-void dispatch_call(struct event *event);
-void dispatch_cancel(struct event *event);
-/* Carries every terminal as far as input and room allow. */
-void dispatch_pump(void);
-/* A byte was typed at a terminal. */
-void dispatch_typed(struct terminal *terminal, uint8_t byte);

@@ -10,10 +10,10 @@
 #include <ipc/machine.h>
 #include <ipc/memory.h>
 #include <ipc/startup.h>
+#include <terminal/glyphs.h>
 
 #include "console.h"
 #include "framebuffer.h"
-#include "glyphs.h"
 
 #define DISPLAY_VA 0x300000000000ull
 #define TEXT_COLUMNS 80

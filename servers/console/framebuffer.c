@@ -4,8 +4,7 @@
 #include "framebuffer.h"
 
 #include <common/string.h>
-
-#include "glyphs.h"
+#include <terminal/glyphs.h>
 
 /* The 16 VGA colours, 0xrrggbb, slightly softened as Linux' console has them. */
 static const uint32_t vga_palette[16] = {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "screen.h"
+#include <terminal/screen.h>
 
 struct framebuffer {
     uint8_t *pixels;

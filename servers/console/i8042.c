@@ -10,6 +10,7 @@
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
+#include <terminal/protocol.h>
 
 #include "console.h"
 
@@ -125,7 +126,7 @@ static void keyboard_act(const struct keyboard_event *event) {
         screen_scroll_view(&terminal->screen, -(int32_t)SCREEN_LINES);
         if (byte_queue_room(&terminal->input) >= event->length) {
             for (uint32_t i = 0; i < event->length; i++) {
-                dispatch_typed(terminal, (uint8_t)event->bytes[i]);
+                terminal_typed(terminal, (uint8_t)event->bytes[i]);
             }
         }
         break;

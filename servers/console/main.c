@@ -11,9 +11,10 @@
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
+#include <terminal/protocol.h>
+#include <terminal/record.h>
 
 #include "console.h"
-#include "record.h"
 
 #define PAINT_INTERVAL (16 * NS_PER_MS)
 #define LOOK_INTERVAL NS_PER_S /* a device whose interrupt was lost does not interrupt again */
@@ -49,7 +50,9 @@ static void console_paint(void) {
 }
 
 static void console_settle(void) {
-    dispatch_pump();
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_pump(&console.terminals[i]);
+    }
     serial_flush();
     console_paint();
     if (console.timer_at == 0 && console.timer != HANDLE_NONE) {
@@ -58,7 +61,7 @@ static void console_settle(void) {
 }
 
 /* The kernel log up to now goes to a terminal's screen and, if it is mirrored, the serial line. */
-void console_show_log(struct terminal *terminal) {
+static void console_show_log(struct terminal *terminal) {
     if (console.log_shown || terminal != &console.terminals[0]) {
         return;
     }
@@ -142,12 +145,20 @@ static void console_start(void) {
 }
 
 static void console_call(struct event *event) {
-    dispatch_call(event);
+    uint64_t number = event->badge & TTY_BADGE_NUMBER;
+    struct terminal *terminal = number < CONSOLE_TERMINALS ? &console.terminals[number] : NULL;
+    if (terminal != NULL && event->label == TTY_READ_LINE) {
+        console_show_log(terminal);
+    }
+    terminal_call(event, terminal);
     console_settle();
 }
 
 static void console_cancel(struct event *event) {
-    dispatch_cancel(event);
+    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
+        terminal_cancel(&console.terminals[i], event->token);
+    }
+    reply_status(event->token, E_CANCELLED);
     console_settle();
 }
 

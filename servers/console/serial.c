@@ -12,6 +12,7 @@
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/uart.h>
+#include <terminal/protocol.h>
 
 #include "console.h"
 
@@ -72,7 +73,7 @@ static void serial_receive(void) {
                                    sizeof(bytes));
         int64_t taken = 0;
         while (taken < count) {
-            dispatch_typed(terminal, bytes[taken++]);
+            terminal_typed(terminal, bytes[taken++]);
         }
         __asm__ volatile("" : "+r"(taken)); /* the compiler does not know what it is */
         if (count > 0 && taken != count) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Measures the kernel's paths one by one, between tasks that are clones of this program: calls
  * without an arena, notifications, switches, faults, upcalls, an interrupt, lives of tasks and
- * threads. With the argument "growth" it measures how some of them grow (growth.c), with "smp" the
- * calls alone, on CPU 0.
+ * threads. With the argument "growth" it measures how some of them grow (growth.c), with "longest"
+ * how long the kernel keeps interrupts off (longest.c), with "smp" the calls alone, on CPU 0.
  */
 #include <common/string.h>
 #include <ipc/cpu.h>
@@ -360,9 +360,10 @@ int main(void) {
     bool smp = strcmp(what, "smp") == 0;
     measure_start();
     bool good = peers_start(startup_handle("account"), startup_handle("system"), smp ? 1 : 0) &&
-                (smp                           ? run_smp()
-                 : strcmp(what, "growth") == 0 ? run_growth(startup_handle("benchserver"))
-                                               : run_all());
+                (smp                            ? run_smp()
+                 : strcmp(what, "growth") == 0  ? run_growth(startup_handle("benchserver"))
+                 : strcmp(what, "longest") == 0 ? run_longest()
+                                                : run_all());
     log_line("bench: %s 0 0", good ? "end" : "failed");
     thread_sleep_until(UINT64_MAX - 1);
     return 0;

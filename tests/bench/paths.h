@@ -18,3 +18,6 @@ void measure_thread_life(uint64_t argument); /* created, run, its end awaited */
 /* The same paths among more and more tasks, and what long queues cost. `arena_session`: of
  * benchserver. */
 bool run_growth(handle_t arena_session);
+
+/* How late a thread wakes up at most, by what the kernel is doing (longest.c). */
+bool run_longest(void);

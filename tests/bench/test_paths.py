@@ -35,6 +35,8 @@ SMP = {
     "signal_wake": (350, 509, None),
     "yield_switch": (200, 270, 2065),
 }
+LONGEST = {f"longest_of_{name}": (20_000, None, None) for name in
+           ("null", "copy", "unmap", "task_end", "free", "protect", "clone", "populate")}
 STEPS = (10, 1000, 10000)
 GROWTH = ("null", "call_plain", "round_trip", "signal", "signal_wake", "yield_switch", "map_unmap",
           "handle_copy_close", "task_life", "thread_life", "queue_call", "queue_receive",
@@ -44,7 +46,7 @@ SERVICE = """
 service benchpaths
     kind program
     restart never
-    priority 13
+    priority {priority}
     memory {memory}
     args {what}
     system log manage
@@ -52,9 +54,9 @@ service benchpaths
 """
 
 
-def figures_of(machine, folder, what, memory="4M", **options):
+def figures_of(machine, folder, what, memory="4M", priority=13, **options):
     """Boots, lets the program measure and returns name: (least, median)."""
-    replace = with_services(folder, SERVICE.format(what=what, memory=memory), "benchpaths",
+    replace = with_services(folder, SERVICE.format(what=what, memory=memory, priority=priority), "benchpaths",
                             "benchserver")
     guest = machine(replace=replace, nic="none", icount="shift=0,sleep=off",
                     **{"cpu": "qemu64", **options})
@@ -81,6 +83,13 @@ def test_several_cpus(machine, tmp_path, capsys, smp):
     assert sorted(found) == sorted(rows)
     publish(capsys, {f"{name}{smp}": pair for name, pair in found.items()},
             {f"{name}{smp}": beside for name, beside in rows.items()})
+
+
+def test_longest(machine, tmp_path, capsys):
+    """How late a thread wakes up while one below makes a large system call (16 MiB)."""
+    figures = figures_of(machine, tmp_path, "longest", memory="80M", priority=31, mem=256)
+    assert sorted(figures) == sorted(LONGEST)
+    publish(capsys, figures, LONGEST)
 
 
 def test_growth(machine, tmp_path, capsys):

@@ -265,6 +265,47 @@ static void bad_pointers(void) {
     handle_close(memory);
 }
 
+/* The kernel does these in several pieces. */
+static void large_copies_and_unmaps(void) {
+    enum { PAGES = 160, FIRST = 10, LAST = 150, WORDS = PAGE_SIZE / 8 };
+    const uint64_t size = PAGES * PAGE_SIZE;
+    uint64_t *words = (uint64_t *)AREA, *other = (uint64_t *)(AREA + 2 * size);
+    handle_t memory = HANDLE_NONE, copy = HANDLE_NONE;
+    REQUIRE(memory_create(test_account, size, &memory) == OK);
+    REQUIRE(memory_create(test_account, size, &copy) == OK);
+    REQUIRE(memory_map(TASK_SELF, memory, 0, AREA, size, PROT_READ | PROT_WRITE) == OK);
+    REQUIRE(memory_map(TASK_SELF, copy, 0, AREA + 2 * size, size, PROT_READ | PROT_WRITE) == OK);
+    for (uint64_t i = 0; i < size / 8; i++) {
+        words[i] = i * 0x9e3779b97f4a7c15;
+    }
+    CHECK_EQ(memory_write(copy, 8, words, size - 8), OK);
+    CHECK(memcmp(other + 1, words, size - 8) == 0);
+    memset(other, 0, size);
+    CHECK_EQ(memory_read(memory, 24, other, size - 24), OK);
+    CHECK(memcmp(other, words + 3, size - 24) == 0);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, size, PROT_READ), OK);
+    for (uint64_t page = 0; page < PAGES; page++) {
+        uintptr_t at = AREA + page * PAGE_SIZE;
+        CHECK_EQ(syscall_4(SYS_MEMORY_READ, copy, 0, at, 8), E_FAULT);
+        CHECK_EQ(syscall_4(SYS_MEMORY_WRITE, copy, 0, at, 8), 8);
+    }
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, size, PROT_READ | PROT_WRITE), OK);
+    int64_t some = syscall_4(SYS_MEMORY_READ, memory, 0, (uintptr_t)other, size);
+    CHECK(some > 0 && (uint64_t)some < size);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + FIRST * PAGE_SIZE, (LAST - FIRST) * PAGE_SIZE), OK);
+    for (uint64_t page = 0; page < PAGES; page++) {
+        bool there = page < FIRST || page >= LAST;
+        CHECK_EQ(syscall_4(SYS_MEMORY_READ, copy, 0, AREA + page * PAGE_SIZE, 8),
+                 there ? 8 : E_FAULT);
+    }
+    CHECK_EQ(words[(LAST + 1) * WORDS - 1], ((LAST + 1) * WORDS - 1) * 0x9e3779b97f4a7c15);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA + FIRST * PAGE_SIZE, (LAST - FIRST) * PAGE_SIZE),
+             E_NOT_FOUND);
+    CHECK_EQ(memory_unmap(TASK_SELF, AREA, 3 * size), OK);
+    handle_close(memory);
+    handle_close(copy);
+}
+
 const struct guest_test memory_tests[] = {
     {"reading and writing a memory", read_and_write},
     {"mappings", mappings},
@@ -275,5 +316,6 @@ const struct guest_test memory_tests[] = {
     {"memory beyond the quota", memory_quota},
     {"memory with a pager", paged},
     {"bad addresses", bad_pointers},
+    {"large copies and unmaps", large_copies_and_unmaps},
     {NULL, NULL},
 };

@@ -12,7 +12,8 @@ status_t init_info(handle_t init, uint64_t index, struct init_info_reply *inform
 /* Stops the service where it stands; it is started again at once. */
 status_t init_kill(handle_t init, const char *name);
 
-/* The same, but counted as an ordered restart; also starts a service that has stopped. */
+/* The same, but counted as an ordered restart; also starts a service that has stopped,
+ * or that the manifest leaves to an operator to start. */
 status_t init_restart(handle_t init, const char *name);
 
 /* Lets the ELF file in the first `length` bytes of `program` (copied; needs RIGHT_COPY) serve in

@@ -81,18 +81,34 @@ void event_finish(struct event *event);
 /* Adds a handle to the answer that dispatch (ipc/dispatch.h) sends for this event; at most 4. */
 void event_answer_handle(struct event *event, handle_t handle, uint32_t rights);
 
-/* Copy from or to the memory that the call lends: lease `index`, from byte `offset` of it. All or
- * nothing. E_STALE, E_RANGE, E_RIGHTS, E_FAULT. */
+/* Copy from or to the memory that the call lends: lease `index`, from byte `offset` of it; the
+ * kernel does so many bytes at a time. E_STALE, E_RANGE, E_RIGHTS; E_FAULT: some may be copied. */
 static inline MUST_CHECK status_t lease_read(token_t token, uint32_t index, uint64_t offset,
                                              void *to, size_t length) {
-    int64_t result = syscall_6(SYS_LEASE_READ, token, index, offset, (uintptr_t)to, length, 0);
-    return result < 0 ? syscall_failure(result) : OK;
+    size_t done = 0;
+    do {
+        int64_t result = syscall_6(SYS_LEASE_READ, token, index, offset + done,
+                                   (uintptr_t)to + done, length - done, 0);
+        if (result < 0) {
+            return syscall_failure(result);
+        }
+        done += (size_t)result;
+    } while (done < length);
+    return OK;
 }
 
 static inline MUST_CHECK status_t lease_write(token_t token, uint32_t index, uint64_t offset,
                                               const void *from, size_t length) {
-    int64_t result = syscall_6(SYS_LEASE_WRITE, token, index, offset, (uintptr_t)from, length, 0);
-    return result < 0 ? syscall_failure(result) : OK;
+    size_t done = 0;
+    do {
+        int64_t result = syscall_6(SYS_LEASE_WRITE, token, index, offset + done,
+                                   (uintptr_t)from + done, length - done, 0);
+        if (result < 0) {
+            return syscall_failure(result);
+        }
+        done += (size_t)result;
+    } while (done < length);
+    return OK;
 }
 
 /* Tells the kernel what this actor receives from; either may be HANDLE_NONE. E_BUSY. */

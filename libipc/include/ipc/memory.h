@@ -30,17 +30,34 @@ static inline MUST_CHECK status_t memory_clone(handle_t account, handle_t memory
     return syscall_handle(syscall_2(SYS_MEMORY_CLONE, account, memory), clone);
 }
 
-/* Copies out of or into a memory without mapping it. All or nothing: E_RANGE beyond its size.
+/* Copies out of or into a memory without mapping it, so many bytes at a time. E_RANGE beyond its
+ * size: some may be copied.
  * In an actor memory_write is allowed only on a memory created in the same turn. */
 static inline status_t memory_read(handle_t memory, uint64_t offset, void *to, size_t size) {
-    int64_t result = syscall_4(SYS_MEMORY_READ, memory, offset, (uintptr_t)to, size);
-    return result < 0 ? syscall_failure(result) : OK;
+    size_t done = 0;
+    do {
+        int64_t result =
+            syscall_4(SYS_MEMORY_READ, memory, offset + done, (uintptr_t)to + done, size - done);
+        if (result < 0) {
+            return syscall_failure(result);
+        }
+        done += (size_t)result;
+    } while (done < size);
+    return OK;
 }
 
 static inline status_t memory_write(handle_t memory, uint64_t offset, const void *from,
                                     size_t size) {
-    int64_t result = syscall_4(SYS_MEMORY_WRITE, memory, offset, (uintptr_t)from, size);
-    return result < 0 ? syscall_failure(result) : OK;
+    size_t done = 0;
+    do {
+        int64_t result =
+            syscall_4(SYS_MEMORY_WRITE, memory, offset + done, (uintptr_t)from + done, size - done);
+        if (result < 0) {
+            return syscall_failure(result);
+        }
+        done += (size_t)result;
+    } while (done < size);
+    return OK;
 }
 
 static inline status_t memory_info(handle_t memory, struct memory_info *information) {

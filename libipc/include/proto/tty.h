@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Terminal protocol. Served by console. Root badge bits 0-7: number of the terminal (0-5).
+ * Terminal protocol. Served by console and telnetd. Badge bits 0-7: number of the terminal.
  */
 #pragma once
 #include <axolotl/abi.h>
 
 #define TTY_PROTOCOL_VERSION 1
+#define TTY_BADGE_NUMBER 0xffu
 #define TTY_LINE_MAX 1024
 #define TTY_WRITE_MAX 4096 /* bytes taken by one WRITE; the rest by further calls */
 

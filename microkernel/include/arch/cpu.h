@@ -116,6 +116,10 @@ static inline uint64_t *context_words(struct arch_context *context) {
 }
 
 /* Where user execution goes on. An address outside user space becomes 0, which faults there. */
+/* The thread makes its system call again. */
+static inline void context_repeat(struct arch_context *context) {
+    context->rip -= 2; /* the instruction's length */
+}
 static inline void context_set_ip(struct arch_context *context, uint64_t ip) {
     context->rip = ip < USER_HIGHEST ? ip : 0;
 }

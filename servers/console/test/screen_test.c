@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Screen model, glyph table and framebuffer renderer.
  */
-#include "../screen.h"
+#include <terminal/screen.h>
 
 #include <check.h>
 
 #include "../framebuffer.h"
-#include "../glyphs.h"
+#include <terminal/glyphs.h>
 
 static struct screen screen;
 

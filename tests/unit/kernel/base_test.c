@@ -223,7 +223,7 @@ TEST(elf_files_good_cut_and_mutated) {
     REQUIRE(size > 0 && size <= sizeof(file));
     CHECK_EQ(account_create(account_root, 1 << 20, &account), OK);
     CHECK_EQ(memory_create(account, length, MEMORY_ANONYMOUS, &memory), OK);
-    CHECK_EQ(memory_copy(memory, 0, file, size, true), OK);
+    CHECK_EQ(memory_copy(memory, 0, file, size, true, false), OK);
     CHECK_EQ(image_create(account, memory, length + 1, &image), E_RANGE);
     for (uint64_t cut = 0; cut < size; cut++) {
         CHECK_EQ(image_create(account, memory, cut, &image), E_FORMAT);
@@ -240,7 +240,7 @@ TEST(elf_files_good_cut_and_mutated) {
         for (uint64_t hits = 1 + check_random_below(4); hits > 0; hits--) {
             damaged[check_random_below(size)] = (unsigned char)check_random();
         }
-        CHECK_EQ(memory_copy(memory, 0, damaged, size, true), OK);
+        CHECK_EQ(memory_copy(memory, 0, damaged, size, true, false), OK);
         if (image_create(account, memory, length, &image) != OK) {
             CHECK_EQ(account_usage(account), used);
             continue;
@@ -270,7 +270,7 @@ TEST(a_task_is_restored_from_its_image) {
     uint8_t byte = 0;
     CHECK_EQ(account_create(account_root, 1 << 20, &account), OK);
     CHECK_EQ(memory_create(account, size, MEMORY_ANONYMOUS, &memory), OK);
-    CHECK_EQ(memory_copy(memory, 0, file, size, true), OK);
+    CHECK_EQ(memory_copy(memory, 0, file, size, true, false), OK);
     CHECK_EQ(image_create(account, memory, size, &image), OK);
     struct task_create parameters = {.priority = 5, .name = "restored"};
     CHECK_EQ(task_create(&parameters, account, image, NULL, &task), OK);
@@ -302,15 +302,15 @@ TEST(clones_share_until_one_writes) {
     struct memory *memory, *clone;
     char text[8] = "first";
     CHECK_EQ(memory_create(account_root, 4 * PAGE_SIZE, MEMORY_ANONYMOUS, &memory), OK);
-    CHECK_EQ(memory_copy(memory, PAGE_SIZE, text, sizeof(text), true), OK);
+    CHECK_EQ(memory_copy(memory, PAGE_SIZE, text, sizeof(text), true, false), OK);
     CHECK_EQ(memory_clone(account_root, memory, &clone), OK);
     CHECK_EQ(memory_page_peek(memory, 1), memory_page_peek(clone, 1));
-    CHECK_EQ(memory_copy(clone, PAGE_SIZE, "second", 7, true), OK);
+    CHECK_EQ(memory_copy(clone, PAGE_SIZE, "second", 7, true, false), OK);
     CHECK(memory_page_peek(memory, 1) != memory_page_peek(clone, 1));
-    CHECK_EQ(memory_copy(memory, PAGE_SIZE, text, sizeof(text), false), OK);
+    CHECK_EQ(memory_copy(memory, PAGE_SIZE, text, sizeof(text), false, false), OK);
     CHECK_STR(text, "first");
     object_put(&memory->object);
-    CHECK_EQ(memory_copy(clone, PAGE_SIZE, text, sizeof(text), false), OK);
+    CHECK_EQ(memory_copy(clone, PAGE_SIZE, text, sizeof(text), false, false), OK);
     CHECK_STR(text, "second");
     object_put(&clone->object);
     host_check_clean();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A virtual terminal: screen, type-ahead, line discipline. Free of IPC: it says what became of a
+ * A terminal: screen, type-ahead, line discipline. Free of IPC: it says what became of a
  * read (enum terminal_outcome) and dispatch.c answers the caller. Lives in the arena.
  *
  * Everything that is shown goes through terminal_write or the line's echo to the screen and, for
@@ -53,6 +53,7 @@ struct terminal {
     uint32_t reader_flags;     /* TTY_READ_* */
     uint64_t reader_size;      /* bytes that the reader takes */
     token_t reader_token;
+    bool quiet;             /* what is typed is shown elsewhere: no echo here */
     bool line_shown;        /* prompt and line are on the screen */
     bool interrupt_pending; /* Ctrl-C that no WAIT_INTERRUPT has heard of */
     token_t interrupt_waiter;
@@ -97,6 +98,10 @@ enum terminal_outcome terminal_step(struct terminal *terminal);
 
 /* Raw input: returns the number of bytes taken. */
 size_t terminal_take(struct terminal *terminal, char *to, size_t size);
+
+/* The terminal has another size: within SCREEN_COLUMNS_MAX and SCREEN_ROWS_MAX. The screen is
+ * cleared, the serial side is not: what shows it has put its text in order itself. */
+void terminal_resize(struct terminal *terminal, uint32_t columns, uint32_t rows);
 
 /* Clears screen and serial terminal. */
 void terminal_clear(struct terminal *terminal);

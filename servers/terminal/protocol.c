@@ -2,24 +2,21 @@
  * Terminal protocol: decoding, parked calls, answers. What a terminal does with text and keys is
  * in terminal.c.
  */
+#include "protocol.h"
+
 #include <common/string.h>
 #include <ipc/actor.h>
 #include <ipc/dispatch.h>
 #include <ipc/time.h>
 
-#include "console.h"
-
-#define TERMINAL_BITS 0xffu
 #define RAW_PIECE 512
 
 #define OP(number, NAME, name, request, reply) DISPATCH_DECLARE(handle_##name, request, reply)
 TTY_PROTOCOL(OP)
 #undef OP
 
-/* The terminal of a session; dispatch_call has checked that there is one. */
-static struct terminal *terminal_of(const struct event *event) {
-    return &console.terminals[event->badge & TERMINAL_BITS];
-}
+/* Of the call of this turn. */
+static struct terminal *called;
 
 /* ---- Writing ------------------------------------------------------------------------------ */
 
@@ -57,7 +54,7 @@ static void writer_remove(struct terminal *terminal, uint32_t index) {
             (terminal->writer_count - index) * sizeof(terminal->writers[0]));
 }
 
-static void terminal_pump_writers(struct terminal *terminal) {
+static void pump_writers(struct terminal *terminal) {
     while (terminal->writer_count != 0) {
         struct terminal_writer *writer = &terminal->writers[0];
         status_t status = writer_advance(terminal, writer);
@@ -71,7 +68,7 @@ static void terminal_pump_writers(struct terminal *terminal) {
 
 status_t handle_write(struct event *event, const struct tty_io_request *request,
                       struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
     bool leased = event->lease_count != 0;
     uint64_t limit = leased ? event->leases[0].length : TTY_INLINE;
     if (request->length > limit) {
@@ -97,7 +94,8 @@ status_t handle_write(struct event *event, const struct tty_io_request *request,
 
 status_t handle_clear(struct event *event, const struct tty_empty *request,
                       struct tty_empty *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
+    (void)event;
     (void)request;
     (void)answer;
     terminal_clear(terminal);
@@ -124,20 +122,19 @@ static status_t reader_check(const struct event *event, const struct tty_read_re
 
 status_t handle_read_line(struct event *event, const struct tty_read_request *request,
                           struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
     status_t status = reader_check(event, request, terminal);
     (void)answer;
     if (status != OK) {
         return status;
     }
-    console_show_log(terminal);
     terminal_read_line(terminal, request->prompt, (uint32_t)request->flags);
     return DISPATCH_PARKED;
 }
 
 status_t handle_read(struct event *event, const struct tty_read_request *request,
                      struct tty_io_reply *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
     status_t status = reader_check(event, request, terminal);
     (void)answer;
     if (status != OK) {
@@ -197,7 +194,7 @@ static void outcome_deliver(struct terminal *terminal, enum terminal_outcome out
 }
 
 /* What is typed lies in the input then, unless it is one of the two bytes that may mean more. */
-void dispatch_typed(struct terminal *terminal, uint8_t byte) {
+void terminal_typed(struct terminal *terminal, uint8_t byte) {
     uint32_t tail = terminal->input.tail;
     enum terminal_outcome outcome = terminal_receive(terminal, byte, time_now_ns());
     bool kept = terminal->input.tail == tail + 1 && byte_queue_last(&terminal->input) == byte;
@@ -209,7 +206,7 @@ void dispatch_typed(struct terminal *terminal, uint8_t byte) {
 
 status_t handle_wait_interrupt(struct event *event, const struct tty_empty *request,
                                struct tty_empty *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
     (void)request;
     (void)answer;
     if (terminal->interrupt_waiter != TOKEN_NONE) {
@@ -222,7 +219,8 @@ status_t handle_wait_interrupt(struct event *event, const struct tty_empty *requ
 
 status_t handle_poll_interrupt(struct event *event, const struct tty_empty *request,
                                struct tty_interrupts *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
+    (void)event;
     (void)request;
     answer->count = terminal->interrupts;
     return OK;
@@ -232,17 +230,18 @@ status_t handle_poll_interrupt(struct event *event, const struct tty_empty *requ
 
 status_t handle_size(struct event *event, const struct tty_empty *request,
                      struct tty_size *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
     (void)request;
     answer->columns = terminal->screen.columns;
     answer->rows = terminal->screen.rows;
-    answer->terminal = event->badge & TERMINAL_BITS;
+    answer->terminal = event->badge & TTY_BADGE_NUMBER;
     return OK;
 }
 
 status_t handle_history(struct event *event, const struct tty_history_request *request,
                         struct tty_history_reply *answer) {
-    struct terminal *terminal = terminal_of(event);
+    struct terminal *terminal = called;
+    (void)event;
     const struct history *history = &terminal->history;
     const char *line =
         request->index < history->count ? history_line(history, (uint32_t)request->index) : NULL;
@@ -254,11 +253,12 @@ status_t handle_history(struct event *event, const struct tty_history_request *r
     return OK;
 }
 
-void dispatch_call(struct event *event) {
-    if ((event->badge & TERMINAL_BITS) >= CONSOLE_TERMINALS) {
+void terminal_call(struct event *event, struct terminal *terminal) {
+    if (terminal == NULL) {
         reply_status(event->token, E_INVALID);
         return;
     }
+    called = terminal;
     switch (event->label) {
 #define OP(number, NAME, name, request, reply) DISPATCH_CASE(number, handle_##name, request, reply)
         TTY_PROTOCOL(OP)
@@ -268,28 +268,23 @@ void dispatch_call(struct event *event) {
     }
 }
 
-/* A caller wants its parked call back, or is dead. A line being typed is kept. */
-void dispatch_cancel(struct event *event) {
-    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
-        struct terminal *terminal = &console.terminals[i];
-        if (terminal->reader != READER_NONE && terminal->reader_token == event->token) {
-            terminal_stop_reading(terminal);
-        }
-        if (terminal->interrupt_waiter == event->token) {
-            terminal->interrupt_waiter = TOKEN_NONE;
-        }
-        for (uint32_t j = 0; j < terminal->writer_count; j++) {
-            if (terminal->writers[j].token == event->token) {
-                writer_remove(terminal, j);
-                break;
-            }
+void terminal_cancel(struct terminal *terminal, token_t token) {
+    if (terminal->reader != READER_NONE && terminal->reader_token == token) {
+        terminal_stop_reading(terminal);
+    }
+    if (terminal->interrupt_waiter == token) {
+        terminal->interrupt_waiter = TOKEN_NONE;
+    }
+    for (uint32_t i = 0; i < terminal->writer_count; i++) {
+        if (terminal->writers[i].token == token) {
+            writer_remove(terminal, i);
+            break;
         }
     }
-    reply_status(event->token, E_CANCELLED);
 }
 
-static void terminal_pump(struct terminal *terminal) {
-    terminal_pump_writers(terminal);
+void terminal_pump(struct terminal *terminal) {
+    pump_writers(terminal);
     outcome_deliver(terminal, terminal_step(terminal));
     if (terminal->reader == READER_RAW && byte_queue_length(&terminal->input) != 0) {
         char bytes[RAW_PIECE];
@@ -299,8 +294,17 @@ static void terminal_pump(struct terminal *terminal) {
     }
 }
 
-void dispatch_pump(void) {
-    for (uint32_t i = 0; i < CONSOLE_TERMINALS; i++) {
-        terminal_pump(&console.terminals[i]);
+void terminal_hang_up(struct terminal *terminal, status_t status) {
+    if (terminal->reader != READER_NONE) {
+        terminal->reader = READER_NONE;
+        reader_end(terminal, status, 0);
+    }
+    if (terminal->interrupt_waiter != TOKEN_NONE) {
+        reply_status(terminal->interrupt_waiter, status);
+        terminal->interrupt_waiter = TOKEN_NONE;
+    }
+    while (terminal->writer_count != 0) {
+        writer_answer(&terminal->writers[0], status);
+        writer_remove(terminal, 0);
     }
 }

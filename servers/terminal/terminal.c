@@ -50,6 +50,10 @@ static void terminal_show(struct terminal *terminal, const char *text, size_t le
     terminal_view_write(terminal, VIEW_SERIAL, text, length);
 }
 
+static bool echoes(const struct terminal *terminal) {
+    return (terminal->reader_flags & TTY_READ_NO_ECHO) == 0 && !terminal->quiet;
+}
+
 static bool terminal_echo_room(const struct terminal *terminal) {
     return terminal->serial == NULL || byte_queue_room(terminal->serial) >= TERMINAL_ECHO_ROOM / 2;
 }
@@ -84,7 +88,7 @@ static void prompt_measure(const char *prompt, uint32_t columns, uint32_t *rows,
 
 static void terminal_show_line(struct terminal *terminal) {
     char text[LINE_ECHO_MAX];
-    bool echo = (terminal->reader_flags & TTY_READ_NO_ECHO) == 0;
+    bool echo = echoes(terminal);
     if (terminal->prompt[0] != 0 && terminal->screen.column != 0) {
         terminal_show(terminal, "\n", 1);
     }
@@ -131,6 +135,14 @@ void terminal_clear(struct terminal *terminal) {
     terminal_show(terminal, CLEAR_SEQUENCE, sizeof(CLEAR_SEQUENCE) - 1);
 }
 
+void terminal_resize(struct terminal *terminal, uint32_t columns, uint32_t rows) {
+    terminal_hide_line(terminal); /* by the old width; the next step shows it again */
+    uint16_t column = terminal->screen.column;
+    screen_init(&terminal->screen, columns, rows);
+    terminal->screen.column = column < columns ? column : 0;
+    terminal->views[VIEW_SCREEN].columns = terminal->views[VIEW_SERIAL].columns = columns;
+}
+
 /* ---- Line discipline ---------------------------------------------------------------------- */
 
 void terminal_read_line(struct terminal *terminal, const char *prompt, uint32_t flags) {
@@ -151,7 +163,7 @@ void terminal_stop_reading(struct terminal *terminal) {
 static void terminal_finish_line(struct terminal *terminal, const char *ending) {
     char text[LINE_ECHO_MAX];
     for (uint32_t i = 0; i < 2 && terminal->line_shown; i++) {
-        if ((terminal->reader_flags & TTY_READ_NO_ECHO) == 0) {
+        if (echoes(terminal)) {
             size_t length = line_leave(&terminal->line, &terminal->views[i], text);
             terminal_view_write(terminal, i, text, length);
         }
@@ -182,7 +194,7 @@ static enum terminal_outcome terminal_key(struct terminal *terminal, uint32_t ke
     default:
         break;
     }
-    for (uint32_t i = 0; i < 2 && (terminal->reader_flags & TTY_READ_NO_ECHO) == 0; i++) {
+    for (uint32_t i = 0; i < 2 && echoes(terminal); i++) {
         terminal_view_write(terminal, i, text, line_echo(line, &change, &terminal->views[i], text));
     }
     return OUTCOME_NONE;

@@ -77,7 +77,7 @@ def main():
     pairs = sorted(to_page.items())
     with open(sys.argv[2], "w", encoding="ascii") as out:
         out.write("/* SPDX-License-Identifier: MIT\n * Made by psf_to_c.py at build time. */\n")
-        out.write('#include "glyphs.h"\n\n')
+        out.write('#include <terminal/glyphs.h>\n\n')
         out.write("const uint8_t glyph_bitmaps[256][GLYPH_HEIGHT] = {\n" + "\n".join(rows) + "\n};\n\n")
         out.write("const struct glyph_code glyph_codes[] = {\n")
         out.writelines(f"    {{0x{point:04x}, 0x{code:02x}}},\n" for point, code in pairs)
