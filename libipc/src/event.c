@@ -212,7 +212,9 @@ static void commit_receive(struct event *event, uint32_t mask) {
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         registers.words[i] = pending.words[i];
     }
-    if (pending.token != TOKEN_NONE && !message_whole(&registers)) {
+    __asm__ volatile("" : "+m"(registers)); /* the compiler does not know what is in there */
+    if (registers.rdi != pending.token ||
+        (pending.token != TOKEN_NONE && !message_whole(&registers))) {
         actor_abort("an answer has changed");
     }
     pending.token = TOKEN_NONE;
@@ -274,6 +276,10 @@ void reply(token_t token, status_t status, const void *data, size_t size) {
     message_load(&registers, data, size, TAG_WORDS(pending.tag));
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         pending.words[i] = registers.words[i];
+    }
+    __asm__ volatile("" ::: "memory");
+    if (pending.token != token) {
+        actor_abort("an answer was not kept"); /* its caller would wait for ever */
     }
 }
 

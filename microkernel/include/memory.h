@@ -86,14 +86,15 @@ struct mapping *mapping_next(struct task *task, uint64_t address);
 struct mapping *mapping_after(const struct mapping *mapping);
 /* Cuts the mapping in two at an address inside it. E_QUOTA. */
 MUST_CHECK status_t mapping_cut(struct mapping *mapping, uint64_t address);
+/* The new one is the task's last_mapping. */
 MUST_CHECK status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset,
-                                   uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
-                                   struct mapping **out);
+                                   uint64_t address, uint64_t length, uint32_t prot,
+                                   uint32_t flags);
 void mapping_destroy(struct mapping *mapping);
 /* Unmaps the first `pages` pages that are there; returns the address up to which none is left. They
  * come back by faults, with the rights that they may have then. */
 uint64_t mapping_unmap_pages(struct mapping *mapping, uint64_t pages);
-/* prot may be 0: no access. E_INVALID. */
+/* prot may be 0: no access. E_INVALID, E_RIGHTS. */
 MUST_CHECK status_t mapping_protect(struct mapping *mapping, uint32_t prot);
 
 /* Resolves a fault of `task` at `address`: maps the page. E_FAULT: not mapped or access denied;

@@ -106,7 +106,7 @@ static handle_t grant(struct task *task, const char *name, struct object *object
 static void map_page(struct task *task, uint64_t address, void *content, size_t size) {
     struct memory *memory = make_page(content, size);
     check(mapping_create(task, memory, 0, address, PAGE_SIZE, PROT_READ,
-                         MAPPING_INITIAL | MAP_POPULATE, NULL),
+                         MAPPING_INITIAL | MAP_POPULATE),
           "init's pages");
     object_put(&memory->object);
 }

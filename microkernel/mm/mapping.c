@@ -55,7 +55,7 @@ static status_t fault_page(struct mapping *mapping, uint64_t address, bool write
 }
 
 status_t mapping_create(struct task *task, struct memory *memory, uint64_t offset, uint64_t address,
-                        uint64_t length, uint32_t prot, uint32_t flags, struct mapping **out) {
+                        uint64_t length, uint32_t prot, uint32_t flags) {
     if (((offset | address | length) & (PAGE_SIZE - 1)) != 0 || length == 0 || !prot_ok(prot) ||
         !user_range_ok(address, length)) {
         return E_INVALID;
@@ -88,9 +88,6 @@ status_t mapping_create(struct task *task, struct memory *memory, uint64_t offse
             mapping_destroy(mapping);
             return status;
         }
-    }
-    if (out != NULL) {
-        *out = mapping;
     }
     return OK;
 }

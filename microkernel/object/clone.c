@@ -16,7 +16,7 @@ static status_t clone_mapping(struct task *child, const struct mapping *mapping)
     }
     status_t status =
         mapping_create(child, memory, mapping->offset, mapping->address, mapping->length,
-                       mapping->prot, MAPPING_INITIAL | (mapping->flags & keep), NULL);
+                       mapping->prot, MAPPING_INITIAL | (mapping->flags & keep));
     object_put(&memory->object);
     return status;
 }

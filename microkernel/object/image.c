@@ -195,9 +195,8 @@ static status_t add_memory(struct task *task, const struct segment *segment) {
     TRY(memory_create(task->account, segment->memory_size, MEMORY_ANONYMOUS, &memory));
     status_t status = copy_out(segment, memory, 0);
     if (status == OK) {
-        status =
-            mapping_create(task, memory, 0, segment->address, segment->memory_size, segment->prot,
-                           MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE, NULL);
+        status = mapping_create(task, memory, 0, segment->address, segment->memory_size,
+                                segment->prot, MAPPING_IMAGE | MAPPING_INITIAL | MAP_POPULATE);
     }
     object_put(&memory->object); /* the mapping holds it */
     return status;

@@ -30,11 +30,11 @@ status_t staged_effect(struct task *task, const struct staged *template) {
 
 status_t staged_handle(struct task *task, struct object *object, uint32_t rights, handle_t *out) {
     TRY(handle_install(&task->handles, object, rights, task->actor ? ENTRY_PROVISIONAL : 0, out));
-    status_t status = OK;
-    if (task->actor) {
-        status =
-            staged_effect(task, &(struct staged){.kind = STAGED_CREATED_HANDLE, .handle = *out});
+    if (!task->actor) {
+        return OK;
     }
+    status_t status =
+        staged_effect(task, &(struct staged){.kind = STAGED_CREATED_HANDLE, .handle = *out});
     if (status != OK) {
         handle_remove(&task->handles, *out);
     }

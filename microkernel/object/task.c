@@ -19,7 +19,7 @@ struct memory *clock_memory;
 /* Maps the arena; one that was never used gets the image's initial content. */
 static status_t arena_attach(struct task *task, struct memory *arena, struct image *image) {
     TRY(mapping_create(task, arena, 0, ARENA_VA, arena->size, PROT_READ | PROT_WRITE,
-                       MAPPING_INITIAL, NULL));
+                       MAPPING_INITIAL));
     object_get(&arena->object);
     task->arena = arena;
     arena->arena->task = task;
@@ -33,7 +33,7 @@ static status_t arena_attach(struct task *task, struct memory *arena, struct ima
 static status_t populate(struct task *task, const struct task_create *parameters,
                          struct image *image, struct memory *arena) {
     TRY(mapping_create(task, clock_memory, 0, CLOCK_PAGE_VA, PAGE_SIZE, PROT_READ,
-                       MAPPING_INITIAL | MAP_POPULATE, NULL));
+                       MAPPING_INITIAL | MAP_POPULATE));
     if (arena != NULL) {
         TRY(arena_attach(task, arena, image));
     }

@@ -80,7 +80,6 @@ _Static_assert(RIGHT_READ == 4 * PROT_READ && RIGHT_WRITE == 4 * PROT_WRITE &&
 
 int64_t sys_map(struct thread *thread, struct task *task) {
     struct memory *memory;
-    struct mapping *mapping;
     uint64_t flags = ARG(5);
     uint64_t prot = flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
     if (task->state == TASK_DEAD) {
@@ -102,10 +101,11 @@ int64_t sys_map(struct thread *thread, struct task *task) {
     kind |= MAPPING_MAY(rights / 4 & (PROT_READ | PROT_WRITE | PROT_EXEC));
     bool keep = !task->started || (flags & MAP_PERSIST) != 0;
     kind |= (keep ? MAPPING_INITIAL : 0) | (provisional ? MAPPING_PROVISIONAL : 0);
-    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), (uint32_t)prot, kind, &mapping));
+    TRY(mapping_create(task, memory, ARG(2), ARG(3), ARG(4), (uint32_t)prot, kind));
     if (!provisional) {
         return OK;
     }
+    struct mapping *mapping = task->last_mapping;
     status_t status =
         staged_effect(task, &(struct staged){.kind = STAGED_CREATED_MAPPING, .mapping = mapping});
     if (status != OK) {
@@ -157,17 +157,20 @@ int64_t sys_unmap(struct thread *thread, struct task *task) {
         mapping->flags |= MAPPING_GOING;
         return OK;
     }
-    /* One mapping at a time, and of that so many pages; then the call comes again for the rest. */
-    uint64_t gone = mapping_unmap_pages(mapping, UNMAP_MAX) - mapping->address;
+    /* One mapping at a time, of a large one so many pages; then the call comes again. */
+    struct mapping *rest = mapping;
+    uint64_t gone = mapping->length <= UNMAP_MAX * PAGE_SIZE
+                        ? mapping->length
+                        : mapping_unmap_pages(mapping, UNMAP_MAX) - mapping->address;
     if (gone < mapping->length) {
         mapping->address += gone;
         mapping->offset += gone;
         mapping->length -= gone;
     } else {
+        rest = mapping_after(mapping);
         mapping_destroy(mapping);
     }
-    mapping = mapping_next(task, ARG(1));
-    if (mapping == NULL || mapping->address >= ARG(1) + ARG(2)) {
+    if (rest == NULL || rest->address >= ARG(1) + ARG(2)) {
         return OK;
     }
     context_repeat(&thread->context);

@@ -283,6 +283,13 @@ static void large_copies_and_unmaps(void) {
     memset(other, 0, size);
     CHECK_EQ(memory_read(memory, 24, other, size - 24), OK);
     CHECK(memcmp(other, words + 3, size - 24) == 0);
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, size, PROT_READ), OK);
+    for (uint64_t page = 0; page < PAGES; page++) {
+        uintptr_t at = AREA + page * PAGE_SIZE;
+        CHECK_EQ(syscall_4(SYS_MEMORY_READ, copy, 0, at, 8), E_FAULT);
+        CHECK_EQ(syscall_4(SYS_MEMORY_WRITE, copy, 0, at, 8), 8);
+    }
+    CHECK_EQ(memory_protect(TASK_SELF, AREA, size, PROT_READ | PROT_WRITE), OK);
     int64_t some = syscall_4(SYS_MEMORY_READ, memory, 0, (uintptr_t)other, size);
     CHECK(some > 0 && (uint64_t)some < size);
     CHECK_EQ(memory_unmap(TASK_SELF, AREA + FIRST * PAGE_SIZE, (LAST - FIRST) * PAGE_SIZE), OK);

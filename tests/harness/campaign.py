@@ -172,13 +172,6 @@ class Campaign:
             self.ended.set()
         self.done[client.__name__] = number
 
-    def connections(self):
-        """What the guest knows of its connections."""
-        try:
-            return self.guest.cmd("netstat")
-        except Exception as error:  # pylint: disable=broad-except
-            return f"no netstat: {error!r}"[:500]
-
     # ---- The whole --------------------------------------------------------------------------
 
     def run(self, kills, seconds, attack=None):
@@ -205,8 +198,6 @@ class Campaign:
             thread.join(max(0, end - time.monotonic()))
         if not self.complaints:
             self.complaints += [f"{thread.name} hangs" for thread in threads if thread.is_alive()]
-            if self.complaints:
-                self.complaints.append(self.connections())
         if not self.complaints:
             self.settle()
         else:

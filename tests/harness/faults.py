@@ -403,6 +403,7 @@ class FaultCampaign(Campaign):
         try:
             self.guest.send("\x03\r")
             self.guest.prompt(60)
+            self.look()
             return True
         except (AssertionError, OSError):
             pass
@@ -410,6 +411,12 @@ class FaultCampaign(Campaign):
             return "init" in Peer(self.guest, "account", 60).rest().decode()
         except (AssertionError, OSError):
             return False
+
+    def look(self):
+        """Lets the console's log say how things stand."""
+        for line in ("services", "ifconfig", "netstat"):
+            with contextlib.suppress(AssertionError, OSError):
+                self.guest.cmd(line, timeout=20)
 
     def tell(self):
         """Keeps the kernel's log, which is read without the machine's help."""

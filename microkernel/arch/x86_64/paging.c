@@ -85,7 +85,9 @@ status_t arch_space_create(struct arch_space *space, struct account *account) {
 static void tables_free(struct arch_space *space, const uint64_t *table, unsigned level) {
     unsigned count = level == 3 ? 256 : 512; /* the kernel's half is shared */
     for (unsigned i = 0; i < count; i++) {
-        if ((table[i] & PTE_PRESENT) != 0) {
+        if (i % 4 == 0 && (table[i] | table[i + 1] | table[i + 2] | table[i + 3]) == 0) {
+            i += 3;
+        } else if ((table[i] & PTE_PRESENT) != 0) {
             phys_t below = table[i] & PTE_ADDRESS;
             if (level > 1) {
                 tables_free(space, phys_to_virt(below), level - 1);

@@ -59,7 +59,7 @@ struct task *host_task(const char *name, uint64_t limit, uint64_t arena_size, ui
     ASSERT(task_create(&parameters, account, NULL, arena, &task) == OK);
     ASSERT(memory_create(account, 16 * PAGE_SIZE, MEMORY_ANONYMOUS, &scratch) == OK);
     ASSERT(mapping_create(task, scratch, 0, HOST_SCRATCH, 16 * PAGE_SIZE, PROT_READ | PROT_WRITE,
-                          MAPPING_INITIAL, NULL) == OK);
+                          MAPPING_INITIAL) == OK);
     ASSERT(thread_create(task, 0x400000, 0x600000, 0, HOST_SCRATCH, priority, &task->main) == OK);
     object_put(&scratch->object);
     object_put(&account->object);
