@@ -236,6 +236,7 @@ static bool nic_sound(const struct nic *nic) {
 }
 
 static const char *check_rest(void) {
+    uint32_t blocks = 0;
     for (uint32_t i = 0; i < NET_INTERFACES; i++) {
         if (!nic_sound(&net.interfaces[i].nic)) {
             return "an interface's buffers are damaged";
@@ -243,6 +244,12 @@ static const char *check_rest(void) {
     }
     if (!blocks_sound(&net.receive_blocks) || !blocks_sound(&net.transmit_blocks)) {
         return "the payload's lists are damaged";
+    }
+    for (uint32_t i = 0; i < NET_ACCOUNTS; i++) {
+        blocks += net.accounts[i].blocks;
+    }
+    if (blocks != net.transmit_blocks.used) {
+        return "the accounts' count is wrong";
     }
     return length_of(&net.dirty) == UINT32_MAX || length_of(&net.deferred) != net.deferred_count ||
                    length_of(&net.pings) != net.ping_count ||

@@ -38,6 +38,7 @@
 struct account {
     uint32_t id;
     uint32_t sockets; /* 0: the entry is free */
+    uint32_t blocks;  /* of data to send */
 };
 
 /* ---- Rules -------------------------------------------------------------------------------- */
@@ -306,6 +307,11 @@ uint64_t timers_next_ms(void);
 /* ---- account.c */
 MUST_CHECK status_t account_charge_socket(uint32_t id);
 void account_release_socket(uint32_t id);
+/* Whether the account of a socket may have another block of data to send: the last quarter of them
+ * is for accounts that have few. */
+bool account_may_take_block(uint32_t id);
+void account_take_block(uint32_t id);
+void account_release_block(uint32_t id);
 
 /* ---- address.c */
 /* interface: net_interface.number, 0: the first. All zeros: lwIP's "any" of both families. */

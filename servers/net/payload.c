@@ -120,6 +120,7 @@ bool payload_adopt_chunk(struct socket *socket, uint32_t block, uint32_t used) {
     }
     chunk->block = block;
     chunk->used = used;
+    account_take_block(socket->account);
     chunk_append(socket, chunk);
     socket->transmit_bytes += used;
     return true;
@@ -131,7 +132,8 @@ static struct chunk *chunk_open(struct socket *socket) {
     if (last != NULL && last->used < TRANSMIT_BLOCK) {
         return last;
     }
-    struct chunk *chunk = port_allocate_zeroed(1, sizeof *chunk);
+    struct chunk *chunk =
+        account_may_take_block(socket->account) ? port_allocate_zeroed(1, sizeof *chunk) : NULL;
     if (chunk == NULL) {
         return NULL;
     }
@@ -140,6 +142,7 @@ static struct chunk *chunk_open(struct socket *socket) {
         port_free(chunk);
         return NULL;
     }
+    account_take_block(socket->account);
     chunk_append(socket, chunk);
     return chunk;
 }
@@ -151,6 +154,7 @@ static void chunk_drop_first(struct socket *socket) {
         socket->chunk_last = NULL;
     }
     blocks_free(&net.transmit_blocks, chunk->block);
+    account_release_block(socket->account);
     port_free(chunk);
 }
 

@@ -64,6 +64,7 @@ TEST(broken_numbers_are_seen) {
     BREAKS(net.ping_count, NET_PINGS + 1, "the sockets' numbers are wrong");
     BREAKS(net.resolve_count, NET_RESOLVES + 1, "the sockets' numbers are wrong");
     BREAKS(net.accounts[0].sockets, net.accounts[0].sockets + 1, "the accounts' count is wrong");
+    BREAKS(net.accounts[0].blocks, net.accounts[0].blocks + 1, "the accounts' count is wrong");
     BREAKS(net.receive_blocks.fresh, net.receive_blocks.count + 1,
            "the payload's numbers are wrong");
     BREAKS(net.transmit_blocks.used, net.transmit_blocks.used + 1,

@@ -14,11 +14,13 @@
 static struct frame frame;
 static struct segment segment;
 
+static uint32_t account = ACCOUNT; /* of the sockets that are made */
+
 /* ---- Calls --------------------------------------------------------------------- */
 
 static inline struct socket *make(uint32_t kind) {
     struct socket *socket;
-    if (socket_create(ACCOUNT, NULL, kind, &socket) != OK) {
+    if (socket_create(account, NULL, kind, &socket) != OK) {
         return NULL;
     }
     status_t status = kind == NET_TCP ? tcp_socket_open(socket) : udp_socket_open(socket);

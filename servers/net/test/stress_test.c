@@ -2,6 +2,7 @@
 /* The stack under frames of any kind and short of memory. The tests share one stack. */
 #include "check.h"
 
+#include "../record.h"
 #include "sockets.h"
 
 static void make_any_frame(void) {
@@ -89,6 +90,41 @@ TEST(connections_that_are_over_give_way) {
     CHECK(wire_get_protocol(&frame, 1)); /* it was answered from what became free */
     socket_closed(listener);
     CHECK_EQ(net.socket_count, 0);
+}
+
+#define MUCH (15 * TRANSMIT_BLOCK)
+
+/* A socket of this account with a connection, which takes as much as it may. */
+static size_t send_much(uint32_t whose, struct socket **socket) {
+    static uint8_t data[MUCH];
+    wire_clear();
+    account = whose;
+    *socket = connected();
+    struct call *call = begin_io(*socket, true, data, sizeof data, 0);
+    account = ACCOUNT;
+    CHECK(net_check(true) == NULL);
+    return call->answered && call->status == OK ? moved(call) : 0;
+}
+
+TEST(an_account_leaves_blocks_for_others) {
+    struct socket *greedy[64], *others[2];
+    uint32_t count = 0;
+    world_address();
+    while (count < 63 && send_much(ACCOUNT, &greedy[count]) == MUCH) {
+        count++;
+    }
+    CHECK(count < 63);
+    CHECK_EQ(blocks_available(&net.transmit_blocks), net.transmit_blocks.count / 4);
+    CHECK_EQ(send_much(ACCOUNT + 1, &others[0]), MUCH);
+    CHECK_EQ(send_much(ACCOUNT + 2, &others[1]), MUCH);
+    for (uint32_t i = 0; i < count + 3; i++) {
+        struct socket *socket = i <= count ? greedy[i] : others[i - count - 1];
+        tcp_socket_abort(socket, E_CONN_ABORTED);
+        socket_closed(socket);
+    }
+    turn();
+    CHECK_EQ(net.socket_count, 0);
+    CHECK_EQ(net.transmit_blocks.used, 0);
 }
 
 TEST(allocations_may_fail_anywhere) {
