@@ -25,13 +25,16 @@ void message_load(struct message_registers *registers, const void *data, size_t 
 /* The word at byte `offset` of the data; bytes beyond its end read as zero. */
 static inline uint64_t load_word(const void *data, size_t size, size_t offset) {
     uint64_t word = 0;
-    size_t rest = size - offset;
-    memcpy(&word, (const char *)data + offset, rest < 8 ? rest : 8);
+    if (size - offset < sizeof word) {
+        memcpy(&word, (const char *)data + offset, size - offset);
+    } else {
+        __builtin_memcpy(&word, (const char *)data + offset, sizeof word); /* one instruction */
+    }
     return word;
 }
 
 /*
- * The sum that goes with a message (docs/adr/0012-messages-carry-a-sum.md), 1 to 65535: of the tag,
+ * The sum that goes with a message (docs/adr/0012-messages-carry-a-sum.md), 1 to 65521: of the tag,
  * whose own sum does not count, and `size` bytes of data. Zero bytes at the end do not count, so
  * that the sum is the same for what was sent and for the structure that the receiver makes of it.
  */
