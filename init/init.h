@@ -48,6 +48,10 @@ struct upgrade {
 };
 #define UPGRADE_WATCH_NS 2000000u /* how often an upgrade under way is looked at */
 
+/* Looks until somebody who has used too much time computes for ever: a machine that the host stops
+ * for a while gets but one. */
+#define ENOUGH_LOOKS 5
+
 struct service {
     struct manifest_service *config;
     char program[MANIFEST_NAME]; /* what runs now */
@@ -64,7 +68,7 @@ struct service {
     uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
     uint64_t commits_at_start;
     uint64_t look_turn;    /* 1 + the turn in which it was last looked at */
-    uint32_t looks, waits; /* in a row, one a second: at work in that turn; blocked in it */
+    uint32_t looks, waits; /* in a row, one a second: not receiving in that turn; blocked in it */
     uint64_t
         bell_turn; /* 1 + its turn when its bell was last rung; 0: it was not, since its start */
     struct upgrade upgrade;

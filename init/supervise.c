@@ -16,7 +16,6 @@
 #define TICK_NS (1 * NS_PER_S)
 #define BACK_WATCH_NS (10 * NS_PER_MS) /* how often a service that died is looked at */
 #define TURN_LIMIT_NS (5 * NS_PER_S)   /* CPU time that one turn may use */
-#define TURN_LOOKS 5 /* a second apart: a machine that the host stops for a while gets but one */
 
 /* Intel SDM volume 3, table 6-1. */
 static const char *exception_name(uint64_t vector) {
@@ -225,10 +224,10 @@ static void check_turn(struct service *service) {
         return;
     }
     look(service, &information);
-    bool computes = service->looks >= TURN_LOOKS && information.turn_ns >= TURN_LIMIT_NS;
+    bool computes = service->looks >= ENOUGH_LOOKS && information.turn_ns >= TURN_LIMIT_NS;
     if (ring(service, &information)) {
         strlcpy(service->reason, "it hears no events", sizeof service->reason);
-    } else if (computes || service->waits >= TURN_LOOKS) {
+    } else if (computes || service->waits >= ENOUGH_LOOKS) {
         format(service->reason, sizeof service->reason, "%lu s of %s in one turn (%s)",
                computes ? information.turn_ns / NS_PER_S : service->waits,
                computes ? "CPU time" : "waiting", event_name(information.event));
@@ -300,7 +299,7 @@ void supervise_tick(void) {
     init.bell_ns = bell ? now + TICK_NS : init.bell_ns;
     for (uint32_t i = 0; i < init.service_count; i++) {
         struct service *service = &init.services[i];
-        if (bell && service->state == SERVICE_RUNNING) {
+        if (bell && (service->state == SERVICE_RUNNING || upgrade_stands(service))) {
             check_turn(service);
         }
         if (service->state == SERVICE_BACKOFF && service->restart_at <= now) {

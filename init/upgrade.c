@@ -20,7 +20,7 @@
 #include <ipc/time.h>
 
 #define RECORDS_ROOM 65536u               /* bytes beyond twice the arena */
-#define CPU_LIMIT_NS (5 * NS_PER_S)       /* for an export */
+#define CPU_LIMIT_NS (5 * NS_PER_S)       /* for an export, during which the service stands */
 #define RUNG_MEMORY_NS (60ull * NS_PER_S) /* a new instance is sound when it lived so long */
 
 static void next_turn(struct upgrade *upgrade, uint32_t step) {
@@ -259,7 +259,8 @@ static bool watch(struct service *service) {
     struct upgrade *upgrade = &service->upgrade;
     if (upgrade->step == UPGRADE_EXPORTING) {
         struct task_info information = {0};
-        if (task_info(upgrade->exporter, &information) == OK && information.cpu_ns > CPU_LIMIT_NS) {
+        if (service->looks >= ENOUGH_LOOKS && task_info(upgrade->exporter, &information) == OK &&
+            information.cpu_ns > CPU_LIMIT_NS) {
             upgrade_export_ended(service, E_TIMEOUT);
         }
         return true;

@@ -51,16 +51,18 @@ bool account_may_take_block(uint32_t id) {
 
 void account_take_block(uint32_t id) {
     struct account *account = account_find(id, false);
-    if (account == NULL) {
+    if (account != NULL) {
+        account->blocks++;
+    } else {
         port_abort("an account without a socket has data to send");
     }
-    account->blocks++;
 }
 
 void account_release_block(uint32_t id) {
     struct account *account = account_find(id, false);
-    if (account == NULL || account->blocks == 0) {
+    if (account != NULL && account->blocks != 0) {
+        account->blocks--;
+    } else {
         port_abort("a block was released twice");
     }
-    account->blocks--;
 }

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: MIT
 """init's ladder in the running system: a server with bugs, its clients, the log and `services`."""
 import re
-import signal
-import time
 
 import pytest
 
 from harness.archive import with_services
 from harness.expected import SERVICES, assert_files, services
-from harness.injector import Injector
 
 # Below the shell, so that a server that loops leaves it the only processor.
 MANIFEST = """
@@ -32,10 +29,6 @@ service broken
     memory 1M
     args broken
 """
-
-LOOP = b"\xeb\xfe"  # a jump to itself
-STOP = 7  # seconds: more than a turn may take
-
 
 @pytest.mark.parametrize("smp", [1, 2])
 def test_every_step(machine, tmp_path, smp):
@@ -113,28 +106,3 @@ def test_a_server_that_never_comes_up_waits_longer_and_longer(machine, tmp_path)
 def row_of(guest, name):
     """A service's line of `services`."""
     return next(row for row in guest.table("services") if row[0] == name)
-
-
-def test_a_host_that_stops_the_machine_is_no_hang(machine):
-    """Time goes on in a machine that gets no processor. A server is in a turn then, and init looks
-    at it right afterwards."""
-    guest = machine(gdb=True, smp=2)
-    guest.boot()
-    injector = Injector(guest, 1)
-    turn = injector.programs["vfs"].turn
-    assert injector.reach("vfs", turn, wait=60)
-    code = guest.gdb.read(turn, len(LOOP))
-    assert guest.gdb.write(turn, LOOP)
-    injector.leave()
-    assert guest.cmd("echo on") == "on"
-    guest.process.send_signal(signal.SIGSTOP)
-    time.sleep(STOP)
-    guest.process.send_signal(signal.SIGCONT)
-    tick = injector.programs["init"].address("supervise_tick")
-    for _ in range(2):  # the look is over when the next one begins
-        assert injector.reach("init", tick, wait=60)
-    assert injector.reach("vfs", turn, wait=60)
-    assert guest.gdb.write(turn, code)
-    injector.leave()
-    assert_files(guest)
-    assert services(guest)["vfs"][3:5] == ["0", "0"], guest.cmd("log")
