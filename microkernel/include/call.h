@@ -132,8 +132,8 @@ void call_requeue(struct call *call);
 /* Handles that are to be moved leave their sender's table for good, if `moved`, else are there
  * again. */
 void message_settle(struct message *message, bool moved);
-/* Lets the handles go; those that were not moved yet are the sender's again. */
-void message_drop_handles(struct message *message);
+/* Settles them, and lets the handles go. */
+void message_drop_handles(struct message *message, bool moved);
 /* Takes what registers carry: the tag and the first six words. */
 void message_load(struct message *message, struct arch_context *context);
 

@@ -119,8 +119,7 @@ static void consume(struct task *task) {
     if (turn.kind == EVENT_CALL && turn.call != NULL) {
         turn.call->state = CALL_ACCEPTED;
         list_push_back(&task->accepted, &turn.call->link);
-        message_settle(&turn.call->request, true);
-        message_drop_handles(&turn.call->request);
+        message_drop_handles(&turn.call->request, true);
     } else if (turn.kind == EVENT_REPLY) {
         object_put(&turn.call->object);
     } else if (turn.kind == EVENT_CLOSED) {
@@ -224,7 +223,7 @@ void thread_resume_work(struct thread *thread) {
         foreign_interrupt(thread);
     } else if (resume == RESUME_ANSWER) {
         status = store_message(thread, &thread->call->reply, NULL);
-        message_drop_handles(&thread->call->reply);
+        message_drop_handles(&thread->call->reply, false);
     } else if (task->turn.call != NULL) {
         struct call *call = task->turn.call;
         status = task->turn.kind == EVENT_REPLY

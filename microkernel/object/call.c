@@ -40,8 +40,8 @@ void call_destroy(struct object *object) {
     struct call *call = (struct call *)object;
     ASSERT(call->server == NULL && list_unlinked(&call->link) && list_unlinked(&call->cancel_link));
     list_remove(&call->caller_link);
-    message_drop_handles(&call->request);
-    message_drop_handles(&call->reply);
+    message_drop_handles(&call->request, false);
+    message_drop_handles(&call->reply, false);
     object_put(OBJECT_OF(call->session));
     object_put(OBJECT_OF(call->page_memory));
     *place_of(call->slot) = call->next;
@@ -70,22 +70,21 @@ void message_load(struct message *message, struct arch_context *context) {
 
 void message_settle(struct message *message, bool moved) {
     for (unsigned i = 0; i < TAG_HANDLES(message->tag); i++) {
-        struct message_handle *handle = &message->handles[i];
-        struct task *sender = handle->sender;
+        struct task *sender = message->handles[i].sender;
         if (sender != NULL) {
-            handle->sender = NULL;
+            message->handles[i].sender = NULL;
             if (moved) {
-                handle_remove(&sender->handles, handle->moved);
+                handle_remove(&sender->handles, message->handles[i].moved);
             } else {
-                handle_entry_clear(&sender->handles, handle->moved, ENTRY_CLOSING);
+                handle_entry_clear(&sender->handles, message->handles[i].moved, ENTRY_CLOSING);
             }
             object_put(&sender->object);
         }
     }
 }
 
-void message_drop_handles(struct message *message) {
-    message_settle(message, false);
+void message_drop_handles(struct message *message, bool moved) {
+    message_settle(message, moved);
     for (unsigned i = 0; i < TAG_HANDLES(message->tag); i++) {
         struct object *object = message->handles[i].object;
         message->handles[i].object = NULL; /* first: the put may come back to this message */
@@ -105,7 +104,7 @@ status_t call_send(struct call *call, struct session *session) {
     struct endpoint *endpoint = session->endpoint;
     status_t status = endpoint->dead ? E_CLOSED : session_lost(session) ? E_RESET : OK;
     if (status != OK) {
-        message_drop_handles(&call->request);
+        message_drop_handles(&call->request, false);
         return status;
     }
     object_get(&session->object);
@@ -138,7 +137,7 @@ static void call_release_server(struct call *call) {
     call->server = NULL;
     call->answered = false;
     call->state = CALL_DONE;
-    message_drop_handles(&call->request);
+    message_drop_handles(&call->request, false);
     if (--call->session->object.handles == 0) {
         session_no_handles(&call->session->object);
     }
@@ -177,7 +176,7 @@ void call_complete(struct call *call) {
 }
 
 void call_fail(struct call *call, status_t status) {
-    message_drop_handles(&call->reply);
+    message_drop_handles(&call->reply, false);
     call->reply.tag = TAG(status, 0, 0, 0);
     call_finish(call, status);
 }

@@ -49,6 +49,7 @@ static void apply_call(struct task *task, struct call *call, struct session *ses
         call->state = CALL_DONE;
         list_push_back(&task->replies, &call->link);
     }
+    object_handle_put(&session->object);
 }
 
 static void apply_revoke(struct task *task, struct object *object, handle_t handle) {
@@ -145,12 +146,12 @@ static void undo(struct task *task, const struct staged *s) {
     case STAGED_REPLY:
         if (call_find(s->value, task) == s->call) {
             s->call->answered = false;
-            message_drop_handles(&s->call->reply);
+            message_drop_handles(&s->call->reply, false);
         }
         break;
     case STAGED_CALL:
-        s->call->caller = NULL;
         object_put(&s->call->object);
+        object_handle_put(s->object);
         break;
     case STAGED_CLOSE:
         handle_entry_clear(&task->handles, s->handle, ENTRY_CLOSING);

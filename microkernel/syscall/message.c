@@ -76,7 +76,7 @@ static status_t read_parts(struct thread *thread, struct message *message, struc
 static status_t message_read(struct thread *thread, struct message *message, struct lease *leases) {
     status_t status = read_parts(thread, message, leases);
     if (status != OK) {
-        message_drop_handles(message);
+        message_drop_handles(message, false);
     }
     return status;
 }
@@ -135,7 +135,7 @@ int64_t sys_reply(struct thread *thread) {
     status_t status = staged_effect(
         thread->task, &(struct staged){.kind = STAGED_REPLY, .value = ARG(0), .call = call});
     if (status != OK) {
-        message_drop_handles(&call->reply);
+        message_drop_handles(&call->reply, false);
     }
     call->answered = status == OK;
     return status;
@@ -208,6 +208,7 @@ int64_t sys_call_stage(struct thread *thread, struct session *session) {
         object_put(&call->object);
         return status;
     }
+    object_handle_get(&session->object); /* until it is sent: that keeps the session open */
     call->caller = task;
     call->cookie = thread->context.r14;
     call->kind = CALL_SPECIAL;

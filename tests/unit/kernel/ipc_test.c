@@ -486,6 +486,33 @@ TEST(a_handle_moved_by_a_staged_call_is_hidden_until_it_is_accepted) {
     }
 }
 
+/* A plain task closes at once what its staged call is made on. */
+TEST(a_staged_call_keeps_its_session_open) {
+    for (unsigned sent = 0; sent < 2; sent++) {
+        struct pair pair = make_pair(0);
+        CHECK_EQ(SYS(pair.client, SYS_CALL_STAGE, pair.session, MESSAGE_TAG(9, 1), 33), OK);
+        CHECK_EQ(SYS(pair.client, SYS_HANDLE_CLOSE, pair.session), OK);
+        CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_NONE);
+        if (sent != 0) {
+            struct endpoint *endpoint;
+            REQUIRE_OK(endpoint_create(account_root, &endpoint));
+            handle_t own = host_grant(pair.client, &endpoint->object);
+            object_put(&endpoint->object);
+            CHECK_EQ(SYS(pair.client, SYS_ACTOR_BIND, own, 0), OK);
+            CHECK_EQ(receive(pair.client, 0, 0, RECEIVE_ALL), HOST_BLOCKED);
+            CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL), EVENT_CALL);
+            token_t token = host_context(pair.server)->r14;
+            CHECK_EQ(receive(pair.server, token, 1, RECEIVE_ALL), EVENT_CLOSED);
+        } else {
+            actor_undo(pair.client, 0);
+            CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL), EVENT_CLOSED);
+        }
+        CHECK_EQ(host_context(pair.server)->rdi, 42);
+        CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_NONE);
+        host_check_clean();
+    }
+}
+
 TEST(long_messages_leases_and_handles_arrive) {
     struct pair pair = make_pair(PAGE_SIZE);
     struct message_buffer buffer = {0};
