@@ -255,13 +255,14 @@ class Faults:
                                  f"bit {bit} at {place:#x}"))
 
     def store(self, name, variable, offset, byte):
-        """The server stores a byte in a variable, in the middle of a turn; False: it has none."""
+        """The server stores a byte in a variable or a field, in the middle of a turn; False: it has none."""
         registers, phase = self.turn(name)
         if registers is None:
             return False
-        symbols = subprocess.run(["nm", os.path.join(machine.BUILD, "boot", name + ".elf")],
-                                 check=True, stdout=subprocess.PIPE, text=True).stdout
-        place = int(re.search(rf"([0-9a-f]+) \w {variable}$", symbols, re.M).group(1), 16) + offset
+        words = ["gdb", "-nx", "-batch", "-ex", f"print/d (unsigned long)&{variable}",
+                 os.path.join(machine.BUILD, "boot", name + ".elf")]
+        found = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+        place = int(found.split()[-1]) + offset
         if not self.execute_store(name, registers, place, byte):
             return False
         return self.watch(self.note(name, "arena flip", "once", phase, registers["rip"],
