@@ -36,13 +36,19 @@ static status_t load_program(struct service *service) {
     return image_create(init.account, module->handle, module->size, &service->image);
 }
 
+static bool manual_fit; /* what starts only when told so has its least as well */
+
 /* What is left when every service has its least and we have what images and objects take. */
 static uint64_t memory_spare(const struct account_information *root) {
-    uint64_t needed = root->used + OWN_MEMORY;
+    uint64_t needed = root->used + OWN_MEMORY, manual = 0;
     for (uint32_t i = 0; i < init.manifest.service_count; i++) {
-        needed += init.manifest.services[i].optional != 0 ? 0 : init.manifest.services[i].memory;
+        const struct manifest_service *config = &init.manifest.services[i];
+        manual += config->manual != 0 ? config->memory : 0;
+        needed += config->manual != 0 || config->optional != 0 ? 0 : config->memory;
     }
-    return needed < root->limit ? root->limit - needed : 0;
+    uint64_t spare = needed < root->limit ? root->limit - needed : 0;
+    manual_fit = spare >= manual;
+    return manual_fit ? spare - manual : spare;
 }
 
 /* The share counts where that much can be had without taking from others' least. */
@@ -77,6 +83,10 @@ static void prepare(struct service *service, uint64_t machine, uint64_t spare, b
     }
     strlcpy(service->program, service->config->program, sizeof service->program);
     service->state = SERVICE_MISSING;
+    if (service->config->manual != 0 && !manual_fit) {
+        strlcpy(service->reason, "too little memory", sizeof service->reason);
+        return;
+    }
     status_t status = load_program(service);
     if (status == E_NOT_FOUND) {
         strlcpy(service->reason, "module is missing", sizeof service->reason);

@@ -142,6 +142,7 @@ void driver_restart(const char *why, uint64_t delay_ns) {
     driver.stage = STAGE_RESET;
     driver.epoch++;
     driver.transmit_waiting = driver.transmit_cancelled = false;
+    driver.transmit_looks = 0;
     driver.link_calling = driver.watchdog = false;
     driver.filter_wanted = driver.filter_calling = false;
     memset(driver.receive_calls, 0, sizeof driver.receive_calls);

@@ -45,6 +45,9 @@ struct driver {
     uint8_t mac[6];
     struct receive_call receive_calls[RECEIVE_CALLS];
     bool transmit_waiting, transmit_cancelled;
+    uint32_t
+        transmit_looks; /* at which its call was answered, or called back, and no answer came */
+    uint64_t look_at;
     token_t transmit_token;
     bool watchdog;
     uint64_t watchdog_total; /* frames sent when the watchdog was set */

@@ -108,6 +108,7 @@ static bool send_frame(uint32_t buffer, uint32_t length) {
 void traffic_transmit(const struct event *event) {
     struct netif_batch batch;
     driver.transmit_waiting = false;
+    driver.transmit_looks = 0;
     if (event_status(event) == E_CANCELLED) {
         return;
     }
@@ -121,6 +122,21 @@ void traffic_transmit(const struct event *event) {
         if (!send_frame(buffer, NETIF_FRAME_LENGTH(batch.frames[i])) && driver.refused++ == 0) {
             log_line("net sent a bad frame (%x)", batch.frames[i]);
         }
+    }
+}
+
+/* Once a second: an answer comes before anything else does, so one that was given and has not come
+ * at the next look but one is lost, and nobody would ever ask again. */
+static void look_after_call(void) {
+    uint64_t now = time_now_ns();
+    if (!driver.transmit_waiting || now < driver.look_at) {
+        return;
+    }
+    driver.look_at = now + NS_PER_S;
+    if (!driver.transmit_cancelled && call_cancel(driver.transmit_token) != E_STALE) {
+        driver.transmit_cancelled = true;
+    } else if (++driver.transmit_looks == 3) {
+        driver_restart("net's answer is lost", RESTART_NS);
     }
 }
 
@@ -183,6 +199,7 @@ bool traffic_move(void) {
     }
     nic->publish();
     nic->reap();
+    look_after_call();
     ask_for_frames();
     ask_for_filter();
     if (driver.stage != STAGE_RUN) {

@@ -178,6 +178,7 @@ void interface_tick(uint64_t now_ms) {
         if (net.interfaces[i].used && net.interfaces[i].give_up_ms <= now_ms) {
             give_up(&net.interfaces[i]);
         }
+        nic_tick(&net.interfaces[i], now_ms);
     }
 }
 

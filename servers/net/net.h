@@ -151,6 +151,7 @@ struct nic {
     bool filters;        /* the driver wants to hear of multicast groups */
     bool filter_changed; /* ... and has not heard of the last change */
     uint32_t lost;       /* frames, as the driver said last */
+    uint64_t idle_ms; /* since when the driver does nothing about what is to be sent; 0: it does */
     uint32_t free_count, queue_count;
     uint16_t free[NET_BUFFERS];  /* transmit buffers that net may fill, as a stack */
     uint32_t queue[NET_BUFFERS]; /* NETIF_FRAME of those filled, not yet handed over */
@@ -408,6 +409,8 @@ MUST_CHECK status_t nic_transmit_wait(struct interface *interface, token_t token
 err_t nic_output(struct interface *interface, const struct pbuf *packet);
 /* Answers the parked call if there are frames. */
 void nic_settle(struct nic *nic);
+/* At least once a second: finds a driver that has lost buffers or forgotten to ask. */
+void nic_tick(struct interface *interface, uint64_t now_ms);
 
 /* ---- query.c: ping, names, lists */
 MUST_CHECK status_t query_ping(struct policy *policy, token_t token,

@@ -19,6 +19,9 @@
      ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
 
 #define FRAME_MIN 60u /* without FCS; shorter ones are filled up with zeros */
+#define IDLE_MS                                                                                    \
+    3000u /* longer than the driver's own watchdog takes to find a device that hangs               \
+           */
 
 void nic_bind(struct nic *nic, const struct netif_hello *hello, uint8_t *buffers,
               uint64_t generation) {
@@ -108,6 +111,7 @@ status_t nic_transmit_wait(struct interface *interface, token_t token,
         return E_BUSY;
     }
     bool scarce = nic->free_count == 0;
+    nic->idle_ms = batch->count != 0 || nic->queue_count != 0 ? 0 : nic->idle_ms;
     for (uint32_t i = 0; i < batch->count; i++) {
         take_back(nic, NETIF_FRAME_INDEX(batch->frames[i]));
     }
@@ -161,4 +165,18 @@ void nic_settle(struct nic *nic) {
     memmove(nic->queue, nic->queue + batch.count, nic->queue_count * sizeof nic->queue[0]);
     port_answer(nic->wait_token, OK, &batch, sizeof batch);
     nic->wait_token = TOKEN_NONE;
+}
+
+void nic_tick(struct interface *interface, uint64_t now_ms) {
+    struct nic *nic = &interface->nic;
+    bool stuck = nic->queue_count != 0 ? nic->wait_token == TOKEN_NONE : nic->free_count == 0;
+    if (nic->generation == 0 || !netif_is_link_up(&interface->netif) || !stuck) {
+        nic->idle_ms = 0;
+    } else if (nic->idle_ms == 0) {
+        nic->idle_ms = now_ms;
+    } else if (now_ms - nic->idle_ms >= IDLE_MS) {
+        port_log("%s: the driver has sent nothing for 3 s: it has to start again",
+                 interface->label);
+        nic_forget(nic, E_RESET);
+    }
 }

@@ -119,6 +119,22 @@ def test_a_spoilt_message_is_looked_at_again(machine, tmp_path, service, wanted,
     assert guest.cmd("cat /tmp/typed") == ""
 
 
+def test_a_driver_that_sends_nothing_starts_again(machine, tmp_path):
+    """e1000's function that takes frames from net does nothing, once: it would never ask again."""
+    campaign = FaultCampaign(machine, tmp_path, 1, ["e1000"])
+    guest, gdb = campaign.guest, campaign.faults.gdb
+    guest.send("ping -c 1 10.0.2.2\r")
+    transmit = campaign.injector.programs["e1000"].address("traffic_transmit")
+    registers = campaign.injector.reach("e1000", transmit, wait=60)
+    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+    gdb.set_register("rsp", registers["rsp"] + 8)
+    campaign.injector.leave()
+    guest.prompt()
+    while "1 received" not in guest.cmd("ping -c 1 10.0.2.2"):
+        pass
+    guest.expect_in_log("e1000: net's answer is lost|net: eth0: the driver has sent nothing")
+
+
 def check_up(campaign):
     """The machine lives, whatever its servers did."""
     print("\n".join(tables(campaign.faults.list)), "\n".join(campaign.complaints), sep="\n")

@@ -297,6 +297,43 @@ TEST(a_lying_driver_harms_nobody) {
     CHECK_EQ(nic_receive(&net.interfaces[1], &batch), E_STATE);
 }
 
+TEST(a_driver_that_sends_nothing_starts_again) {
+    world_address();
+    struct nic *nic = &wire_interface->nic, saved = *nic;
+    uint64_t now = timers_now_ms();
+    nic->wait_token = TOKEN_NONE;
+    nic->free_count = 0;
+    memset(nic->state, NIC_SENT, nic->transmit_count);
+    interface_tick(now);
+    interface_tick(now + 2999);
+    CHECK(nic->generation != 0);
+    struct call *call = call_begin(NULL, 0); /* one comes back: the driver is only slow */
+    struct netif_batch batch = {.count = 1, .frames = {NETIF_FRAME(nic->receive_count, 0)}};
+    CHECK_EQ(nic_transmit_wait(wire_interface, call->token, &batch), DISPATCH_PARKED);
+    CHECK_EQ(nic->free_count, 1);
+    nic->free_count = 0; /* and is used again */
+    nic->state[0] = NIC_SENT;
+    interface_tick(now + 3000);
+    interface_tick(now + 5999);
+    CHECK(nic->generation != 0 && !call->answered);
+    interface_tick(now + 6000);
+    CHECK_EQ(nic->generation, 0);
+    CHECK(call->answered && call->status == E_RESET);
+    batch.count = 0;
+    CHECK_EQ(nic_receive(wire_interface, &batch), E_STATE); /* and hears it so, too */
+    *nic = saved;
+    nic->wait_token = TOKEN_NONE; /* it does not ask any more */
+    interface_tick(now);
+    interface_tick(now + 9000);
+    CHECK(nic->generation != 0); /* but there is nothing to send */
+    nic->queue_count = 1;
+    nic->free_count--;
+    interface_tick(now);
+    interface_tick(now + 3000);
+    CHECK_EQ(nic->generation, 0);
+    *nic = saved;
+}
+
 static bool has_group(const struct netif_filter *filter, const char *mac) {
     for (uint32_t i = 0; i < filter->count; i++) {
         if (memcmp(filter->macs[i], mac, 6) == 0) {
