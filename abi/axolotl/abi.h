@@ -371,7 +371,7 @@ struct upcall_page {
  * (system again), "endpoint" (its control endpoint), and one memory handle per boot module, named
  * by the module's name. The kernel also maps struct boot_page read-only at BOOT_PAGE_VA in init. */
 #define BOOT_PAGE_VA 0x0000700000030000ull
-#define BOOT_MODULES 24
+#define BOOT_MODULES 32
 #define BOOT_COMMAND_LINE 256
 
 struct boot_module {
