@@ -10,6 +10,7 @@
 #include <ipc/machine.h>
 #include <ipc/memory.h>
 #include <ipc/object.h>
+#include <ipc/startup.h>
 #include <ipc/status.h>
 #include <ipc/time.h>
 
@@ -168,21 +169,10 @@ static bool block_has(const char *name) {
 
 /* Gives a task a handle under a name, unless it has one of that name. */
 static status_t give_task(handle_t task, const char *name, handle_t handle, uint32_t rights) {
-    handle_t granted;
     if (block_has(name)) {
         return OK;
     }
-    if (block.handle_count == STARTUP_HANDLES) {
-        return E_RANGE;
-    }
-    status_t status = handle_grant(task, handle, rights, &granted);
-    if (status != OK) {
-        return status;
-    }
-    struct startup_handle *slot = &block.handles[block.handle_count++];
-    strlcpy(slot->name, name, sizeof slot->name);
-    slot->handle = granted;
-    return OK;
+    return handle == HANDLE_NONE ? E_HANDLE : startup_grant(&block, task, name, handle, rights);
 }
 
 static status_t give(struct service *service, const char *name, handle_t handle, uint32_t rights) {

@@ -4,6 +4,7 @@
 
 #include <common/string.h>
 
+#include <ipc/handle.h>
 #include <ipc/object.h>
 
 #include "program.h"
@@ -30,6 +31,24 @@ handle_t startup_handle(const char *name) {
         }
     }
     return HANDLE_NONE;
+}
+
+status_t startup_grant(struct startup *block, handle_t task, const char *name, handle_t handle,
+                       uint32_t rights) {
+    handle_t granted;
+    if (handle == HANDLE_NONE) {
+        return OK;
+    }
+    if (block->handle_count == STARTUP_HANDLES) {
+        return E_RANGE;
+    }
+    status_t status = handle_grant(task, handle, rights, &granted);
+    if (status == OK) {
+        struct startup_handle *entry = &block->handles[block->handle_count++];
+        strlcpy(entry->name, name, sizeof entry->name);
+        entry->handle = granted;
+    }
+    return status;
 }
 
 int startup_argc(void) {

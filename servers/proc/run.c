@@ -65,16 +65,7 @@ struct building {
 
 static status_t grant(struct building *building, const char *name, handle_t handle,
                       uint32_t rights) {
-    struct startup_handle *entry = &building->startup.handles[building->startup.handle_count];
-    if (handle == HANDLE_NONE) {
-        return OK;
-    }
-    status_t status = handle_grant(building->task, handle, rights, &entry->handle);
-    if (status == OK) {
-        strlcpy(entry->name, name, sizeof entry->name);
-        building->startup.handle_count++;
-    }
-    return status;
+    return startup_grant(&building->startup, building->task, name, handle, rights);
 }
 
 static status_t map_page(const struct building *building, uint64_t address, const void *bytes,

@@ -161,7 +161,6 @@ def test_a_kill_goes_unnoticed(up, victim):
     assert second.cmd("echo here") == "here"
 
 
-@pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="busybox is not there: tools/setup.sh")
 def test_with_a_client_of_debians(up):
     """busybox's telnet, which negotiates by itself."""
     guest = up()

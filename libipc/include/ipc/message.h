@@ -43,7 +43,8 @@ static inline struct lease lease_out(void *address, size_t length) {
 }
 
 /* Calls a session and waits for the answer. Returns the server's status, or one of the transport:
- * E_CLOSED, E_TIMEOUT, E_CANCELLED, E_INTR, E_POISON, E_RESET, and the errors of a bad message.
+ * E_CLOSED, E_TIMEOUT, E_CANCELLED, E_INTR, E_POISON, E_RESET, E_CHECKSUM (the answer is not what
+ * the server has sent), and the errors of a bad message.
  * answer may be NULL: handles that come are then closed. Blocking: not in actors. */
 status_t call(handle_t session, uint32_t label, const struct message *message,
               struct answer *answer);

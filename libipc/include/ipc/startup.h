@@ -21,5 +21,10 @@ const char *startup_argv(int index);
 /* Value of the argument `key=value`, or `fallback`. */
 const char *startup_option(const char *key, const char *fallback);
 
+/* For who starts a task: grants it the handle, which its block then lists under that name; nothing
+ * for HANDLE_NONE. E_RANGE: the block is full; the errors of HANDLE_GRANT. */
+status_t startup_grant(struct startup *block, handle_t task, const char *name, handle_t handle,
+                       uint32_t rights);
+
 /* Name of the service. */
 const char *startup_name(void);
