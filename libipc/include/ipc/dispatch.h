@@ -46,8 +46,8 @@
         break;                                                                                     \
     }
 
-/* Sends what a handler decided. A status >= 0 without a handler that has run, or with a size that is
- * not its answer's, ends the program. */
+/* Sends what a handler decided. A status >= 0 without a handler that has run, or with a size that
+ * is not its answer's, ends the program. */
 void dispatch_answer(struct event *event, status_t status, const void *data, size_t size);
 
 /* True when the text array of a request ends within its `size` bytes. */
