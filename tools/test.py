@@ -50,12 +50,13 @@ class Lint:
         out = subprocess.run([LINT, "--list"], check=True, text=True, stdout=subprocess.PIPE).stdout
         return [f"lint:{line.split(':')[0]}" for line in out.splitlines()]
 
-    def run(self, names: list[str], _args: argparse.Namespace) -> list[Result]:
+    def run(self, names: list[str], args: argparse.Namespace) -> list[Result]:
         """Runs the named tests."""
+        command = [LINT] + (["--long"] if args.long else [])
         results = []
         for name in names:
             start = time.monotonic()
-            done = subprocess.run([LINT, name.split(":")[1]], check=False, text=True,
+            done = subprocess.run(command + [name.split(":")[1]], check=False, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             results.append(show(Result(name, done.returncode == 0, time.monotonic() - start,
                                        done.stdout)))

@@ -42,7 +42,8 @@ static _Noreturn void fail(const char *what, status_t status) {
     task_exit(-status);
 }
 
-static void dispatch_event(const struct actor *actor, struct event *event) {
+/* Has the event worked on; returns the kind of event that this was work for. */
+static uint32_t dispatch_event(const struct actor *actor, struct event *event) {
     switch (event->kind) {
     case EVENT_CALL:
         if (actor->call != NULL) {
@@ -50,34 +51,34 @@ static void dispatch_event(const struct actor *actor, struct event *event) {
         } else {
             reply_status(event->token, E_UNSUPPORTED);
         }
-        break;
+        return EVENT_CALL;
     case EVENT_REPLY:
         if (actor->reply != NULL) {
             actor->reply(event);
         }
-        break;
+        return EVENT_REPLY;
     case EVENT_NOTIFY:
         if (actor->notify != NULL) {
             actor->notify(event);
         }
-        break;
+        return EVENT_NOTIFY;
     case EVENT_CLOSED:
         if (actor->closed != NULL) {
             actor->closed(event);
         }
-        break;
+        return EVENT_CLOSED;
     case EVENT_CANCEL:
         if (actor->cancel != NULL) {
             actor->cancel(event);
         } else {
             reply_status(event->token, E_CANCELLED);
         }
-        break;
+        return EVENT_CANCEL;
     default:
         if (actor->idle != NULL) {
             actor->idle();
         }
-        break;
+        return EVENT_NONE;
     }
 }
 
@@ -180,7 +181,9 @@ _Noreturn void actor_loop(const struct actor *actor) {
     static struct event event;
     for (;;) {
         event_receive(&event, receive_mask);
-        dispatch_event(actor, &event);
+        if (dispatch_event(actor, &event) != event.kind) {
+            actor_abort("an event was worked on as another kind"); /* a reply would be lost */
+        }
         event_finish(&event);
         check_state(actor, ACTOR_CHECKS_ALL);
     }

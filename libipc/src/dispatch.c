@@ -4,6 +4,7 @@
 
 #include <common/string.h>
 
+#include <ipc/actor.h>
 #include <ipc/handle.h>
 
 /* Moved handles of an answer that can't be sent must not stay behind. */
@@ -23,6 +24,8 @@ void dispatch_answer(struct event *event, status_t status, const void *data, siz
     }
     if (status < 0) {
         drop_answer_handles(event);
+    } else if (event->answer_size != size) {
+        actor_abort("an answer is not its handler's");
     }
     if (event->answer_handle_count == 0) {
         reply(event->token, status, data, size);

@@ -171,6 +171,7 @@ static void take_event(struct event *event, const struct message_registers *regi
     event->attempt = ORIGIN_ATTEMPT(registers->r15);
     event->account = ORIGIN_ACCOUNT(registers->r15);
     event->answer_handle_count = 0;
+    event->answer_size = 0;
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         event->words[i] = registers->words[i];
     }

@@ -40,7 +40,7 @@ static bool time_sound(uint64_t at, uint64_t now, uint64_t most) {
 static bool link_goes_on(const struct link *link, uint64_t now) {
     bool under_way = link->wire_is_data && link->wire_sent < link->wire_length;
     return (link->form != LINK_PROBING || link->probe_end <= now + LINK_PROBE_TIME) &&
-           (link->form != LINK_FRAMES || link->quiet_at != LINK_NEVER) &&
+           (link->form == LINK_FRAMES) == (link->quiet_at != LINK_NEVER) &&
            (!link->data_full || link->data_due || under_way || link->data_at != LINK_NEVER) &&
            (!link->hello_due || link->hello_at != LINK_NEVER) &&
            time_sound(link->hello_at, now, LINK_HELLO_TIME) &&

@@ -101,6 +101,43 @@ def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
     assert guest.cmd("cat /tmp/typed") == ""
 
 
+def skip_handler(campaign, registers):
+    """`event_data` returns at once, and not OK: the handler is left out, the answer stays empty."""
+    gdb = campaign.faults.gdb
+    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+    gdb.set_register("rsp", registers["rsp"] + 8)
+    gdb.set_register("rax", 2)
+
+
+def change_kind(campaign, registers):
+    """The event of the call that vfs is working on says that it is a reply."""
+    campaign.faults.memory.write(registers["cr3"], registers["rdi"], struct.pack("<I", 3))
+
+
+def change_size(campaign, registers):
+    """The answer lacks its last word."""
+    campaign.faults.gdb.set_register("rcx", registers["rcx"] - 8)
+
+
+@pytest.mark.parametrize("function, spoil, log", [
+    ("event_data", skip_handler, "an answer is not its handler's"),
+    ("dispatch_answer", change_size, "an answer is not its handler's"),
+    ("dispatch", change_kind, "an event was worked on as another kind"),
+], ids=["handler", "size", "kind"])
+def test_a_call_worked_on_wrongly_is_worked_on_again(machine, tmp_path, function, spoil, log):
+    campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
+    guest = campaign.guest
+    right = guest.cmd("stat /tmp/typed")
+    guest.send("stat /tmp/typed\r")
+    place = campaign.injector.programs["vfs"].address(function)
+    spoil(campaign, campaign.injector.reach("vfs", place, wait=60))
+    campaign.injector.leave()
+    guest.expect(r"\r?\n")
+    assert guest.prompt().strip("\n") == right
+    guest.expect_in_log(f"vfs: abort: {log}")
+    assert guest.cmd("cat /tmp/typed") == ""
+
+
 @pytest.mark.parametrize("service, wanted, log", [
     ("vfs", "call", r"vfs: call \d+ refused, checksum mismatch: once more"),
     ("e1000", "reply", r"e1000: answer \d+ refused, checksum mismatch: once more"),

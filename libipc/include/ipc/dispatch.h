@@ -40,12 +40,14 @@
         status_t status = event_data(event, &request, sizeof request);                             \
         if (status == OK) {                                                                        \
             status = handler(event, &request, &answer);                                            \
+            event->answer_size = sizeof answer;                                                    \
         }                                                                                          \
         dispatch_answer(event, status, &answer, sizeof answer);                                    \
         break;                                                                                     \
     }
 
-/* Sends what a handler decided. */
+/* Sends what a handler decided. A status >= 0 without a handler that has run, or with a size that
+ * is not its answer's, ends the program. */
 void dispatch_answer(struct event *event, status_t status, const void *data, size_t size);
 
 /* True when the text array of a request ends within its `size` bytes. */

@@ -25,6 +25,7 @@ struct event {
     uint32_t sum;          /* that came with the message; 0: none */
     uint32_t handle_count; /* take those that are kept: event_take_handle */
     uint32_t answer_handle_count;
+    uint32_t answer_size;                /* of the handler that has run; see ipc/dispatch.h */
     struct lease leases[MESSAGE_LEASES]; /* length and access; the address is meaningless */
     struct handle_slot handles[MESSAGE_HANDLES];
     struct handle_slot answer_handles[MESSAGE_HANDLES]; /* see event_answer_handle */

@@ -372,6 +372,7 @@ TEST(broken_invariants_are_seen) {
 TEST(a_time_that_never_comes_is_seen) {
     BREAKS((relay.link.form = LINK_PROBING, relay.link.probe_end = now + (1ull << 50)));
     BREAKS(relay.link.form = LINK_FRAMES); /* and nobody looks whether the other end lives */
+    BREAKS(relay.link.quiet_at = now);     /* a session, but its frames are not taken */
     BREAKS(relay.link.hello_at = now + (1ull << 50));
     BREAKS(relay.link.hello_due = true);
     BREAKS(relay.link.quiet_at = now + (1ull << 50));
