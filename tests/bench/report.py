@@ -6,7 +6,7 @@ import os
 import machine as tools
 
 PATH = os.path.join(tools.BUILD, "bench.json")
-COLUMNS = (24, 12, 12, 12, 14, 15)
+COLUMNS = (30, 13, 12, 12, 12, 14, 15)
 
 
 def row(*cells):
