@@ -43,18 +43,6 @@ void message_load(struct message_registers *registers, const void *data, size_t 
     }
 }
 
-bool message_whole(const struct message_registers *registers) {
-    uint32_t count = TAG_WORDS(registers->tag);
-    uint64_t sum = 0;
-    if (count > MESSAGE_REGISTER_WORDS) {
-        sum = sum_add(sum, message_buffer()->words + MESSAGE_REGISTER_WORDS,
-                      (size_t)count * 8 - REGISTER_BYTES);
-        count = MESSAGE_REGISTER_WORDS;
-    }
-    sum = sum_finish(sum_add(sum, registers->words, (size_t)count * 8), registers->tag);
-    return TAG_SUM(registers->tag) == 0 || TAG_SUM(registers->tag) == sum;
-}
-
 /* Fills registers and message buffer; E_INVALID for counts that no message can have. */
 static status_t load_message(struct message_registers *registers, handle_t session, uint32_t label,
                              const struct message *message) {

@@ -2,6 +2,8 @@
 /* The sum of a message: any bit counts, any place counts, zeros at the end do not. */
 #include "check.h"
 
+#include <ipc/message.h>
+
 #include "../src/program.h"
 
 static void fill(uint64_t *words, size_t count) {
@@ -37,6 +39,31 @@ TEST(places_count) {
             other[i] = words[j];
             other[j] = words[i];
             CHECK(message_sum(TAG(1, 4, 0, 0), other, sizeof other) != sum);
+        }
+    }
+}
+
+static struct message_buffer buffer;
+
+struct message_buffer *message_buffer(void) {
+    return &buffer;
+}
+
+TEST(both_ways_lead_to_it) {
+    for (unsigned i = 0; i < 10000; i++) {
+        uint32_t count = (uint32_t)check_random() % (MESSAGE_WORDS + 1);
+        uint64_t words[MESSAGE_WORDS] = {0};
+        fill(words, count);
+        struct message_registers registers = {.tag = TAG(check_random(), count, i % 5, i % 3)};
+        registers.tag |= message_sum(registers.tag, words, (size_t)count * 8) << TAG_SUM_SHIFT;
+        memcpy(registers.words, words, sizeof registers.words);
+        memcpy(buffer.words, words, sizeof words);
+        CHECK(message_whole(&registers));
+        if (count > 0) {
+            uint32_t at = i % count;
+            *(at < MESSAGE_REGISTER_WORDS ? &registers.words[at] : &buffer.words[at]) ^= 1ull
+                                                                                         << i % 64;
+            CHECK(!message_whole(&registers));
         }
     }
 }

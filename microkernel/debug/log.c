@@ -57,6 +57,9 @@ void kernel_log(const char *text, ...) {
     size_t size = format_v(line + length, sizeof(line) - 1 - length, text, arguments);
     va_end(arguments);
     length += size < sizeof(line) - 1 - length ? size : sizeof(line) - 2 - length;
+    for (size_t i = 0; i < length; i++) { /* names and texts of programs can't make other lines */
+        line[i] = (unsigned char)line[i] < ' ' || line[i] == 0x7f ? ' ' : line[i];
+    }
     line[length++] = '\n';
     log_append(line, length);
 }

@@ -176,11 +176,6 @@ int64_t sys_log_write(struct thread *thread) {
         return E_RANGE;
     }
     TRY(copy_from_user(line, ARG(1), length));
-    for (uint64_t i = 0; i < length; i++) {
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
-            line[i] = ' ';
-        }
-    }
     kernel_log("%s: %.*s", thread->task->name, (int)length, line);
     return OK;
 }

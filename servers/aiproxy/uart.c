@@ -4,6 +4,7 @@
  */
 #include "uart.h"
 
+#include <ipc/actor.h>
 #include <ipc/log.h>
 #include <ipc/machine.h>
 #include <ipc/startup.h>
@@ -68,7 +69,7 @@ bool uart_detect(struct uart *uart) {
         uart->state = UART_READY;
         return false;
     default:
-        return false;
+        actor_abort("a port is looked for that is known"); /* all conversations would be lost */
     }
 }
 

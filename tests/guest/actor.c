@@ -11,6 +11,7 @@
 #include <ipc/startup.h>
 #include <ipc/time.h>
 
+#include "hostile.h"
 #include "probe.h"
 
 ACTOR_IMAGE("probe", 1, 1, "probe/1");
@@ -250,6 +251,12 @@ static void call_event(struct event *event) {
         break;
     case PROBE_BADGE_OF:
         answer_word(event, event->badge);
+        break;
+    case PROBE_TOKEN:
+        answer_word(event, event->token);
+        break;
+    case PROBE_RIGHTS:
+        answer_word(event, event->handle_count == 0 ? 0 : event->handles[0].rights);
         break;
     case PROBE_STATE:
         state(event);
@@ -493,6 +500,10 @@ int main(void) {
     if (strcmp(role, "sleep") == 0) {
         thread_sleep(NS_PER_S * argument_number(1));
         return 0;
+    }
+    int code = hostile(role, argument_number(1));
+    if (code != HOSTILE_UNKNOWN) {
+        return code;
     }
     actor_trust_refusals(); /* nobody supervises it */
     actor_run(&actor);

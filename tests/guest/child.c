@@ -71,6 +71,8 @@ static status_t start(struct child *child, const struct child *supervisor, const
     if ((status = give(child, &block, "account", child->account, RIGHT_ALL)) != OK ||
         (status = give(child, &block, "endpoint", child->endpoint, RIGHT_ALL)) != OK ||
         (status = give(child, &block, "notification", child->notification, RIGHT_ALL)) != OK ||
+        (status = give(child, &block, "stop", child->stop, RIGHT_SIGNAL | RIGHT_COPY)) != OK ||
+        (status = give(child, &block, "lent", child->lent, RIGHT_CALL | RIGHT_COPY)) != OK ||
         (status = map_block(child, &block)) != OK) {
         return status;
     }
@@ -84,16 +86,16 @@ static status_t start(struct child *child, const struct child *supervisor, const
     return status == OK ? task_start(child->task) : status;
 }
 
-static status_t begin(struct child *child) {
+static status_t begin(struct child *child, uint64_t limit) {
     memset(child, 0, sizeof *child);
-    status_t status = account_create(test_account, 1 << 20, &child->account);
+    status_t status = account_create(test_account, limit, &child->account);
     return status == OK ? notification_create(child->account, &child->watch) : status;
 }
 
 /* What only an actor has. */
 static status_t begin_actor(struct child *child) {
     struct image_info information = {0};
-    status_t status = begin(child);
+    status_t status = begin(child, 1 << 20);
     if (status != OK || (status = image_info(child_image(), &information)) != OK ||
         (status = endpoint_create(child->account, &child->endpoint)) != OK ||
         (status = notification_create(child->account, &child->notification)) != OK ||
@@ -116,15 +118,41 @@ bool child_actor(struct child *child, const struct child *supervisor) {
     return finish(child, status != OK ? status : start(child, supervisor, "", 0, 0));
 }
 
-bool child_program(struct child *child, const struct child *supervisor, const char *role,
-                   uint64_t first, uint64_t second) {
+static status_t start_program(struct child *child, const struct child *supervisor, const char *role,
+                              uint64_t first, uint64_t second) {
     char arguments[100];
     size_t length = format(arguments, sizeof arguments, "%s %lu %lu", role, first, second) + 1;
     for (size_t i = 0; i < length; i++) {
         arguments[i] = arguments[i] == ' ' ? '\0' : arguments[i];
     }
-    status_t status = begin(child);
-    return finish(child, status != OK ? status : start(child, supervisor, arguments, 3, length));
+    return start(child, supervisor, arguments, 3, length);
+}
+
+bool child_program(struct child *child, const struct child *supervisor, const char *role,
+                   uint64_t first, uint64_t second) {
+    status_t status = begin(child, 1 << 20);
+    return finish(child,
+                  status != OK ? status : start_program(child, supervisor, role, first, second));
+}
+
+bool child_hostile(struct child *child, uint64_t limit, handle_t lent, const char *role,
+                   uint64_t number) {
+    status_t status = begin(child, limit);
+    if (status == OK && (status = notification_create(test_account, &child->stop)) == OK &&
+        (lent == HANDLE_NONE || (status = handle_copy(lent, RIGHT_ALL, &child->lent)) == OK)) {
+        status = start_program(child, NULL, role, number, 0);
+    }
+    return finish(child, status);
+}
+
+int32_t run_hostile(const char *role, uint64_t number) {
+    struct child child;
+    int32_t code = INT32_MIN;
+    if (child_hostile(&child, 1 << 20, HANDLE_NONE, role, number)) {
+        code = child_wait(&child);
+        child_end(&child);
+    }
+    return code;
 }
 
 void child_end(struct child *child) {
@@ -132,7 +160,8 @@ void child_end(struct child *child) {
         task_destroy(child->task);
     }
     handle_t *handles[] = {&child->session,  &child->supervision,  &child->task,  &child->arena,
-                           &child->endpoint, &child->notification, &child->watch, &child->account};
+                           &child->endpoint, &child->notification, &child->watch, &child->account,
+                           &child->stop,     &child->lent};
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++) {
         handle_close(*handles[i]);
         *handles[i] = HANDLE_NONE;
@@ -165,6 +194,18 @@ struct probe_state probe_state(const struct child *child) {
     struct probe_state state = {0};
     CHECK_EQ(call_words(child->session, PROBE_STATE, NULL, 0, &state, sizeof state), OK);
     return state;
+}
+
+bool wait_fault(const struct child *supervisor, uint64_t count, struct fault_message *fault) {
+    for (int i = 0; i < 1000; i++) {
+        status_t seen = call_words(supervisor->session, PROBE_FAULT, NULL, 0, fault, sizeof *fault);
+        if (seen >= (status_t)count) {
+            return true;
+        }
+        thread_sleep(2 * NS_PER_MS);
+    }
+    check_failed(__FILE__, __LINE__, "no fault message", (int64_t)count, 0);
+    return false;
 }
 
 int64_t probe_syscall(const struct child *child, uint32_t op, uint64_t a0, uint64_t a1, uint64_t a2,

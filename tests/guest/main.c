@@ -101,8 +101,8 @@ static void warm_up(void) {
 
 int main(void) {
     static const struct guest_test *const tables[] = {
-        handle_tests, memory_tests,  message_tests, task_tests,
-        thread_tests, machine_tests, garbage_tests,
+        handle_tests,  memory_tests, message_tests,    task_tests,  thread_tests,
+        machine_tests, attack_tests, exhaustion_tests, entry_tests, garbage_tests,
     };
     static struct guest_test tests[GUEST_TESTS_MAX];
     unsigned count = 0;
@@ -112,6 +112,9 @@ int main(void) {
         for (const struct guest_test *test = tables[t]; test->name != NULL; test++) {
             tests[count++] = *test;
         }
+    }
+    if (startup_argc() > 0) {
+        enter_for_ever();
     }
     warm_up();
     log_line("1..%u", count);

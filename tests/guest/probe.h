@@ -28,6 +28,8 @@ enum probe_operation {
     PROBE_FULL,     /* the same, once its account has no room for one more record: word 7, a
                        notification, is signalled until then */
     PROBE_FAULT_ANSWER, /* answers that fault with label word 0, words 1 and 2 */
+    PROBE_TOKEN,        /* answers the token of that very call */
+    PROBE_RIGHTS,       /* answers the rights with which handle 0 came */
 };
 
 struct probe_state {

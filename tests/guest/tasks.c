@@ -169,19 +169,6 @@ static void faults_end_the_task(void) {
     }
 }
 
-static bool wait_fault(const struct child *supervisor, uint64_t count,
-                       struct fault_message *fault) {
-    for (int i = 0; i < 1000; i++) {
-        status_t seen = call_words(supervisor->session, PROBE_FAULT, NULL, 0, fault, sizeof *fault);
-        if (seen >= (status_t)count) {
-            return true;
-        }
-        thread_sleep(2 * NS_PER_MS);
-    }
-    check_failed(__FILE__, __LINE__, "no fault message", (int64_t)count, 0);
-    return false;
-}
-
 static void supervision(void) {
     struct child supervisor, child;
     struct fault_message fault = {0};

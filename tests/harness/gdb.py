@@ -7,6 +7,7 @@ from unixsocket import connect
 # Offsets in the register packet of QEMU's x86-64 target.
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
              "r13", "r14", "r15", "rip")
+FLAGS_OFFSET = 17 * 8
 CS_OFFSET = 17 * 8 + 4
 GS_BASE_OFFSET = 17 * 8 + 7 * 4 + 8
 CR3_OFFSET = 17 * 8 + 7 * 4 + 3 * 8 + 2 * 8
@@ -145,10 +146,11 @@ class Gdb:
         assert self.ask(f"Hg{cpu:x}") == "OK"
 
     def registers(self) -> dict[str, int]:
-        """General registers, rip, cs, gs_base and cr3."""
+        """General registers, rip, rflags, cs, gs_base and cr3."""
         data = bytes.fromhex(self.ask("g").replace("x", "0"))
         values = dict(zip(REGISTERS, struct.unpack_from("<17Q", data)))
         values["gs_base"] = struct.unpack_from("<Q", data, GS_BASE_OFFSET)[0]
+        values["rflags"] = struct.unpack_from("<I", data, FLAGS_OFFSET)[0]
         values["cs"] = struct.unpack_from("<I", data, CS_OFFSET)[0]
         values["cr3"] = struct.unpack_from("<Q", data, CR3_OFFSET)[0]
         self.here = values["rip"]

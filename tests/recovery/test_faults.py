@@ -156,6 +156,21 @@ def test_a_spoilt_message_is_looked_at_again(machine, tmp_path, service, wanted,
     assert guest.cmd("cat /tmp/typed") == ""
 
 
+def test_a_wrong_sum_does_not_leave(machine, tmp_path):
+    """From an answer on vfs makes wrong sums: the caller would take the answer for spoilt."""
+    campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
+    guest, faults = campaign.guest, campaign.faults
+    guest.send("cat /tmp/typed\r")
+    answer = campaign.injector.programs["vfs"].address("dispatch_answer")
+    registers = campaign.injector.reach("vfs", answer, wait=60)
+    seven = b"\xb8\x07\0\0\0\xc3"  # mov $7, %eax; ret
+    faults.memory.write(registers["cr3"], campaign.injector.programs["vfs"].address("sum_add"), seven)
+    campaign.injector.leave()
+    guest.expect(r"\r?\n")
+    assert guest.prompt().strip() == ""
+    guest.expect_in_log("vfs: abort: an answer has changed")
+
+
 def test_a_driver_that_sends_nothing_starts_again(machine, tmp_path):
     """e1000's function that takes frames from net does nothing, once: it would never ask again."""
     campaign = FaultCampaign(machine, tmp_path, 1, ["e1000"])

@@ -207,11 +207,11 @@ void context_init(struct arch_context *context, uint64_t entry, uint64_t stack, 
 }
 
 void bases_load(struct arch_cpu *cpu, const struct arch_context *next) {
-    if (cpu->fs_base != next->fs_base) {
+    if ((cpu->fs_base | next->fs_base) != 0) {
         cpu->fs_base = next->fs_base;
         msr_write(MSR_FS_BASE, next->fs_base);
     }
-    if (cpu->gs_base != next->gs_base) {
+    if ((cpu->gs_base | next->gs_base) != 0) {
         cpu->gs_base = next->gs_base;
         msr_write(MSR_KERNEL_GS_BASE, next->gs_base); /* where it is while the kernel runs */
     }
@@ -224,7 +224,8 @@ status_t context_set_bases(struct arch_context *context, uint64_t fs_base, uint6
     }
     context->fs_base = fs_base;
     context->gs_base = gs_base;
-    if ((struct arch_context *)cpu->current == context) {
+    bool loaded = cpu->fs_base == fs_base && cpu->gs_base == gs_base;
+    if ((struct arch_context *)cpu->current == context && !loaded) {
         bases_load(cpu, context);
     }
     return OK;

@@ -320,6 +320,7 @@ entered:                                ; the kernel stack is empty
     jmp exit_to_user
 
 from_kernel:
+    lfence                              ; nor past a swapgs that was mistakenly left out
     cmp dword [rsp], VECTOR_FIRST_INTERRUPT
     jb kernel_exception
     cmp byte [gs:CPU_IDLE], 0

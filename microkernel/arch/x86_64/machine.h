@@ -63,7 +63,8 @@ static inline void cr4_write(uint64_t value) {
     __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory");
 }
 
-/* Loads the FS and GS bases of `next` where they differ. cpu.c */
+/* Loads the FS and GS bases of `next`, but 0 over 0: a program that loads a selector makes its base
+ * 0, so that others are there for sure only when they have just been written. cpu.c */
 void bases_load(struct arch_cpu *cpu, const struct arch_context *next);
 
 /* ---- Page-table entries (SDM 3A 4.5) ------------------------------------------------------- */

@@ -6,7 +6,8 @@
 #include <arch/cpu.h>
 #include <arch/paging.h>
 
-/* The slow part of arch_thread_switch: there is FPU state, or bases differ. `next` may be NULL. */
+/* The slow part of arch_thread_switch: there is FPU state, or a base that is not 0. `next` may be
+ * NULL. */
 void arch_state_switch(struct arch_cpu *cpu, struct arch_context *next);
 
 /* Loads the page tables of `space` if they are not loaded. `cpu` is this one, here and below. */
@@ -26,15 +27,14 @@ extern struct arch_space kernel_space;
 
 /*
  * Makes `next` the thread that this CPU leaves the kernel with; NULL: idle (the space stays
- * loaded). Does not change the address space. Costs nothing extra for threads without FPU state
- * and with the bases that are loaded already.
+ * loaded). Does not change the address space. Costs nothing extra between threads without FPU state
+ * and bases.
  */
 static inline void arch_thread_switch(struct arch_cpu *cpu, struct thread *next) {
     cpu->current = next;
     struct arch_context *context = (struct arch_context *)next;
-    if (UNLIKELY(context == NULL ||
-                 (cpu->fpu_live | (uintptr_t)context->fpu | (context->fs_base ^ cpu->fs_base) |
-                  (context->gs_base ^ cpu->gs_base)) != 0)) {
+    if (UNLIKELY(context == NULL || (cpu->fpu_live | (uintptr_t)context->fpu | context->fs_base |
+                                     cpu->fs_base | context->gs_base | cpu->gs_base) != 0)) {
         arch_state_switch(cpu, context);
     }
 }
