@@ -106,8 +106,7 @@ void staged_apply(struct task *task, const struct staged *s) {
         task_kill(target, E_CANCELLED);
         break;
     case STAGED_SUPERVISE:
-        task_supervise(target, (struct session *)s->other, (struct notification *)s->third,
-                       s->value);
+        task_supervise(target, (void *)s->other, (void *)s->third, s->value);
         break;
     case STAGED_INTERRUPT:
         thread_interrupt(thread_of(s->object));

@@ -255,10 +255,7 @@ void task_kill(struct task *task, int32_t exit_code) {
     object_put(OBJECT_OF(task->image));
     task->arena = NULL;
     task->image = NULL;
-    if (task->watcher != NULL) {
-        notification_signal(task->watcher, task->watcher_bits);
-    }
-    task_supervise(task, NULL, NULL, 0);
+    task_supervise(task, task->supervisor, task->watcher, task->watcher_bits);
     list_remove(&task->all_link);
     object_put(&task->object);
 }
@@ -272,15 +269,20 @@ void task_no_handles(struct object *object) {
 
 void task_supervise(struct task *task, struct session *session, struct notification *watcher,
                     uint64_t bits) {
-    struct object *old_session = OBJECT_OF(task->supervisor);
-    struct object *old_watcher = OBJECT_OF(task->watcher);
+    struct object *old[] = {OBJECT_OF(task->supervisor), OBJECT_OF(task->watcher)};
     object_get(OBJECT_OF(session));
     object_get(OBJECT_OF(watcher));
     task->supervisor = session;
     task->watcher = watcher;
     task->watcher_bits = bits;
-    object_put(old_session);
-    object_put(old_watcher);
+    object_put(old[0]);
+    object_put(old[1]);
+    if (task->state == TASK_DEAD && watcher != NULL) { /* perhaps before the commit of this */
+        notification_signal(watcher, bits);
+    }
+    if (task->state == TASK_DEAD && (session != NULL || watcher != NULL)) {
+        task_supervise(task, NULL, NULL, 0);
+    }
 }
 
 void task_describe(const struct task *task, struct task_info *out) {

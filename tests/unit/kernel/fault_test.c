@@ -143,6 +143,27 @@ TEST(handles_in_answers_to_the_kernel_go) {
     host_check_clean();
 }
 
+TEST(an_end_before_the_commit_is_told_to_the_supervisor_of_the_turn) {
+    struct pair pair = make_pair(PAGE_SIZE);
+    struct notification *notification;
+    REQUIRE_OK(notification_create(account_root, &notification));
+    handle_t bell = host_grant(pair.server, &notification->object);
+    handle_t task = host_grant(pair.server, &pair.client->object);
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_NONE);
+    CHECK_EQ(SYS(pair.server, SYS_TASK_SUPERVISE, task, 0, bell, 4), OK);
+    task_kill(pair.client, 0);
+    CHECK_EQ(notification->bits, 0);
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_CLOSED);
+    CHECK_EQ(notification->bits, 4);
+    CHECK_EQ(SYS(pair.server, SYS_TASK_SUPERVISE, task, 0, bell, 4), E_STATE);
+    CHECK_EQ(SYS(pair.server, SYS_HANDLE_CLOSE, bell), OK);
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL | RECEIVE_POLL), EVENT_NONE);
+    CHECK_EQ(notification->object.references, 1);
+    object_put(&notification->object);
+    oracle_check(NULL, 0);
+    host_check_clean();
+}
+
 /* A call that ends lets the last handle to an endpoint go, at which the fault of another thread of
  * the caller's task waits: the whole task goes with it. */
 TEST(a_caller_may_end_with_the_handles_of_its_call) {
