@@ -345,6 +345,10 @@ void kernel_log(const char *text, ...) {
     (void)text;
 }
 
+void log_clean(char *text, size_t length) {
+    (void)text, (void)length;
+}
+
 void log_console(bool on) {
     (void)on;
 }
