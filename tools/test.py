@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import machine
 
 LINT = os.path.join(machine.ROOT, "tools", "lint")
-SYSTEM_ORDER = ["tools", "guest", "boot", "net", "ai", "linux", "recovery", "upgrade", "bench"]
+SYSTEM_ORDER = ["tools", "guest", "kernel", "boot", "net", "ai", "linux", "recovery", "upgrade", "bench"]
 REPORT = os.path.join(machine.ROOT, "docs", "long-report.md")
 
 

@@ -117,10 +117,9 @@ struct call *call_find_outgoing(token_t token, const struct task *caller);
 /* Sends a filled call to its session's endpoint; a waiting server gets it at once. E_CLOSED,
  * E_RESET: not sent, its handles are the sender's again. */
 MUST_CHECK status_t call_send(struct call *call, struct session *session);
-/* Gives the answer in call->reply to the caller; the server side is done with the call. */
-void call_complete(struct call *call);
-/* The same with an answer made here. */
-void call_fail(struct call *call, status_t status);
+/* The server side is done with the call. OK: the caller gets the answer in call->reply; else one
+ * made here, with this status, and no handles. */
+void call_finish(struct call *call, status_t status);
 /* The caller wants the call back. A QUEUED call is completed with `status` at once. */
 void call_cancel(struct call *call, status_t status);
 /* The caller's thread or task ends: leases end, the server is told. */

@@ -159,7 +159,7 @@ static void give_back(struct task *task, uint32_t flags) {
     } else if (turn.kind == EVENT_CANCEL) {
         list_push_front(&task->endpoint->cancels, &turn.call->cancel_link);
     } else if ((flags & (RESET_POISON | RESET_COLD)) != 0) {
-        call_fail(turn.call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
+        call_finish(turn.call, (flags & RESET_POISON) != 0 ? E_POISON : E_RESET);
     } else {
         turn.call->attempt++;
         call_requeue(turn.call);

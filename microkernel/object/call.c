@@ -84,11 +84,15 @@ void message_settle(struct message *message, bool moved) {
 }
 
 void message_drop_handles(struct message *message, bool moved) {
+    uint32_t count = TAG_HANDLES(message->tag);
+    struct object *objects[TAG_HANDLES_MASK];
     message_settle(message, moved);
-    for (unsigned i = 0; i < TAG_HANDLES(message->tag); i++) {
-        struct object *object = message->handles[i].object;
-        message->handles[i].object = NULL; /* first: the put may come back to this message */
-        object_handle_put(object);
+    for (uint32_t i = 0; i < count; i++) {
+        objects[i] = message->handles[i].object;
+        message->handles[i].object = NULL;
+    }
+    while (count > 0) { /* last: the message may go with its handles */
+        object_handle_put(objects[--count]);
     }
 }
 
@@ -122,27 +126,6 @@ status_t call_send(struct call *call, struct session *session) {
     return OK;
 }
 
-/* The server side is through with the call. */
-static void call_release_server(struct call *call) {
-    if (call->state == CALL_QUEUED) {
-        call_unqueue(call);
-    } else {
-        list_remove(&call->link); /* accepted */
-        list_remove(&call->cancel_link);
-    }
-    if (call->server != NULL && call->server->turn.call == call &&
-        call->server->turn.kind != EVENT_REPLY) {
-        call->server->turn.call = NULL;
-    }
-    call->server = NULL;
-    call->answered = false;
-    call->state = CALL_DONE;
-    message_drop_handles(&call->request, false);
-    if (--call->session->object.handles == 0) {
-        session_no_handles(&call->session->object);
-    }
-}
-
 static void answer_thread(struct call *call, status_t transport) {
     struct thread *thread = call->thread;
     if (transport == OK && call->timed_out && (status_t)TAG_LABEL(call->reply.tag) == E_CANCELLED) {
@@ -156,8 +139,33 @@ static void answer_thread(struct call *call, status_t transport) {
     sched_wake_here(thread);
 }
 
-static void call_finish(struct call *call, status_t transport) {
-    call_release_server(call);
+void call_finish(struct call *call, status_t transport) {
+    if (call->state == CALL_QUEUED) {
+        call_unqueue(call);
+    } else {
+        list_remove(&call->link); /* accepted */
+        list_remove(&call->cancel_link);
+    }
+    if (call->server != NULL && call->server->turn.call == call &&
+        call->server->turn.kind != EVENT_REPLY) {
+        call->server->turn.call = NULL;
+    }
+    call->server = NULL;
+    call->answered = false;
+    /* Handles that go may take the caller along, which is to leave the call alone then. */
+    call->state = CALL_ACCEPTED;
+    call->cancel = true;
+    message_drop_handles(&call->request, false);
+    if (transport != OK || call->kind == CALL_KERNEL) { /* the kernel has no use for handles */
+        message_drop_handles(&call->reply, transport == OK);
+    } else {
+        message_settle(&call->reply, true);
+    }
+    call->state = CALL_DONE;
+    call->reply.tag = transport == OK ? call->reply.tag : TAG(transport, 0, 0, 0);
+    if (--call->session->object.handles == 0) {
+        session_no_handles(&call->session->object);
+    }
     if (call->thread != NULL && call->kind == CALL_KERNEL) {
         fault_answered(call->thread, transport);
     } else if (call->thread != NULL) {
@@ -170,20 +178,9 @@ static void call_finish(struct call *call, status_t transport) {
     }
 }
 
-void call_complete(struct call *call) {
-    message_settle(&call->reply, true);
-    call_finish(call, OK);
-}
-
-void call_fail(struct call *call, status_t status) {
-    message_drop_handles(&call->reply, false);
-    call->reply.tag = TAG(status, 0, 0, 0);
-    call_finish(call, status);
-}
-
 void call_cancel(struct call *call, status_t status) {
     if (call->state == CALL_QUEUED) {
-        call_fail(call, status);
+        call_finish(call, status);
     } else if ((call->state == CALL_TAKEN || call->state == CALL_ACCEPTED) && !call->cancel) {
         call->cancel = true;
         list_push_back(&call->session->endpoint->cancels, &call->cancel_link);
@@ -214,7 +211,7 @@ void call_requeue(struct call *call) {
     endpoint->ready |= 1u << call->priority;
     if (call->cancel) { /* nobody has seen it: give it back at once */
         call->cancel = false;
-        call_fail(call, E_CANCELLED);
+        call_finish(call, E_CANCELLED);
     } else if (call->fast) {
         call->fast = false;
         message_load(&call->request, &call->thread->context);

@@ -25,10 +25,9 @@ static status_t clone_thread(struct task *child, struct thread *parent) {
     struct thread *thread;
     TRY(thread_create(child, 0, 0, 0, parent->message_buffer, parent->priority, &thread));
     child->main = thread;
-    uint32_t fpu_cpu = thread->context.fpu_cpu;
     thread->context = parent->context;
     thread->context.fpu = NULL;
-    thread->context.fpu_cpu = fpu_cpu;
+    thread->context.fpu_cpu = ~0u;
     thread->context.rax = 0;
     thread->affinity = parent->affinity;
     thread->upcall_entry = parent->upcall_entry;

@@ -19,7 +19,7 @@ status_t endpoint_create(struct account *account, struct endpoint **out) {
 /* Nobody will ever serve it: callers get E_CLOSED, closed sessions are let go. */
 static void drain(struct endpoint *endpoint) {
     for (int top; (top = endpoint_top(endpoint)) >= 0;) {
-        call_fail(LIST_ENTRY(endpoint->queues[top].next, struct call, link), E_CLOSED);
+        call_finish(LIST_ENTRY(endpoint->queues[top].next, struct call, link), E_CLOSED);
     }
     for (struct list *link; (link = list_pop_front(&endpoint->closed)) != NULL;) {
         object_put(&LIST_ENTRY(link, struct session, closed_link)->object);
@@ -52,7 +52,7 @@ static struct call *lost_call(const struct endpoint *endpoint) {
 void endpoint_forget(struct endpoint *endpoint) {
     endpoint->cold_epoch++;
     for (struct call *call; (call = lost_call(endpoint)) != NULL;) {
-        call_fail(call, E_RESET); /* may change the queues beyond this call */
+        call_finish(call, E_RESET); /* may change the queues beyond this call */
     }
     LIST_FOR_EACH_SAFE(link, &endpoint->closed) {
         struct session *session = LIST_ENTRY(link, struct session, closed_link);
@@ -96,9 +96,11 @@ status_t session_create(struct endpoint *endpoint, struct account *account, uint
 void session_no_handles(struct object *object) {
     struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
-    /* A session made in a turn that is being undone never existed for its server. */
+    /* A session made in a turn that is being undone never existed for its server; one that a task
+     * or memory still names, which count as no handles, may be closed again in the turn of that. */
     if (endpoint->dead || session_lost(session) || (object->flags & OBJECT_PROVISIONAL) != 0 ||
-        !list_unlinked(&session->closed_link)) {
+        !list_unlinked(&session->closed_link) ||
+        (endpoint->server != NULL && endpoint->server->turn.session == session)) {
         return;
     }
     object_get(object); /* the list's reference */

@@ -156,7 +156,7 @@ void pager_supply(struct call *call, struct memory *source, uint64_t index) {
         account_release(memory->object.account, PAGE_SIZE);
     }
     call->reply.tag = TAG(FAULT_RESUME, 0, 0, 0);
-    call_complete(call);
+    call_finish(call, OK);
 }
 
 /* ---- hooks of the architecture -------------------------------------------------------------- */

@@ -69,7 +69,7 @@ void staged_apply(struct task *task, const struct staged *s) {
     case STAGED_REPLY:
         /* The call is gone if its server side ended meanwhile. */
         if (call_find(s->value, task) == s->call) {
-            call_complete(s->call);
+            call_finish(s->call, OK);
         }
         break;
     case STAGED_CALL:

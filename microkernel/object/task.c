@@ -118,7 +118,7 @@ static void quiesce(struct task *task) {
 static void drop_calls(struct task *task) {
     struct list *link;
     while ((link = list_first(&task->accepted)) != NULL) {
-        call_fail(LIST_ENTRY(link, struct call, link), E_RESET);
+        call_finish(LIST_ENTRY(link, struct call, link), E_RESET);
     }
     while ((link = list_first(&task->outgoing)) != NULL) {
         call_abandon(LIST_ENTRY(link, struct call, caller_link));

@@ -167,7 +167,7 @@ int64_t sys_commit_receive(struct thread *thread) {
     actor_commit(task, named);
     /* The commit may have ended the call's server side, if its own client died by it. */
     if (answered != NULL && call_find(ARG(0), task) == answered) {
-        call_complete(answered);
+        call_finish(answered, OK);
     }
     if (task->state == TASK_DEAD) {
         return SYSCALL_NO_RESULT;

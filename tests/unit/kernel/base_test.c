@@ -2,6 +2,7 @@
  * What everything else stands on: frames, slabs and accounts, handle tables, deadlines, ELF files,
  * images, copy-on-write.
  */
+#include "fake_pci.h"
 #include "host.h"
 
 #include <arch/iommu.h>
@@ -320,11 +321,11 @@ TEST(clones_share_until_one_writes) {
 TEST(a_device_reaches_the_memory_of_its_driver) {
     host_boot();
     iommu_units = 1;
-    host_pci_address = PCI_ADDRESS(2, 3, 1, 0);
+    host_pci_plug(0, PCI_ADDRESS(2, 3, 1, 0), 0);
     struct task *task = host_task("driver", 1 << 20, 0, 5);
     handle_t system = host_grant(task, system_object);
     handle_t account = host_grant(task, &account_root->object);
-    uint64_t place = 7ull << 40 | 0x200ull << 24 | host_pci_address;
+    uint64_t place = 7ull << 40 | 0x200ull << 24 | host_pci[0].address;
     int64_t device = SYS(task, SYS_SYSTEM_DEVICE, system, place, account);
     REQUIRE(device > 0);
     CHECK_EQ(SYS(task, SYS_SYSTEM_DEVICE, system, place, account), E_BUSY);
@@ -359,7 +360,7 @@ TEST(a_device_reaches_the_memory_of_its_driver) {
     REQUIRE(device > 0 && host_iommu_space == NULL);
     object_put(&memory->object);
     SYS(task, SYS_HANDLE_CLOSE, (uint64_t)device);
-    host_pci_address = 0;
+    host_pci_plug(0, 0, 0);
     iommu_units = 0;
     host_check_clean();
 }

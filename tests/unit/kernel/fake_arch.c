@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * A pretended architecture: page tables are arrays of entries, one CPU, no devices.
+ * A pretended architecture: page tables are arrays of entries, one CPU or two, of which the tests
+ * say which one the kernel runs on.
  */
 #include <arch/boot.h>
 #include <arch/hooks.h>
 #include <arch/iommu.h>
-#include <arch/irq.h>
 #include <arch/paging.h>
-#include <arch/pci.h>
 #include <arch/port.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
@@ -23,18 +22,34 @@ uint64_t host_ticks = 1000;
 unsigned char *host_ram;
 struct clock clock = {.mult = 1ull << 32, .tsc_hz = 1000000000};
 struct arch_space kernel_space;
-static struct cpu the_cpu = {.arch.space = &kernel_space};
+static struct cpu cpus[HOST_CPUS] = {
+    {.arch = {.space = &kernel_space, .bit = 1}},
+    {.arch = {.space = &kernel_space, .bit = 2, .id = 1}},
+};
+static struct cpu *here = &cpus[0];
+static bool rescheduled[HOST_CPUS]; /* an arch_send_reschedule that has not come yet */
 
 struct cpu *cpu_self(void) {
-    return &the_cpu;
+    return here;
 }
 
 struct thread *cpu_current(void) {
-    return the_cpu.arch.current;
+    return here->arch.current;
 }
 
-struct cpu *cpu_table[CPU_MAX] = {&the_cpu};
+struct cpu *cpu_table[CPU_MAX] = {&cpus[0], &cpus[1]};
 uint32_t cpu_count = 1;
+
+void host_cpu_enter(uint32_t id) {
+    here = &cpus[id];
+    if (here->arch.resched_forced != 0) {
+        rescheduled[id] = false;
+        schedule_forced();
+    } else if (rescheduled[id]) {
+        rescheduled[id] = false;
+        reschedule_interrupt();
+    }
+}
 
 /* ---- page tables ------------------------------------------------------------------------------
  */
@@ -42,6 +57,7 @@ uint32_t cpu_count = 1;
 #define ENTRIES 4096
 
 struct table {
+    int end; /* no slot in use from here on */
     struct {
         uint64_t va;
         uint64_t entry; /* frame | flags; bit 0 present, bit 1 writable, 0x40 dirty */
@@ -54,7 +70,7 @@ static struct table *table_of(const struct arch_space *space) {
 }
 
 const struct arch_space *host_iommu_space;
-uint32_t host_iommu_name, host_pci_address;
+uint32_t host_iommu_name;
 uint64_t host_iommu_free;
 
 status_t arch_space_create(struct arch_space *space, struct account *account) {
@@ -72,8 +88,10 @@ void arch_space_destroy(struct arch_space *space) {
     if (space->root == 0) {
         return;
     }
-    if (the_cpu.arch.space == space) {
-        the_cpu.arch.space = &kernel_space;
+    for (unsigned i = 0; i < HOST_CPUS; i++) {
+        if (cpus[i].arch.space == space) {
+            cpus[i].arch.space = &kernel_space;
+        }
     }
     free(table_of(space));
     page_table_free(space->account, space->root);
@@ -82,7 +100,7 @@ void arch_space_destroy(struct arch_space *space) {
 
 static int find(const struct arch_space *space, uint64_t va) {
     struct table *table = table_of(space);
-    for (int i = 0; table != NULL && i < ENTRIES; i++) {
+    for (int i = 0; table != NULL && i < table->end; i++) {
         if (table->slots[i].entry != 0 && table->slots[i].va == (va & ~(PAGE_SIZE - 1))) {
             return i;
         }
@@ -90,9 +108,14 @@ static int find(const struct arch_space *space, uint64_t va) {
     return -1;
 }
 
+unsigned host_map_fails;
+
 status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t flags) {
     struct table *table = table_of(space);
     int slot = find(space, va);
+    if (host_map_fails != 0 && --host_map_fails == 0) {
+        return E_QUOTA;
+    }
     for (int i = 0; slot < 0 && i < ENTRIES; i++) {
         if (table->slots[i].entry == 0) {
             slot = i;
@@ -101,6 +124,7 @@ status_t arch_map(struct arch_space *space, uint64_t va, phys_t pa, uint32_t fla
     if (slot < 0) {
         return E_QUOTA;
     }
+    table->end = slot < table->end ? table->end : slot + 1;
     table->slots[slot].va = va;
     table->slots[slot].flags = flags;
     table->slots[slot].entry = pa | 1 | ((flags & PAGE_WRITE) != 0 ? ARCH_ENTRY_WRITE : 0);
@@ -130,7 +154,7 @@ uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {
     struct table *table = table_of(space);
     uint64_t best = end;
-    for (int i = 0; table != NULL && i < ENTRIES; i++) {
+    for (int i = 0; table != NULL && i < table->end; i++) {
         if (table->slots[i].entry != 0 && table->slots[i].va >= start &&
             table->slots[i].va < best) {
             best = table->slots[i].va;
@@ -141,11 +165,6 @@ uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end
 
 void arch_shootdown(struct arch_space *space, uint64_t va, size_t pages) {
     (void)space, (void)va, (void)pages;
-}
-
-volatile void *arch_map_device(phys_t address, size_t size) {
-    (void)address, (void)size;
-    return NULL;
 }
 
 /* ---- user memory ------------------------------------------------------------------------------
@@ -159,15 +178,20 @@ static status_t user_access(uint64_t address, void *buffer, size_t size, bool st
     while (size > 0) {
         uint64_t within = address % PAGE_SIZE;
         size_t step = PAGE_SIZE - within < size ? PAGE_SIZE - within : size;
-        uint64_t *entry = arch_entry(the_cpu.arch.space, address);
+        uint64_t *entry = arch_entry(here->arch.space, address);
         while (entry == NULL || (store && (*entry & ARCH_ENTRY_WRITE) == 0)) {
             if (!vm_fault(address, store)) {
                 return E_FAULT;
             }
-            entry = arch_entry(the_cpu.arch.space, address);
+            entry = arch_entry(here->arch.space, address);
         }
-        unsigned char *page = phys_to_virt((*entry & ~(PAGE_SIZE - 1)) + within);
-        if (store) {
+        phys_t frame = *entry & ~(PAGE_SIZE - 1);
+        unsigned char *page = phys_to_virt(frame + within);
+        if (frame >= HOST_RAM) { /* a device: it takes everything and says nothing */
+            if (!store) {
+                memset(bytes, 0xff, step);
+            }
+        } else if (store) {
             memcpy(page, bytes, step);
             *entry |= ARCH_ENTRY_DIRTY;
         } else {
@@ -222,12 +246,13 @@ void arch_fpu_copy(struct arch_context *to, struct arch_context *from) {
 }
 
 void arch_send_reschedule(uint32_t cpu) {
-    (void)cpu;
+    rescheduled[cpu] = true;
 }
 
 void arch_stop_cpu(uint32_t cpu) {
-    (void)cpu;
-    abort(); /* there is only one */
+    if (&cpus[cpu] == here) {
+        abort();
+    } /* else: its thread runs nothing */
 }
 
 void timer_program(uint64_t deadline) {
@@ -263,38 +288,6 @@ void port_write(uint16_t port, unsigned width, uint32_t value) {
     }
 }
 
-void irq_isa_line(uint32_t isa, struct irq_line *line) {
-    *line = (struct irq_line){isa, false, false};
-}
-
-static bool vectors[IRQ_VECTOR_END];
-
-status_t irq_route(const struct irq_line *line, uint32_t *vector) {
-    *vector = IRQ_VECTOR_FIRST + line->gsi % 32;
-    if (vectors[*vector]) {
-        return E_BUSY;
-    }
-    vectors[*vector] = true;
-    return OK;
-}
-
-status_t irq_route_message(uint32_t *vector, uint64_t *address, uint32_t *data) {
-    (void)vector, (void)address, (void)data;
-    return E_NO_SPACE;
-}
-
-void irq_release(uint32_t vector) {
-    vectors[vector] = false;
-}
-
-void irq_mask(uint32_t vector, bool masked) {
-    (void)vector, (void)masked;
-}
-
-uint32_t irq_gsi(uint32_t vector) {
-    return vector - IRQ_VECTOR_FIRST;
-}
-
 uint32_t iommu_units;
 status_t iommu_start(phys_t registers) {
     (void)registers;
@@ -313,18 +306,6 @@ void iommu_flush(void) {
     host_iommu_free = frame_free_count();
 }
 
-uint32_t pci_config_read(uint32_t address, uint32_t offset, unsigned width) {
-    if (address == host_pci_address && address != 0) {
-        return 0;
-    }
-    (void)offset;
-    return width == 4 ? ~0u : (1u << width * 8) - 1;
-}
-
-void pci_config_write(uint32_t address, uint32_t offset, unsigned width, uint32_t value) {
-    (void)address, (void)offset, (void)width, (void)value;
-}
-
 bool boot_memory_reserved(const struct boot_info *info, phys_t start, uint64_t size) {
     (void)info;
     return start < HOST_RAM && start + size > 0;
@@ -341,8 +322,13 @@ void panic(const char *text, ...) {
     abort();
 }
 
+char host_log[256];
+
 void kernel_log(const char *text, ...) {
-    (void)text;
+    va_list arguments;
+    va_start(arguments, text);
+    vsnprintf(host_log, sizeof(host_log), text, arguments);
+    va_end(arguments);
 }
 
 void log_clean(char *text, size_t length) {

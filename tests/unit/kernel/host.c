@@ -36,12 +36,22 @@ void host_boot(void) {
     clean_free = frame_free_count();
 }
 
+void host_use_cpus(uint32_t count) {
+    if (count > cpu_count) {
+        sched_init(cpu_table[1]);
+    }
+    cpu_count = count;
+}
+
 void host_check_clean(void) {
     for (struct list *link; (link = list_first(&task_all)) != NULL;) {
         task_kill(LIST_ENTRY(link, struct task, all_link), 0);
     }
-    sched_exit();
-    ASSERT(cpu_here()->arch.current == NULL && cpu_here()->ready == 0);
+    for (uint32_t id = cpu_count; id-- > 0;) {
+        host_cpu_enter(id);
+        sched_exit();
+        ASSERT(cpu_here()->arch.current == NULL && cpu_here()->ready == 0);
+    }
     ASSERT(account_root->used == clean_used);
     ASSERT(frame_free_count() == clean_free);
 }
@@ -72,32 +82,43 @@ struct task *host_task(const char *name, uint64_t limit, uint64_t arena_size, ui
     return task;
 }
 
-/* Makes the task's thread the current one. */
-static void make_current(struct thread *thread) {
+bool host_make_current(struct thread *thread) {
     struct cpu *cpu = cpu_here();
-    sched_exit();
-    struct thread *current = cpu->arch.current;
-    if (current == thread) {
-        return;
+    if (thread->state == THREAD_RUNNING && thread->cpu != cpu->arch.id) {
+        host_cpu_enter(thread->cpu);
+    } else if (!sched_allowed(thread, cpu)) {
+        host_cpu_enter(cpu->arch.id ^ 1);
     }
-    ASSERT(thread->state == THREAD_READY);
-    if (current != NULL) {
+    sched_exit();
+    cpu = cpu_here();
+    struct thread *current = cpu->arch.current;
+    if (current == thread && thread->state == THREAD_RUNNING) {
+        return true;
+    }
+    if (thread->state != THREAD_READY || !sched_allowed(thread, cpu)) {
+        return false;
+    }
+    sched_stop(thread, THREAD_NEW);
+    if (current != NULL && current->state == THREAD_RUNNING) {
         sched_stop(current, THREAD_NEW);
         sched_wake(current);
     }
-    sched_stop(thread, THREAD_NEW);
     thread->state = THREAD_RUNNING;
+    thread->cpu = cpu->arch.id;
     cpu->arch.current = thread;
     cpu->arch.space = &thread->task->space;
     cpu->choose = false;
     if (thread->resume != RESUME_NONE) {
         thread_resume_work(thread);
     }
+    return thread->state == THREAD_RUNNING;
 }
 
-int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, unsigned count) {
-    struct thread *thread = task->main;
-    make_current(thread);
+int64_t host_thread_call(struct thread *thread, uint32_t op, const uint64_t *arguments,
+                         unsigned count) {
+    if (!host_make_current(thread)) {
+        return HOST_BLOCKED;
+    }
     struct arch_context *context = &thread->context;
     for (unsigned i = 0; i < count; i++) {
         ((uint64_t *)context)[1 + i] = arguments[i]; /* as context_argument */
@@ -121,15 +142,15 @@ int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, uns
         to->rsi = message->rsi;
         memcpy(context_words(to), context_words(message), MESSAGE_REGISTER_WORDS * 8);
     }
-    bool dead = thread->state == THREAD_DEAD;
-    bool blocked = thread->state != THREAD_READY && thread->state != THREAD_RUNNING;
     int64_t result = (int64_t)context->rax;
+    bool goes_on = (thread->state == THREAD_READY || thread->state == THREAD_RUNNING) &&
+                   host_make_current(thread);
     object_put(&thread->object);
-    if (dead || blocked) {
-        return HOST_BLOCKED;
-    }
-    make_current(thread);
-    return result;
+    return goes_on ? result : HOST_BLOCKED;
+}
+
+int64_t host_call(struct task *task, uint32_t op, const uint64_t *arguments, unsigned count) {
+    return host_thread_call(task->main, op, arguments, count);
 }
 
 bool host_returned(struct task *task) {
@@ -137,8 +158,7 @@ bool host_returned(struct task *task) {
     if (thread->state != THREAD_READY && thread->state != THREAD_RUNNING) {
         return false;
     }
-    make_current(thread);
-    return true;
+    return host_make_current(thread);
 }
 
 struct arch_context *host_context(struct task *task) {
@@ -146,20 +166,23 @@ struct arch_context *host_context(struct task *task) {
 }
 
 static bool touch(struct task *task, uint64_t address, void *buffer, size_t size, bool store) {
-    make_current(task->main);
+    if (!host_make_current(task->main)) {
+        return false;
+    }
     uint8_t *bytes = buffer;
     for (size_t i = 0; i < size; i++) {
         if (!host_mapped(&task->space, address + i, store ? PAGE_WRITE : PROT_READ)) {
             page_fault_handle(task->main, address + i, (store ? PAGE_FAULT_WRITE : 0));
-            if (task->state == TASK_DEAD || task->main->state == THREAD_FAULTED) {
+            if (task->state == TASK_DEAD || !host_returned(task)) {
                 return false;
             }
-            make_current(task->main);
         }
         uint64_t *entry = arch_entry(&task->space, address + i);
-        uint8_t *byte =
-            (uint8_t *)phys_to_virt(*entry & ~(PAGE_SIZE - 1)) + (address + i) % PAGE_SIZE;
-        if (store) {
+        phys_t frame = *entry & ~(PAGE_SIZE - 1);
+        uint8_t *byte = (uint8_t *)phys_to_virt(frame) + (address + i) % PAGE_SIZE;
+        if (frame >= HOST_RAM) { /* a device's */
+            continue;
+        } else if (store) {
             *byte = bytes[i];
             *entry |= ARCH_ENTRY_DIRTY;
         } else {

@@ -8,18 +8,28 @@
 
 #define HOST_RAM (64u << 20)
 
-/* A fresh kernel, no tasks. */
+#define HOST_CPUS 2
+
+/* A fresh kernel on one CPU, no tasks. */
 void host_boot(void);
+/* Lets the kernel run on so many CPUs; no tasks. */
+void host_use_cpus(uint32_t count);
+/* The kernel's code runs on this CPU from now on, which hears first what it was told meanwhile. */
+void host_cpu_enter(uint32_t id);
 /* Kills every task, and checks that nothing is left charged or in use. */
 void host_check_clean(void);
 
 /* ---- user programs: the task's main thread, made current whatever the scheduler thinks --------
  */
 
-struct host_registers {
-    uint64_t a[10]; /* rdi rsi rdx r10 r8 r9 r12 r13 r14 r15 */
-};
-
+/* A READY thread becomes the current one, on the CPU here if it may run there, a RUNNING one on its
+ * CPU. False: it does not run any more after what it had to do first. */
+bool host_make_current(struct thread *thread);
+/* As host_call, by any thread. */
+int64_t host_thread_call(struct thread *thread, uint32_t op, const uint64_t *arguments,
+                         unsigned count);
+/* The arch_map that fails for want of a page table, counted from 1, the next; 0: none. */
+extern unsigned host_map_fails;
 /* Whether a page is mapped with all these rights. */
 bool host_mapped(struct arch_space *space, uint64_t va, uint32_t rights);
 
@@ -47,10 +57,13 @@ void host_fifo_put(const char *bytes);
 extern char host_port_log[256];
 extern unsigned host_port_log_length;
 
+/* The last line that the kernel logged. */
+extern char host_log[256];
+
 /* What the IOMMU was told last: which device reaches what (NULL: nothing), and how many frames were
- * free when it forgot its caches. host_pci_address: where there is a device, 0: nowhere. */
+ * free when it forgot its caches. */
 extern const struct arch_space *host_iommu_space;
-extern uint32_t host_iommu_name, host_pci_address;
+extern uint32_t host_iommu_name;
 extern uint64_t host_iommu_free;
 
 /* A static ELF file with a text segment; `arena` adds an arena segment with 8 bytes of content. */

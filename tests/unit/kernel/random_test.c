@@ -1,259 +1,321 @@
 /* SPDX-License-Identifier: MIT
- * Random system calls of several tasks, good and bad, with resets and ends in between. The oracle:
- * the kernel's own assertions, the sanitizers, and at the end nothing is left.
+ * Random system calls of several tasks on one processor and on two, good and bad, with faults,
+ * interrupts, resets and ends in between. The oracle: oracle.h all the while, the kernel's own
+ * assertions, the sanitizers, and at the end nothing is left.
+ *
+ * More, and others:   AXOLOTL_CALLS=10000000 AXOLOTL_SEED=7 kernel_random
+ * Each round's seed is printed then; AXOLOTL_CALLS=1 AXOLOTL_SEED=that makes the round again, and
+ * AXOLOTL_CHECK=1 checks after each step.
  */
 #include "host.h"
 
-#include <arch/timer.h>
+#include <arch/hooks.h>
+#include <arch/iommu.h>
+#include <arch/irq.h>
 #include <check.h>
-#include <machine.h>
+#include <stdlib.h>
 #include <system.h>
 
-#define TASKS 5
-#define RECENT 24
+#include "fake_pci.h"
+#include "oracle.h"
+#include "random_call.h"
 
-struct player {
-    struct task *task;
-    uint64_t recent[RECENT]; /* handles, tokens and other numbers that came back */
-    unsigned next;
-    bool actor;
-};
+#define PLAYERS 5u
+#define TASKS_MAX 20u /* with those that the players make */
+#define PAGED 0x900000ull
+#define STEPS 6000u /* of a round */
 
-static struct player players[TASKS];
-static unsigned calls_made, calls_good;
+static struct task *players[PLAYERS];
+static struct image *image;
+static struct memory *file;
+static uint64_t made[SYS_COUNT], good[SYS_COUNT], calls;
 
-static void remember(struct player *player, uint64_t value) {
-    /* The first four, its own basic objects, stay. */
-    unsigned slot = player->next < RECENT ? player->next : 4 + player->next % (RECENT - 4);
-    player->recent[slot] = value;
-    player->next++;
+static uint64_t number_from(const char *variable, uint64_t otherwise) {
+    const char *text = getenv(variable);
+    return text == NULL ? otherwise : strtoull(text, NULL, 0);
 }
 
-static void start(struct player *player, unsigned index) {
-    char name[8];
-    snprintf(name, sizeof(name), "p%u", index);
-    if (player->task != NULL) {
-        object_put(&player->task->object);
-    }
-    player->actor = index % 2 == 0;
-    player->task = host_task(name, 600000, player->actor ? 4 * PAGE_SIZE : 0,
-                             4 + (uint32_t)check_random_below(4));
-    player->task->priority_limit = 12;
-    object_get(&player->task->object); /* so that we can see it dead */
-    memset(player->recent, 0, sizeof(player->recent));
-    player->next = 0;
+static void grant_new(struct task *task, struct object *object) {
+    (void)host_grant(task, object);
+    object_put(object);
+}
+
+/* Its basic objects, and sessions to one another to make it interesting. */
+static void equip(struct task *task, unsigned index) {
     struct endpoint *endpoint;
     struct notification *notification;
-    CHECK_EQ(endpoint_create(player->task->account, &endpoint), OK);
-    remember(player, host_grant(player->task, &endpoint->object));
-    object_put(&endpoint->object);
-    CHECK_EQ(notification_create(player->task->account, &notification), OK);
-    remember(player, host_grant(player->task, &notification->object));
-    object_put(&notification->object);
-    remember(player, host_grant(player->task, &player->task->account->object));
-    remember(player, host_grant(player->task, &player->task->object));
-    for (unsigned i = 0; i < TASKS; i++) { /* sessions to one another make it interesting */
-        if (players[i].task == NULL || players[i].task->state == TASK_DEAD) {
-            continue;
-        }
+    CHECK_EQ(endpoint_create(task->account, &endpoint), OK);
+    CHECK_EQ(notification_create(task->account, &notification), OK);
+    for (unsigned i = 0; i < PLAYERS; i++) {
         struct session *session;
-        if (session_create(endpoint, account_root, 1000 + i, &session) == OK) {
-            remember(&players[i], host_grant(players[i].task, &session->object));
-            object_put(&session->object);
+        struct task *other = players[i];
+        uint64_t badge = (index == 0 ? BADGE_ROOT : 0) | (1000 + i);
+        if (other != NULL && other->state != TASK_DEAD &&
+            session_create(endpoint, account_root, badge, &session) == OK) {
+            if (index == 0) {
+                task_supervise(other, session, notification, 1ull << i);
+            }
+            grant_new(other, &session->object);
         }
     }
-}
-
-static uint64_t argument(const struct player *player) {
-    static const uint64_t odd[] = {
-        0, 1, 2, 63, 64, 4096, 0x10000, HOST_SCRATCH, ARENA_VA, 1ull << 47, 1ull << 63, ~0ull};
-    switch (check_random_below(8)) {
-    case 0:
-        return odd[check_random_below(sizeof(odd) / sizeof(odd[0]))];
-    case 1:
-        return check_random_below(8);
-    case 2:
-        return HOST_SCRATCH + check_random_below(0x4000) / 8 * 8;
-    case 3:
-        return check_random_below(16) * PAGE_SIZE;
-    case 4:
-        return TAG(check_random_below(4), check_random_below(9), check_random_below(3),
-                   check_random_below(3));
-    default:
-        return player->recent[check_random_below(RECENT)];
+    endpoint_bind(endpoint, task);
+    task->pending = true;
+    grant_new(task, &endpoint->object);
+    grant_new(task, &notification->object);
+    (void)host_grant(task, &task->account->object);
+    (void)host_grant(task, &task->object);
+    (void)host_grant(task, &file->object);
+    (void)host_grant(task, &image->object);
+    if (index < 3) {
+        struct ioport *port;
+        CHECK_EQ(ioport_create(task->account, 0x100, 8, &port), OK);
+        grant_new(task, &port->object);
+        (void)host_grant(task, system_object);
     }
 }
 
-/* Now and then a message buffer with sensible content. */
-static void fill_buffer(struct player *player) {
-    struct message_buffer buffer = {.deadline = host_ticks + check_random_below(100000)};
-    for (unsigned i = 0; i < MESSAGE_LEASES; i++) {
-        buffer.leases[i] =
-            (struct lease){HOST_SCRATCH + check_random_below(0xc000), check_random_below(5000),
-                           1 + (uint32_t)check_random_below(3), 0};
-        buffer.handles[i] =
-            (struct handle_slot){(handle_t)player->recent[check_random_below(RECENT)],
-                                 RIGHT_ALL | (check_random_below(2) != 0 ? HANDLE_MOVE : 0)};
-    }
-    struct task_create parameters = {.account = (handle_t)player->recent[2],
-                                     .priority = (uint32_t)check_random_below(14),
-                                     .flags = (uint32_t)check_random_below(2)};
-    if (host_store(player->task, HOST_SCRATCH, &buffer, sizeof(buffer))) {
-        (void)host_store(player->task, HOST_SCRATCH + 0x1000, &parameters, sizeof(parameters));
-    }
+/* Player 0 supervises the task, and is the pager of some memory of its own. */
+static void serve(struct task *task, struct endpoint *endpoint) {
+    struct session *session;
+    struct memory *paged;
+    CHECK_EQ(session_create(endpoint, account_root, BADGE_ROOT, &session), OK);
+    task_supervise(task, session, NULL, 0);
+    CHECK_EQ(memory_create(task->account, 8 * PAGE_SIZE, MEMORY_PAGED, &paged), OK);
+    paged->pager = session;
+    CHECK_EQ(mapping_create(task, paged, 0, PAGED, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                            MAPPING_INITIAL),
+             OK);
+    grant_new(task, &paged->object);
 }
 
-static bool alive(const struct player *player) {
-    return player->task->state != TASK_DEAD && player->task->main != NULL;
+/* False: others still hold too much that dead players have paid for. */
+static bool start(unsigned index) {
+    struct task_create parameters = {.priority = 4 + (uint32_t)below(4), .name = "player"};
+    struct account *account;
+    struct memory *arena = NULL, *scratch;
+    struct task *task;
+    if (account_create(account_root, 700000, &account) != OK) {
+        return false;
+    }
+    if (players[index] != NULL) {
+        object_put(&players[index]->object);
+    }
+    if (index % 2 == 0) {
+        CHECK_EQ(arena_create(account, 4 * PAGE_SIZE, &arena), OK);
+    }
+    CHECK_EQ(task_create(&parameters, account, image, arena, &task), OK);
+    task->priority_limit = 12;
+    CHECK_EQ(memory_create(account, 16 * PAGE_SIZE, MEMORY_ANONYMOUS, &scratch), OK);
+    CHECK_EQ(mapping_create(task, scratch, 0, HOST_SCRATCH, 16 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                            MAPPING_INITIAL),
+             OK);
+    object_put(&scratch->object);
+    object_put(&account->object);
+    object_put(OBJECT_OF(arena));
+    players[index] = task; /* with task_create's reference, so that we can see it dead */
+    equip(task, index);
+    if (index != 0 && players[0] != NULL && players[0]->endpoint != NULL) {
+        serve(task, players[0]->endpoint);
+    }
+    task_start(task);
+    return true;
 }
 
-static void one_call(struct player *player) {
-    static const uint8_t frequent[] = {SYS_CALL,           SYS_COMMIT_RECEIVE, SYS_REPLY,
-                                       SYS_CALL_STAGE,     SYS_ACTOR_BIND,     SYS_SESSION_CREATE,
-                                       SYS_HANDLE_CLOSE,   SYS_MEMORY_CREATE,  SYS_MAP,
-                                       SYS_COMMIT_RECEIVE, SYS_COMMIT_RECEIVE, SYS_LEASE_READ};
-    uint32_t op = check_random_below(3) != 0 ? frequent[check_random_below(sizeof(frequent))]
-                                             : (uint32_t)check_random_below(SYS_COUNT + 2);
+/* A thread that can run, or NULL. */
+static struct thread *some_thread(void) {
+    struct thread *chosen = NULL;
+    uint64_t seen = 0;
+    LIST_FOR_EACH(task_link, &task_all) {
+        const struct task *task = LIST_ENTRY(task_link, struct task, all_link);
+        LIST_FOR_EACH(link, &task->threads) {
+            struct thread *thread = LIST_ENTRY(link, struct thread, task_link);
+            if ((thread->state == THREAD_READY || thread->state == THREAD_RUNNING) &&
+                below(++seen) == 0) {
+                chosen = thread;
+            }
+        }
+    }
+    return chosen;
+}
+
+static struct task *some_task(void) {
+    struct list *link = task_all.next;
+    for (uint64_t steps = below(list_length(&task_all)); steps > 0; steps--) {
+        link = link->next;
+    }
+    return LIST_ENTRY(link, struct task, all_link);
+}
+
+static void one_call(struct thread *thread) {
     uint64_t arguments[10];
-    for (unsigned i = 0; i < 10; i++) {
-        arguments[i] = argument(player);
+    uint32_t op = random_operation(thread);
+    object_get(&thread->object);
+    random_arguments(thread, op, arguments);
+    if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING) {
+        int64_t result = host_thread_call(thread, op, arguments, 10);
+        calls++;
+        if (random_operation_name(op) != NULL) {
+            made[op]++;
+            good[op] += result >= 0 || result == HOST_BLOCKED;
+        }
     }
-    arguments[0] =
-        check_random_below(8) != 0 ? player->recent[check_random_below(RECENT)] : arguments[0];
-    switch (op) {
-    case SYS_ENDPOINT_CREATE:
-    case SYS_NOTIFICATION_CREATE:
-    case SYS_ACCOUNT_CREATE:
-    case SYS_MEMORY_CREATE:
-    case SYS_TIMER_CREATE:
-    case SYS_ARENA_CREATE:
-        arguments[0] = player->recent[2];
-        arguments[1] = op == SYS_TIMER_CREATE ? player->recent[1] : arguments[1] % 20000;
-        arguments[3] = check_random_below(8) != 0 ? 0 : arguments[3];
-        break;
-    case SYS_SESSION_CREATE:
-        arguments[0] = player->recent[0];
-        arguments[2] = 0;
-        break;
-    case SYS_MAP:
-        arguments[0] = check_random_below(4) != 0 ? 0 : player->recent[3];
-        arguments[2] = 0;
-        arguments[3] = 0x700000 + check_random_below(16) * PAGE_SIZE;
-        arguments[4] = (1 + check_random_below(3)) * PAGE_SIZE;
-        arguments[5] = 1 + check_random_below(3);
-        break;
-    case SYS_CALL:
-    case SYS_CALL_STAGE:
-    case SYS_REPLY:
-        arguments[1] = TAG(check_random_below(4), check_random_below(9),
-                           op == SYS_REPLY ? 0 : check_random_below(3), check_random_below(3));
-        break;
-    case SYS_ACTOR_BIND:
-        arguments[0] = player->recent[0];
-        arguments[1] = player->recent[1];
-        break;
-    default:
-        break;
-    }
-    if (op == SYS_COMMIT_RECEIVE) {
-        arguments[8] = RECEIVE_ALL | (check_random_below(4) != 0 ? RECEIVE_POLL : 0);
-        arguments[1] = TAG(0, check_random_below(8), 0, 0);
-    } else if (op == SYS_TASK_CREATE) {
-        arguments[0] = HOST_SCRATCH + 0x1000;
-    }
-    calls_made++;
-    int64_t result = host_call(player->task, op, arguments, 10);
-    if (result == HOST_BLOCKED || !alive(player)) {
+    object_put(&thread->object);
+}
+
+/* What the machine tells the kernel of a thread that runs. */
+static void exception(struct thread *thread) {
+    static const uint64_t places[] = {HOST_SCRATCH, RANDOM_WINDOW, ARENA_VA, IMAGE_VA, PAGED, 0};
+    uint64_t address = places[below(6)] + below(8) * PAGE_SIZE + below(8);
+    if (!host_make_current(thread)) {
         return;
     }
-    if (result >= 0) {
-        calls_good++;
-        remember(player, (uint64_t)result);
-    }
-    if (op == SYS_COMMIT_RECEIVE || op == SYS_CALL_STAGE) {
-        remember(player, host_context(player->task)->r14);
-    }
-    if (player->actor && result >= 0 && check_random_below(3) == 0) {
-        uint64_t value = check_random();
-        (void)host_store(player->task, ARENA_VA + check_random_below(4 * PAGE_SIZE / 8) * 8, &value,
-                         8);
+    switch (below(8)) {
+    case 0:
+        exception_handle(thread, (uint32_t)below(20), 0);
+        break;
+    case 1: /* a foreign system call */
+        thread->context.rax = 5;
+        (void)syscall_table[SYSCALL_TABLE_SIZE - 1](thread);
+        sched_exit();
+        break;
+    default:
+        page_fault_handle(thread, address, below(2) != 0 ? PAGE_FAULT_WRITE : below(32));
     }
 }
 
-/* What task_reset does to a task without an image. */
-static void reset(struct player *player) {
-    struct thread *thread = player->task->main;
-    thread_detach(thread);
-    thread_abandon_call(thread);
-    thread->resume = RESUME_NONE;
-    thread->state = THREAD_NEW;
-    actor_undo(player->task, (uint32_t)check_random_below(16) & ~RESET_STOP);
-    sched_wake(thread);
+/* The program changes its arena. */
+static void store(struct task *task) {
+    struct thread *main = task->main;
+    uint64_t value = below(1000);
+    if (task->arena != NULL && main != NULL &&
+        (main->state == THREAD_READY || main->state == THREAD_RUNNING)) {
+        (void)host_store(task, ARENA_VA + below(task->arena->size / 8) * 8, &value, 8);
+    }
+}
+
+static void interrupt(void) {
+    switch (below(4)) {
+    case 0:
+        irq_handle(IRQ_VECTOR_FIRST + (uint32_t)below(48));
+        break;
+    case 1:
+        host_fifo_put("random bytes");
+        break;
+    case 2:
+        host_cpu_enter((uint32_t)below(cpu_count));
+        break;
+    default:
+        host_advance(below(50000));
+    }
+}
+
+/* From outside: what a supervisor or an operator does. */
+static void meddle(void) {
+    struct task *task = some_task();
+    uint64_t dice = below(20);
+    if (dice == 0) {
+        task_kill(task, 1);
+    } else if (dice < 12) {
+        task_reset(task, NULL, below(8) << 1, NULL); /* also poison and stop, by system calls */
+        task_start(task);
+    } else if (task->main != NULL) {
+        thread_interrupt(task->main);
+    }
     sched_exit();
 }
 
-static uint64_t account_frames(const struct account *account) {
-    return account->used;
+/* False: the round is at its end. */
+static bool step(void) {
+    uint64_t dice = below(1000);
+    unsigned player = (unsigned)below(PLAYERS);
+    if (players[player]->state == TASK_DEAD && !start(player)) {
+        return false;
+    }
+    while (list_length(&task_all) > TASKS_MAX) {
+        task_kill(some_task(), 0);
+    }
+    struct thread *thread = some_thread();
+    if (dice < 15) {
+        meddle();
+    } else if (dice < 70 || thread == NULL) {
+        interrupt();
+    } else if (dice < 150) {
+        store(some_task());
+    } else if (dice < 200) {
+        exception(thread);
+    } else {
+        one_call(thread);
+    }
+    return true;
 }
 
-static void check_books(void) {
-    for (unsigned i = 0; i < TASKS; i++) {
-        if (alive(&players[i])) {
-            const struct account *account = players[i].task->account;
-            CHECK(account_frames(account) <= account->limit);
-            CHECK(account->objects <= account->slabs);
-            CHECK(account->slabs <= account->used);
+static void check(void) {
+    struct object *held[PLAYERS + 2] = {&image->object, &file->object};
+    for (unsigned i = 0; i < PLAYERS; i++) {
+        held[2 + i] = &players[i]->object;
+    }
+    oracle_check(held, PLAYERS + 2);
+}
+
+static void play(uint64_t seed) {
+    unsigned char bytes[512];
+    uint64_t every = number_from("AXOLOTL_CHECK", 32);
+    random_seed = seed ^ 0x9e3779b97f4a7c15;
+    host_use_cpus(1 + (uint32_t)(seed & 1));
+    host_pci_plug(0, PCI_ADDRESS(0, 2, 0, 0), 0);
+    host_pci_plug(1, PCI_ADDRESS(0, 3, 0, 0), HOST_PCI_MSI | HOST_PCI_MSI64);
+    host_pci_plug(2, PCI_ADDRESS(0, 4, 0, 0), HOST_PCI_MSIX);
+    size_t size = host_elf(bytes, true);
+    CHECK(size <= sizeof(bytes));
+    CHECK_EQ(memory_create(account_root, size, MEMORY_ANONYMOUS, &file), OK);
+    CHECK_EQ(memory_copy(file, 0, bytes, size, true, false), OK);
+    CHECK_EQ(image_create(account_root, file, size, &image), OK);
+    memset(players, 0, sizeof(players));
+    for (unsigned i = PLAYERS; i-- > 0;) { /* the supervisor last */
+        CHECK(start(i));
+    }
+    for (unsigned i = 0; i < STEPS && step(); i++) {
+        if (i % every == 0) {
+            check();
         }
     }
+    for (unsigned i = 0; i < PLAYERS; i++) {
+        task_kill(players[i], 0);
+        object_put(&players[i]->object);
+    }
+    while (!list_empty(&task_all)) {
+        task_kill(some_task(), 0);
+    }
+    object_put(&image->object);
+    object_put(&file->object);
+    host_check_clean();
+    host_use_cpus(1);
+    iommu_units = 0;
 }
 
-TEST(random_calls_leave_nothing_behind) {
-    /* More, and others: AXOLOTL_ROUNDS=5000 AXOLOTL_SEED=7 kernel_random */
-    const char *text = getenv("AXOLOTL_ROUNDS");
-    unsigned rounds = text == NULL ? 120 : (unsigned)atoi(text);
-    text = getenv("AXOLOTL_SEED");
-    check_seed += text == NULL ? 0 : (uint64_t)atoi(text) * 0x9e3779b97f4a7c15;
+TEST(random_calls_keep_every_invariant) {
+    uint64_t wanted = number_from("AXOLOTL_CALLS", 200000);
+    uint64_t seed = number_from("AXOLOTL_SEED", 1);
+    bool loud = getenv("AXOLOTL_CALLS") != NULL;
     host_boot();
-    for (unsigned round = 0; round < rounds; round++) {
-        memset(players, 0, sizeof(players));
-        for (unsigned i = 0; i < TASKS; i++) {
-            start(&players[i], i);
+    do {
+        if (loud) {
+            printf("# seed %llu\n", (unsigned long long)seed);
         }
-        for (unsigned step = 0; step < 6000; step++) {
-            unsigned index = (unsigned)check_random_below(TASKS);
-            struct player *player = &players[index];
-            uint64_t dice = check_random_below(1000);
-            if (!alive(player)) {
-                start(player, index);
-            } else if (dice < 3) {
-                task_kill(player->task, 1);
-                sched_exit();
-            } else if (dice < 20) {
-                reset(player);
-            } else if (dice < 60) {
-                host_advance(check_random_below(50000));
-            } else if (player->task->main->state == THREAD_READY ||
-                       player->task->main->state == THREAD_RUNNING) {
-                if (dice < 160) {
-                    fill_buffer(player);
-                }
-                if (alive(player)) {
-                    one_call(player);
-                }
-            } else if (dice < 100) {
-                thread_interrupt(player->task->main);
-                sched_exit();
-            }
-            if (step % 64 == 0) {
-                check_books();
-            }
-        }
-        for (unsigned i = 0; i < TASKS; i++) {
-            task_kill(players[i].task, 0);
-            object_put(&players[i].task->object);
-        }
-        host_check_clean();
+        play(seed);
+        seed = seed * 0x5851f42d4c957f2d + 1;
+    } while (calls < wanted);
+    printf("# %llu calls\n", (unsigned long long)calls);
+}
+
+TEST(random_calls_are_every_call) {
+    if (calls < 100000) {
+        return;
     }
-    printf("# %u calls, %u of them did something\n", calls_made, calls_good);
-    CHECK(calls_good > 10000);
+    for (uint32_t op = 0; op < SYS_COUNT; op++) {
+        const char *name = random_operation_name(op);
+        if (name != NULL && !CHECK(good[op] > 0)) {
+            printf("# %s: %llu made, none good\n", name, (unsigned long long)made[op]);
+        }
+    }
 }
