@@ -82,9 +82,19 @@ static uint32_t dispatch_event(const struct actor *actor, struct event *event) {
     }
 }
 
+/* Whether what all state passes through does what it should: words, then a rest of bytes. */
+static bool memory_is_copied(void) {
+    static const uint64_t from[3] = {0x0123456789abcdef, 0xfedcba9876543210, 0x5555aaaa};
+    uint64_t to[3] = {0, 0, 0};
+    memcpy(to, from, 19);
+    return to[0] == from[0] && to[1] == from[1] && to[2] == (from[2] & 0xffffff);
+}
+
 /* Ends the task when the state is unsound: the turn will not be committed. */
 static void check_state(const struct actor *actor, bool full) {
-    const char *wrong = full && !arena_heap_sound() ? "the arena's heap is damaged" : NULL;
+    const char *wrong = !memory_is_copied()           ? "memory is not copied as it should be"
+                        : full && !arena_heap_sound() ? "the arena's heap is damaged"
+                                                      : NULL;
     if (wrong == NULL && actor->check != NULL) {
         wrong = actor->check(full);
     }

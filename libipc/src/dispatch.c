@@ -6,6 +6,7 @@
 
 #include <ipc/actor.h>
 #include <ipc/handle.h>
+#include <ipc/message.h>
 
 /* Moved handles of an answer that can't be sent must not stay behind. */
 static void drop_answer_handles(struct event *event) {
@@ -15,6 +16,14 @@ static void drop_answer_handles(struct event *event) {
         }
     }
     event->answer_handle_count = 0;
+}
+
+status_t dispatch_begin(const struct event *event, void *request, size_t request_size,
+                        const void *answer, size_t answer_size) {
+    if (message_trim(answer, answer_size) != 0) {
+        actor_abort("an answer is not empty");
+    }
+    return event_data(event, request, request_size);
 }
 
 void dispatch_answer(struct event *event, status_t status, const void *data, size_t size) {

@@ -136,11 +136,13 @@ static void drop_mappings(struct task *task, uint32_t mask, uint32_t flags) {
 }
 
 static void stop_threads(struct task *task, const struct thread *keep) {
-    LIST_FOR_EACH_SAFE(link, &task->threads) {
+    for (struct list *link = task->threads.next; link != &task->threads;) {
         struct thread *thread = LIST_ENTRY(link, struct thread, task_link);
-        if (thread != keep) {
-            thread_kill(thread);
+        bool stays = thread == keep || thread->state == THREAD_DEAD;
+        if (!stays) {
+            thread_kill(thread); /* may end the whole task */
         }
+        link = stays ? link->next : task->threads.next;
     }
 }
 
@@ -190,9 +192,12 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     }
     counters.resets++;
     quiesce(task);
-    stop_threads(task, main);
     thread_detach(main);
     thread_abandon_call(main);
+    stop_threads(task, main);
+    if (task->state == TASK_DEAD) { /* by what the calls of its threads let go */
+        return;
+    }
     main->state = THREAD_NEW;
     main->resume = RESUME_NONE;
     main->interrupted = main->foreign_active = false;

@@ -90,9 +90,10 @@ void thread_release(struct thread *thread, status_t status) {
 }
 
 void thread_abandon_call(struct thread *thread) {
-    if (thread->call != NULL) {
-        call_abandon(thread->call);
-        thread->call = NULL; /* a new one is made when it is needed */
+    struct call *call = thread->call;
+    thread->call = NULL; /* a new one is made when it is needed */
+    if (call != NULL) {
+        call_abandon(call); /* last: it may end the task */
     }
 }
 
@@ -105,8 +106,8 @@ void thread_kill(struct thread *thread) {
         sched_hold(cpu_here(), thread); /* the way out of the kernel still looks at it */
     }
     thread_detach(thread);
-    thread_abandon_call(thread);
     thread->state = THREAD_DEAD;
+    thread_abandon_call(thread);
     thread->resume = RESUME_NONE;
     if (task->worker == thread) {
         task->worker = NULL;

@@ -119,11 +119,24 @@ def change_size(campaign, registers):
     campaign.faults.gdb.set_register("rcx", registers["rcx"] - 8)
 
 
+def fill_answer(campaign, registers):
+    """The answer is not empty when the handler gets it."""
+    campaign.faults.memory.write(registers["cr3"], registers["rcx"], b"\1")
+
+
+def copy_nothing(campaign, registers):
+    """vfs's memcpy returns at once, for the rest of its life."""
+    place = campaign.injector.programs["vfs"].address("memcpy")
+    campaign.faults.memory.write(registers["cr3"], place, b"\xc3")
+
+
 @pytest.mark.parametrize("function, spoil, log", [
+    ("dispatch_begin", fill_answer, "an answer is not empty"),
+    ("dispatch_answer", copy_nothing, "memory is not copied as it should be"),
     ("event_data", skip_handler, "an answer is not its handler's"),
     ("dispatch_answer", change_size, "an answer is not its handler's"),
     ("dispatch", change_kind, "an event was worked on as another kind"),
-], ids=["handler", "size", "kind"])
+], ids=["answer", "copy", "handler", "size", "kind"])
 def test_a_call_worked_on_wrongly_is_worked_on_again(machine, tmp_path, function, spoil, log):
     campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
     guest = campaign.guest

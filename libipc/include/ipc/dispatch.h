@@ -37,7 +37,7 @@
         _Static_assert(sizeof(answer_type) % 8 == 0 && sizeof(answer_type) <= 512, "answer");      \
         request_type request;                                                                      \
         answer_type answer = {0};                                                                  \
-        status_t status = event_data(event, &request, sizeof request);                             \
+        status_t status = dispatch_begin(event, &request, sizeof request, &answer, sizeof answer); \
         if (status == OK) {                                                                        \
             status = handler(event, &request, &answer);                                            \
             event->answer_size = sizeof answer;                                                    \
@@ -45,6 +45,10 @@
         dispatch_answer(event, status, &answer, sizeof answer);                                    \
         break;                                                                                     \
     }
+
+/* Takes the request. An answer that is not all zero ends the program. */
+status_t dispatch_begin(const struct event *event, void *request, size_t request_size,
+                        const void *answer, size_t answer_size);
 
 /* Sends what a handler decided. A status >= 0 without a handler that has run, or with a size that
  * is not its answer's, ends the program. */

@@ -146,7 +146,7 @@ TEST(handles_in_answers_to_the_kernel_go) {
 /* A call that ends lets the last handle to an endpoint go, at which the fault of another thread of
  * the caller's task waits: the whole task goes with it. */
 TEST(a_caller_may_end_with_the_handles_of_its_call) {
-    for (unsigned server_ends = 0; server_ends < 2; server_ends++) {
+    for (unsigned how = 0; how < 3; how++) {
         struct pair pair = make_pair(PAGE_SIZE);
         struct task *client = pair.client;
         struct endpoint *boss;
@@ -169,10 +169,12 @@ TEST(a_caller_may_end_with_the_handles_of_its_call) {
         CHECK_EQ(SYS(client, SYS_CALL, pair.session, TAG(1, 0, 0, 1)), HOST_BLOCKED);
         handle_remove(&client->handles, buffer.handles[0].handle); /* another thread's doing */
         object_get(&client->object);
-        if (server_ends != 0) {
+        if (how == 0) {
             task_kill(pair.server, 0);
-        } else {
+        } else if (how == 1) {
             thread_interrupt(client->main);
+        } else {
+            thread_kill(client->main);
         }
         CHECK_EQ(client->state, TASK_DEAD);
         object_put(&client->object);

@@ -447,3 +447,47 @@ TEST(bytes_drained_come_again_after_a_reset) {
     CHECK_EQ(SYS(pair.server, SYS_PORT_DRAIN, port, 5, 1, 0, HOST_SCRATCH + 64, 16), 0);
     host_check_clean();
 }
+
+TEST(futexes_wake_those_who_wait_there) {
+    struct pair pair = make_pair(0);
+    struct task *task = pair.client;
+    struct thread *waiters[3];
+    const uint64_t word = HOST_SCRATCH + 0x2000;
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAIT, word + 1, 0, ~0ull), E_FAULT);
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAIT, 0x10000, 0, ~0ull), E_FAULT);
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAIT, word, 1, ~0ull), E_WOULD_BLOCK);
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAIT, word, 0, 0), E_TIMEOUT);
+    for (unsigned i = 0; i < 3; i++) { /* the last at the next word */
+        const uint64_t arguments[3] = {i < 2 ? word : word + 4, 0, host_ticks + 1000};
+        REQUIRE_OK(thread_create(task, 0x400000, 0, 0, HOST_SCRATCH, 10, &waiters[i]));
+        sched_wake(waiters[i]);
+        CHECK_EQ(host_thread_call(waiters[i], SYS_FUTEX_WAIT, arguments, 3), HOST_BLOCKED);
+    }
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAKE, word, 1), 1);
+    CHECK_EQ(waiters[0]->context.rax, OK);
+    CHECK_EQ(waiters[1]->state, THREAD_WAITING);
+    CHECK_EQ(SYS(task, SYS_FUTEX_WAKE, word, 5), 1);
+    CHECK_EQ(waiters[2]->state, THREAD_WAITING);
+    host_advance(2000);
+    CHECK_EQ((int64_t)waiters[2]->context.rax, E_TIMEOUT);
+    host_check_clean();
+}
+
+TEST(a_fast_call_may_be_on_another_session_than_the_last) {
+    struct pair pair = make_pair(PAGE_SIZE);
+    struct session *session = new_session(&pair, 77);
+    handle_t other = host_grant(pair.client, &session->object);
+    object_put(&session->object);
+    CHECK_EQ(receive(pair.server, 0, 0, RECEIVE_ALL), HOST_BLOCKED);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_EQ(client_call(&pair, pair.client, i % 2 == 0 ? pair.session : other, 1, i),
+                 HOST_BLOCKED);
+        REQUIRE(host_returned(pair.server));
+        CHECK_EQ(host_context(pair.server)->rdi, i % 2 == 0 ? 42 : 77);
+        CHECK_EQ(receive(pair.server, host_context(pair.server)->r14, i, RECEIVE_ALL),
+                 HOST_BLOCKED);
+        REQUIRE(host_returned(pair.client));
+    }
+    CHECK_EQ(session->object.references, 2); /* the handle and the thread's call */
+    host_check_clean();
+}

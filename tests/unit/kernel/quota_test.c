@@ -277,3 +277,54 @@ TEST(what_cannot_be_mapped_leaves_nothing_behind) {
         host_check_clean();
     }
 }
+
+/* ---- what else mappings refuse ------------------------------------------------------------------
+ */
+
+TEST(mappings_are_checked_before_they_change) {
+    struct scene plain = make_scene(false);
+    const uint64_t memory = plain.memory, size = 8 * PAGE_SIZE;
+    CHECK_EQ(SYS(plain.task, SYS_MEMORY_CREATE, plain.charged, PAGE_SIZE, 0, MEMORY_PAGED),
+             E_INVALID);
+    CHECK_EQ(SYS(plain.task, SYS_MEMORY_CREATE, plain.charged, 0, 0, 0), E_RANGE);
+    CHECK_EQ(SYS(plain.task, SYS_MAP, 0, memory, 0, 0x780000, size, 0), E_INVALID);
+    CHECK_EQ(SYS(plain.task, SYS_MAP, 0, memory, 0, 0x780000, size, 0x80 | PROT_READ), E_INVALID);
+    CHECK_EQ(SYS(plain.task, SYS_MAP, 0, plain.arena, 0, 0x780000, PAGE_SIZE, PROT_READ), E_TYPE);
+    CHECK_EQ(SYS(plain.task, SYS_MAP, 0, memory, 0, 0x707000, size, PROT_READ), E_EXISTS);
+    CHECK_EQ(SYS(plain.task, SYS_MAP, 0, memory, PAGE_SIZE, 0x780000, size, PROT_READ), E_RANGE);
+    CHECK_EQ(SYS(plain.task, SYS_UNMAP, 0, 0x700001, PAGE_SIZE), E_INVALID);
+    CHECK_EQ(SYS(plain.task, SYS_UNMAP, 0, 0x780000, PAGE_SIZE), E_NOT_FOUND);
+    CHECK_EQ(SYS(plain.task, SYS_PROTECT, 0, 0x700000, size, PROT_WRITE | PROT_EXEC), E_INVALID);
+    CHECK_EQ(SYS(plain.task, SYS_PROTECT, 0, 0x700000, size, 0), OK);
+    oracle_check(NULL, 0);
+    host_check_clean();
+    struct scene actor = make_scene(true);
+    CHECK_EQ(SYS(actor.task, SYS_MAP, actor.other, actor.memory, 0, 0x780000, size, PROT_READ),
+             E_NOT_STAGED);
+    CHECK_EQ(SYS(actor.task, SYS_UNMAP, actor.other, HOST_SCRATCH, 16 * PAGE_SIZE), E_NOT_STAGED);
+    CHECK_EQ(SYS(actor.task, SYS_UNMAP, 0, 0x700000, PAGE_SIZE), E_NOT_FOUND); /* a part */
+    CHECK_EQ(SYS(actor.task, SYS_UNMAP, 0, ARENA_VA, PAGE_SIZE), E_NOT_FOUND);
+    oracle_check(NULL, 0);
+    host_check_clean();
+}
+
+TEST(a_large_mapping_goes_in_parts) {
+    struct pair pair = make_pair(0);
+    struct memory *memory;
+    unsigned calls = 1;
+    REQUIRE_OK(memory_create(pair.client->account, 200 * PAGE_SIZE, MEMORY_ANONYMOUS, &memory));
+    REQUIRE_OK(
+        mapping_create(pair.client, memory, 0, 0x700000, 200 * PAGE_SIZE, PROT_READ, MAP_POPULATE));
+    object_put(&memory->object);
+    uint64_t rip = host_context(pair.client)->rip;
+    SYS(pair.client, SYS_UNMAP, 0, 0x700000, 200 * PAGE_SIZE);
+    while (host_context(pair.client)->rip != rip && calls < 5) { /* it is to call again */
+        oracle_check(NULL, 0);
+        host_context(pair.client)->rip = rip;
+        SYS(pair.client, SYS_UNMAP, 0, 0x700000, 200 * PAGE_SIZE);
+        calls++;
+    }
+    CHECK_EQ(calls, 2);
+    CHECK(mapping_find(pair.client, 0x700000) == NULL);
+    host_check_clean();
+}

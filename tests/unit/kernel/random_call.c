@@ -223,8 +223,8 @@ static void of_threads(struct thread *thread, uint32_t op, uint64_t a[10]) {
         break;
     case SYS_FUTEX_WAIT:
     case SYS_FUTEX_WAKE:
-        a[0] = HOST_SCRATCH + 0x6000 + below(4) * 4;
-        a[1] = below(3);
+        a[0] = HOST_SCRATCH + 0xf000 + below(2) * 4; /* nothing else is stored there */
+        a[1] = op == SYS_FUTEX_WAKE || below(4) == 0;
         a[2] = deadline();
         break;
     default:
