@@ -6,9 +6,12 @@
 #include <arch/types.h>
 #include <stdarg.h>
 
-/* Appends one line (time stamp and newline are added, control characters become blanks) to the log
- * ring; early in boot, and always with "verbose" on the command line, also printed on COM1. */
+/* Appends one line (time stamp and newline are added) to the log ring; early in boot, and always
+ * with "verbose" on the command line, also printed on COM1. */
 void kernel_log(const char *text, ...) __attribute__((format(printf, 1, 2)));
+
+/* Makes blanks of control characters, so that a program's text can't look like other lines. */
+void log_clean(char *text, size_t length);
 
 /* What the boot loader told: one line, with "verbose" also one for each range of RAM. */
 struct boot_info;

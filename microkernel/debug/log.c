@@ -47,6 +47,12 @@ size_t log_read(uint64_t *position, char *to, size_t size) {
     return count;
 }
 
+void log_clean(char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        text[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+    }
+}
+
 void kernel_log(const char *text, ...) {
     char line[LINE_SIZE];
     size_t length = 0;
@@ -57,9 +63,6 @@ void kernel_log(const char *text, ...) {
     size_t size = format_v(line + length, sizeof(line) - 1 - length, text, arguments);
     va_end(arguments);
     length += size < sizeof(line) - 1 - length ? size : sizeof(line) - 2 - length;
-    for (size_t i = 0; i < length; i++) { /* names and texts of programs can't make other lines */
-        line[i] = (unsigned char)line[i] < ' ' || line[i] == 0x7f ? ' ' : line[i];
-    }
     line[length++] = '\n';
     log_append(line, length);
 }

@@ -29,9 +29,8 @@ void notification_signal(struct notification *notification, uint64_t bits) {
     }
     struct thread *thread = notification->waiter;
     if (thread != NULL && (notification->bits & notification->waiter_mask) != 0) {
-        uint64_t taken = notification->bits & notification->waiter_mask;
-        notification->bits &= ~taken;
-        thread->context.rdi = taken;
+        thread->context.rdi = notification->bits & notification->waiter_mask;
+        notification->bits &= ~notification->waiter_mask;
         thread_release(thread, OK);
     }
 }

@@ -176,6 +176,7 @@ int64_t sys_log_write(struct thread *thread) {
         return E_RANGE;
     }
     TRY(copy_from_user(line, ARG(1), length));
+    log_clean(line, length);
     kernel_log("%s: %.*s", thread->task->name, (int)length, line);
     return OK;
 }

@@ -62,6 +62,7 @@ status_t task_create(const struct task_create *parameters, struct account *accou
     struct task *task;
     TRY(object_create(OBJECT_TASK, sizeof(*task), account, &task));
     memcpy(task->name, parameters->name, TASK_NAME - 1);
+    log_clean(task->name, strlen(task->name));
     task->account = account;
     task->priority_limit = parameters->priority;
     task->actor = arena != NULL || (parameters->flags & TASK_ACTOR) != 0;

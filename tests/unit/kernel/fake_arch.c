@@ -331,6 +331,10 @@ void kernel_log(const char *text, ...) {
     va_end(arguments);
 }
 
+void log_clean(char *text, size_t length) {
+    (void)text, (void)length;
+}
+
 void log_console(bool on) {
     (void)on;
 }
