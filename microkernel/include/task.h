@@ -108,6 +108,7 @@ void task_start(struct task *task);
 void task_reset(struct task *task, struct image *image, uint64_t flags, struct memory *arena);
 /* Ends the task for good. */
 void task_kill(struct task *task, int32_t exit_code);
+/* As TASK_SUPERVISE. Of a dead task the watcher is told at once, and nothing is kept. */
 void task_supervise(struct task *task, struct session *session, struct notification *watcher,
                     uint64_t bits);
 void task_describe(const struct task *task, struct task_info *out);

@@ -107,6 +107,7 @@ def reach_good_call(campaign, function):
     place = campaign.injector.programs["vfs"].address(function)
     while True:
         registers = campaign.injector.reach("vfs", place, wait=60)
+        assert registers, f"vfs does not come to {function}"
         if function != "dispatch_answer" or registers["rsi"] & 0xffffffff == 0:
             return registers
 
