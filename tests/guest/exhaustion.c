@@ -141,6 +141,45 @@ static void full_accounts(void) {
     close_spares();
 }
 
+/* A copy of this program, which ends at once. */
+static status_t make_copy(handle_t account, handle_t *out) {
+    int64_t result = syscall_4(SYS_TASK_CLONE, account, 0, 0, 0);
+    if (result == 0) {
+        task_exit(0);
+    }
+    *out = result < 0 ? HANDLE_NONE : (handle_t)result;
+    return result < 0 ? (status_t)result : OK;
+}
+
+/* An account with a little more each time, until it suffices: whatever could not be paid for,
+ * nothing of the attempt is left. */
+static void suffice(const char *name, status_t (*make)(handle_t account, handle_t *out),
+                    uint64_t step) {
+    status_t status = E_QUOTA;
+    for (uint64_t limit = 0; status == E_QUOTA; limit += step) {
+        handle_t account = HANDLE_NONE, made = HANDLE_NONE;
+        REQUIRE(account_create(test_account, limit, &account) == OK);
+        status = make(account, &made);
+        if (status != OK && used(account) != 0) {
+            check_failed(__FILE__, __LINE__, name, (int64_t)used(account), 0);
+        }
+        handle_close(made);
+        handle_close(account);
+    }
+    if (status != OK) {
+        check_failed(__FILE__, __LINE__, name, status, OK);
+    }
+}
+
+static void scarce_accounts(void) {
+    REQUIRE(make_spares());
+    for (size_t i = 0; i < MAKERS; i++) {
+        suffice(makers[i].name, makers[i].make, 128);
+    }
+    suffice("copy of the program", make_copy, 1024);
+    close_spares();
+}
+
 /* ---- Programs that take -----------------------------------------------------------------------
  */
 
@@ -259,6 +298,7 @@ static void no_leftovers(void) {
 
 const struct guest_test exhaustion_tests[] = {
     {"an account full of each kind of object", full_accounts},
+    {"accounts that suffice for a part", scarce_accounts},
     {"programs that take all they can get", greedy_programs},
     {"a fork bomb", fork_bomb},
     {"a flooded endpoint", flooded_endpoint},

@@ -81,26 +81,25 @@ status_t arch_space_create(struct arch_space *space, struct account *account) {
     return OK;
 }
 
-/* Frees every table below `table`, which is of `level`. */
-static void tables_free(struct arch_space *space, const uint64_t *table, unsigned level) {
-    unsigned count = level == 3 ? 256 : 512; /* the kernel's half is shared */
+/* Frees the table in frame `page`, which is of `level`, and every table below it. */
+static void tables_free(struct arch_space *space, phys_t page, unsigned level) {
+    const uint64_t *table = phys_to_virt(page);
+    unsigned count = level == 3 ? 256 : level == 0 ? 0 : 512; /* the kernel's half is shared */
     for (unsigned i = 0; i < count; i++) {
         if (i % 4 == 0 && (table[i] | table[i + 1] | table[i + 2] | table[i + 3]) == 0) {
             i += 3;
         } else if ((table[i] & PTE_PRESENT) != 0) {
-            phys_t below = table[i] & PTE_ADDRESS;
-            if (level > 1) {
-                tables_free(space, phys_to_virt(below), level - 1);
-            }
-            page_table_free(space->account, below);
+            tables_free(space, table[i] & PTE_ADDRESS, level - 1);
         }
     }
+    page_table_free(space->account, page);
 }
 
 void arch_space_destroy(struct arch_space *space) {
-    arch_space_unload(space);
-    tables_free(space, phys_to_virt(space->root), 3);
-    page_table_free(space->account, space->root);
+    if (space->root != 0) {
+        arch_space_unload(space);
+        tables_free(space, space->root, 3);
+    }
     *space = (struct arch_space){.walk_tag = WALK_NONE};
 }
 

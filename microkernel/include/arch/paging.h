@@ -25,7 +25,8 @@ struct arch_space {
 /* One table page, charged to `account`. E_QUOTA. */
 MUST_CHECK status_t arch_space_create(struct arch_space *space, struct account *account);
 
-/* Frees all table pages; the frames mapped are the caller's. Leaves no CPU with it loaded. */
+/* Frees all table pages; the frames mapped are the caller's. Leaves no CPU with it loaded. Nothing
+ * is done to one that is all zero: creating it has failed. */
 void arch_space_destroy(struct arch_space *space);
 
 /* Maps a page, replacing whatever is mapped at va. va and pa page-aligned, va within [USER_LOWEST,

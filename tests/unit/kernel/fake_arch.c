@@ -65,7 +65,11 @@ struct table {
     } slots[ENTRIES];
 };
 
+/* The real ones read whatever is in frame 0 when there is no root. */
 static struct table *table_of(const struct arch_space *space) {
+    if (space->root == 0) {
+        abort();
+    }
     return (struct table *)(void *)space->walk_table;
 }
 
@@ -100,7 +104,7 @@ void arch_space_destroy(struct arch_space *space) {
 
 static int find(const struct arch_space *space, uint64_t va) {
     struct table *table = table_of(space);
-    for (int i = 0; table != NULL && i < table->end; i++) {
+    for (int i = 0; i < table->end; i++) {
         if (table->slots[i].entry != 0 && table->slots[i].va == (va & ~(PAGE_SIZE - 1))) {
             return i;
         }
@@ -154,7 +158,7 @@ uint64_t *arch_entry(struct arch_space *space, uint64_t va) {
 uint64_t arch_next_mapped(struct arch_space *space, uint64_t start, uint64_t end) {
     struct table *table = table_of(space);
     uint64_t best = end;
-    for (int i = 0; table != NULL && i < table->end; i++) {
+    for (int i = 0; i < table->end; i++) {
         if (table->slots[i].entry != 0 && table->slots[i].va >= start &&
             table->slots[i].va < best) {
             best = table->slots[i].va;

@@ -286,11 +286,12 @@ static void follow_mappings(struct task *task) {
         EXPECT((MAPPING_MAY(mapping->prot) & ~mapping->flags) == 0, &task->object);
         pages += check_pages(task, mapping);
     }
-    for (uint64_t va = 0; (va = arch_next_mapped(&task->space, va, ~0ull)) < ~0ull;
+    for (uint64_t va = 0;
+         task->space.root != 0 && (va = arch_next_mapped(&task->space, va, ~0ull)) < ~0ull;
          va += PAGE_SIZE) {
         pages--;
     }
-    EXPECT(pages == 0, &task->object);
+    EXPECT(pages == 0 && (task->space.root != 0) == (task->state != TASK_DEAD), &task->object);
 }
 
 static void follow_staged(struct task *task) {
