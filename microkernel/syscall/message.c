@@ -4,7 +4,6 @@
 #include <arch/timer.h>
 #include <arena_check.h>
 #include <common/string.h>
-#include <counters.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -96,7 +95,6 @@ int64_t sys_call(struct thread *thread, struct session *session) {
                            thread->message_buffer + offsetof(struct message_buffer, deadline), 8));
     }
     TRY(message_read(thread, &call->request, call->leases));
-    counters.calls++;
     call->sequence++;
     call->caller = task;
     call->thread = thread;
@@ -213,7 +211,6 @@ int64_t sys_call_stage(struct thread *thread, struct session *session) {
     call->cookie = thread->context.r14;
     call->kind = CALL_SPECIAL;
     call->priority = thread->effective;
-    counters.calls++;
     thread->context.r14 = call_token(call);
     return OK;
 }
