@@ -18,6 +18,7 @@ from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, t
 from qmp import Qmp
 
 ESCAPE = r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])"
+PANIC_END = r"END OF PANIC \*\*\*\r?\n"  # whole: a test may look for a part of it
 LOG_LINE = r"\[ *\d+\.\d{6}\] "
 # With a verbose log the kernel prints whole lines on COM1, between any two bytes of the console.
 LOG_WITHIN = rf"(?<=[^\r\n]){LOG_LINE}[^\r\n]*\r?\n"
@@ -251,7 +252,7 @@ class Guest:
     def expect(self, pattern: str, timeout: float = COMMAND_SECONDS) -> re.Match:
         """Waits for a regular expression on COM1; a panic before it is the end."""
         try:
-            which = self.console.expect([pattern, r"END OF PANIC"], timeout=timeout)
+            which = self.console.expect([pattern, PANIC_END], timeout=timeout)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
             raise AssertionError(self.missing(repr(pattern), error)) from None
         assert which == 0, "a panic: " + self.missing(repr(pattern))
