@@ -304,13 +304,19 @@ static int64_t build_stack(struct thread *thread, const struct image *image,
     return builder.bad ? -ENOMEM : 0;
 }
 
-static void tell_name(void) {
-    const char *base = process.program;
+static void tell_name(const char *path, const struct strings *strings) {
+    const char *end = strings->text;
+    for (uint64_t i = 0; i < strings->argc; i++) {
+        end += strlen(end) + 1;
+    }
+    const size_t length = (size_t)(end - strings->text);
+    const char *base = path;
     for (const char *at = base; *at != 0; at++) {
         base = *at == '/' ? at + 1 : base;
     }
-    struct proc_name request = {{0}};
+    struct proc_command request = {.length = length < PROC_COMMAND_MAX ? length : PROC_COMMAND_MAX};
     strlcpy(request.name, base, sizeof request.name);
+    memcpy(request.arguments, strings->text, request.length);
     memcpy(process.name, request.name, sizeof process.name);
     (void)call_simple(process.proc, PROC_EXECED, &request, sizeof request, NULL, 0);
 }
@@ -353,7 +359,7 @@ int64_t exec_path(struct thread *thread, const char *path, struct strings *strin
     thread->clear_tid = thread->robust = 0;
     thread->alt_base = thread->alt_size = 0;
     thread->alt_flags = SS_DISABLE;
-    tell_name();
+    tell_name(path, strings);
     return NO_RESULT;
 }
 

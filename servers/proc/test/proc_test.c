@@ -328,6 +328,7 @@ TEST(broken_invariants_are_seen) {
     BREAKS(leader->terminal = TERMINALS, "a damaged process");
     BREAKS(leader->queue[2].signal = SIGNAL_MAX + 1, "a damaged process");
     BREAKS(memset(leader->name, 'x', sizeof leader->name), "a damaged process");
+    BREAKS(leader->command_length = PROC_COMMAND_MAX + 1, "a damaged process");
     BREAKS(proc.pipes[1].used = 8, "a damaged pipe");
     BREAKS(proc.pipes[1].head = PROC_PIPE_SIZE, "a damaged pipe");
     BREAKS(proc.pipes[1].count = PROC_PIPE_SIZE + 1, "a damaged pipe");
