@@ -10,6 +10,7 @@
 #include "file.h"
 #include "memory.h"
 #include "process.h"
+#include "procfs.h"
 #include "signals.h"
 
 #define HEAD_SIZE 4096u
@@ -182,6 +183,7 @@ static int64_t open_image(const char *path, struct image *image, struct strings 
                           char program[FILE_PATH_MAX]) {
     char *head = (char *)SCRATCH_VA + SCRATCH_SIZE - HEAD_SIZE - PAGE_SIZE;
     strlcpy(program, path, FILE_PATH_MAX);
+    procfs_follow(program);
     for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
         uint64_t type;
         uint64_t size;
@@ -369,7 +371,7 @@ int64_t call_execve(struct thread *thread, const uint64_t *a) {
     if (strings.text == NULL) {
         return -ENOMEM;
     }
-    int64_t result = path_of(AT_FDCWD, a[0], path);
+    int64_t result = path_text(AT_FDCWD, a[0], path);
     if (result == 0) {
         result = add_strings(&strings, a[1], &strings.argc);
     }

@@ -22,7 +22,8 @@ int64_t memory_change(uint64_t address, uint64_t length, uint32_t prot);
 /* A free range of that length for mmap; 0: none. */
 uint64_t memory_place(uint64_t length);
 bool memory_allows(uint64_t address, uint64_t length, uint32_t prot);
-/* What is mapped at the address or next above it, of a stack what has been touched. False: nothing. */
+/* What is mapped at the address or next above it, of a stack what has been touched. False: nothing.
+ */
 struct memory_part {
     uint64_t start, end;
     uint32_t prot; /* LINUX_PROT_* */

@@ -42,9 +42,9 @@ static const struct {
     const char *name;
     enum made_kind kind;
 } names[] = {
-    {"cmdline", MADE_CMDLINE}, {"comm", MADE_COMM},   {"cwd", MADE_CWD},
+    {"cmdline", MADE_CMDLINE}, {"comm", MADE_COMM},      {"cwd", MADE_CWD},
     {"exe", MADE_EXE},         {"fd", MADE_DESCRIPTORS}, {"maps", MADE_MAPS},
-    {"mounts", MADE_MOUNTS},   {"stat", MADE_STAT},   {"statm", MADE_STATM},
+    {"mounts", MADE_MOUNTS},   {"stat", MADE_STAT},      {"statm", MADE_STATM},
     {"status", MADE_STATUS},
 };
 #define NAMES (sizeof names / sizeof names[0])
@@ -244,7 +244,7 @@ static int64_t open_file(const struct made *made, const struct proc_list_reply *
         make_stat(&text, of);
         break;
     case MADE_STATM:
-        text_add(&text, "%lu 0 0 0 0 0 0\n", memory_size(made->pid) / PAGE_SIZE);
+        text_add(&text, "%lu 0 0 0 0 0 0\n", (uint64_t)(memory_size(made->pid) / PAGE_SIZE));
         break;
     default:
         make_status(&text, of);
@@ -297,9 +297,8 @@ bool procfs_stat(const char *path, struct linux_stat *to, int64_t *result) {
     }
     bool link = made.kind == MADE_SELF || made.kind == MADE_EXE || made.kind == MADE_CWD ||
                 made.kind == MADE_DESCRIPTOR;
-    bool there = find(made.pid, &of) &&
-                 (made.kind != MADE_DESCRIPTOR || made.pid != process.pid ||
-                  descriptor_get(made.number) != NULL);
+    bool there = find(made.pid, &of) && (made.kind != MADE_DESCRIPTOR || made.pid != process.pid ||
+                                         descriptor_get(made.number) != NULL);
     *to = (struct linux_stat){.dev = DEVICE,
                               .ino = 0x200000 + (uint64_t)made.pid * 0x1000 +
                                      (uint64_t)made.kind * 0x100 + made.number % 0x100,
@@ -401,9 +400,9 @@ bool procfs_entry(const char *directory, uint64_t *at, struct file_entry *entry)
     }
     enum made_kind kind = names[*at].kind;
     strlcpy(entry->name, names[*at].name, sizeof entry->name);
-    entry->type = kind == MADE_DESCRIPTORS                   ? FILE_DIRECTORY
+    entry->type = kind == MADE_DESCRIPTORS               ? FILE_DIRECTORY
                   : kind == MADE_EXE || kind == MADE_CWD ? ENTRY_LINK
-                                                             : FILE_REGULAR;
+                                                         : FILE_REGULAR;
     (*at)++;
     return true;
 }

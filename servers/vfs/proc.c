@@ -247,10 +247,18 @@ static void make_text(struct sink *sink, enum proc_file file, const struct proc_
 
 status_t proc_populate(struct vfs *vfs, uint32_t mount) {
     static const char *const names[PROC_FILES] = {
-        [PROC_COUNTERS] = "counters", [PROC_CPUINFO] = "cpuinfo", [PROC_INTERRUPTS] = "interrupts",
-        [PROC_LOADAVG] = "loadavg",   [PROC_LOG] = "log",         [PROC_MEMINFO] = "meminfo",
-        [PROC_MOUNTS] = "mounts",     [PROC_SERVICES] = "services", [PROC_STAT] = "stat",
-        [PROC_TASKS] = "tasks",       [PROC_UPTIME] = "uptime",   [PROC_VERSION] = "version",
+        [PROC_COUNTERS] = "counters",
+        [PROC_CPUINFO] = "cpuinfo",
+        [PROC_INTERRUPTS] = "interrupts",
+        [PROC_LOADAVG] = "loadavg",
+        [PROC_LOG] = "log",
+        [PROC_MEMINFO] = "meminfo",
+        [PROC_MOUNTS] = "mounts",
+        [PROC_SERVICES] = "services",
+        [PROC_STAT] = "stat",
+        [PROC_TASKS] = "tasks",
+        [PROC_UPTIME] = "uptime",
+        [PROC_VERSION] = "version",
     };
     for (uint32_t file = PROC_COUNTERS; file < PROC_FILES; file++) {
         struct place place = {.directory = vfs->mounts[mount].root,

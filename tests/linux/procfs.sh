@@ -23,12 +23,12 @@ ps -o pid,ppid,pgid,comm | awk -v p=$p -v s=$$ '$1 == p {print $2 == s, $3 != 0,
 ps | awk -v p=$p '$1 == p {print $NF}'
 kill -STOP $p; state T $p
 kill -CONT $p; state S $p
-killall v$$; wait $p; echo $?; [ -e /proc/$p ] || echo gone
+{ killall v$$; wait $p; } 2> /dev/null; echo $?; [ -e /proc/$p ] || echo gone
 killall v$$ 2> /dev/null; echo $?; pidof v$$; echo $?; cat /proc/$p/stat 2> /dev/null; echo $?
 $victim zombie & p=$!
 until [ -e zombie ]; do sleep 0.01; done
-z=$(cat zombie); state Z $z; cat /proc/$z/cmdline | wc -c; kill $p; wait $p
-ls /proc/self/fd; ls /proc/$$ | grep -cE '^(cmdline|comm|cwd|exe|fd|maps|stat|statm|status)$'
+z=$(cat zombie); state Z $z; cat /proc/$z/cmdline | wc -c; { kill $p; wait $p; } 2> /dev/null
+ls /proc/self/fd | cat; ls /proc/$$ | grep -cE '^(cmdline|comm|cwd|exe|fd|maps|stat|statm|status)$'
 ls /proc | grep -cx -e $$ -e self; ls -d /proc/self/; test -L /proc/self && echo link
 basename $(readlink /proc/self/exe); test -f /proc/self/status && test -d /proc/$$/fd && echo tested
 (cd /proc/$$ && pwd | sed "s/$$/PID/" && head -n 1 status && cat ../$$/comm)

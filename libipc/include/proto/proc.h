@@ -179,8 +179,8 @@ struct proc_identity_request {
 /* The process with the lowest pid >= the one asked for; E_NOT_FOUND. */
 struct proc_list_reply {
     int64_t pid, ppid, pgid, sid;
-    uint64_t state;    /* 'R', 'S', 'T', 'Z'; of the first thread */
-    uint64_t terminal; /* Linux's device number of the controlling one; 0: none */
+    uint64_t state;     /* 'R', 'S', 'T', 'Z'; of the first thread */
+    uint64_t terminal;  /* Linux's device number of the controlling one; 0: none */
     int64_t foreground; /* group of that terminal; -1: none */
     uint64_t cpu_ns, children_ns, start_ns;
     uint64_t threads;
