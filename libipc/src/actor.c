@@ -42,34 +42,43 @@ static _Noreturn void fail(const char *what, status_t status) {
     task_exit(-status);
 }
 
+/* The handler that has had the event. volatile: see handled(). */
+static void (*volatile called)(struct event *);
+
+static void run(void (*handler)(struct event *), struct event *event) {
+    handler(event);
+    called = handler;
+}
+
 /* Has the event worked on; returns the kind of event that this was work for. */
 static uint32_t dispatch_event(const struct actor *actor, struct event *event) {
+    called = NULL;
     switch (event->kind) {
     case EVENT_CALL:
         if (actor->call != NULL) {
-            actor->call(event);
+            run(actor->call, event);
         } else {
             reply_status(event->token, E_UNSUPPORTED);
         }
         return EVENT_CALL;
     case EVENT_REPLY:
         if (actor->reply != NULL) {
-            actor->reply(event);
+            run(actor->reply, event);
         }
         return EVENT_REPLY;
     case EVENT_NOTIFY:
         if (actor->notify != NULL) {
-            actor->notify(event);
+            run(actor->notify, event);
         }
         return EVENT_NOTIFY;
     case EVENT_CLOSED:
         if (actor->closed != NULL) {
-            actor->closed(event);
+            run(actor->closed, event);
         }
         return EVENT_CLOSED;
     case EVENT_CANCEL:
         if (actor->cancel != NULL) {
-            actor->cancel(event);
+            run(actor->cancel, event);
         } else {
             reply_status(event->token, E_CANCELLED);
         }
@@ -80,6 +89,23 @@ static uint32_t dispatch_event(const struct actor *actor, struct event *event) {
         }
         return EVENT_NONE;
     }
+}
+
+/* Whether the handler for such events has been called; true if the actor has none. Both are read
+ * anew: what the compiler would conclude from the branch over the call is what is checked here. */
+static bool handled(const struct actor *actor, uint32_t kind) {
+    static const uint8_t members[] = {
+        [EVENT_CALL] = offsetof(struct actor, call),
+        [EVENT_REPLY] = offsetof(struct actor, reply),
+        [EVENT_NOTIFY] = offsetof(struct actor, notify),
+        [EVENT_CLOSED] = offsetof(struct actor, closed),
+        [EVENT_CANCEL] = offsetof(struct actor, cancel),
+    };
+    if (kind == EVENT_NONE) {
+        return true;
+    }
+    const void *member = (const uint8_t *)actor + members[kind];
+    return called == *(void (*const volatile *)(struct event *))member;
 }
 
 /* Whether what all state passes through does what it should: words, then a rest of bytes. */
@@ -191,8 +217,12 @@ _Noreturn void actor_loop(const struct actor *actor) {
     static struct event event;
     for (;;) {
         event_receive(&event, receive_mask);
-        if (dispatch_event(actor, &event) != event.kind) {
+        uint32_t kind = dispatch_event(actor, &event);
+        if (kind != event.kind) {
             actor_abort("an event was worked on as another kind"); /* a reply would be lost */
+        }
+        if (!handled(actor, kind)) {
+            actor_abort("an event was left out");
         }
         event_finish(&event);
         check_state(actor, ACTOR_CHECKS_ALL);

@@ -46,6 +46,14 @@ static void turn_touch(uint32_t chunk) {
     }
 }
 
+uint64_t store_sum(const struct store *store) {
+    uint64_t sum = sum_mix(store->chunks, store->regions);
+    for (uint32_t i = 0; i < store->regions; i++) {
+        sum = sum_mix(sum, store->region[i]);
+    }
+    return sum;
+}
+
 /* Steps grow with the store so that a large one has few mappings; near the quota they shrink. */
 static bool store_grow(struct store *store) {
     uint32_t count = store->chunks / 4;
@@ -61,6 +69,7 @@ static bool store_grow(struct store *store) {
             store->region[store->regions++] = (uint16_t)store->chunks;
             store->chunks += count;
             store->free += count * CHUNK_BLOCKS;
+            store->seal = store_sum(store);
             return true;
         }
     }
@@ -92,6 +101,7 @@ void store_turn_end(struct store *store) {
         store->free -= (store->chunks - first) * CHUNK_BLOCKS;
         store->chunks = first;
         store->regions--;
+        store->seal = store_sum(store);
         if (store->hint > first) {
             store->hint = first;
         }
@@ -162,6 +172,7 @@ bool store_adopt(struct store *store, uint32_t chunks, const uint16_t *region, u
     store->chunks = chunks;
     store->regions = regions;
     store->free = chunks * CHUNK_BLOCKS;
+    store->seal = store_sum(store);
     return true;
 }
 

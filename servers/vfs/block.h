@@ -31,6 +31,7 @@ struct store {
     uint32_t hint;   /* no chunk below has a free block */
     uint32_t regions;
     uint16_t region[STORE_REGIONS]; /* first chunk of each; each is one memory object */
+    uint64_t seal;                  /* store_sum of when the regions changed */
     uint64_t used[STORE_CHUNKS];
 };
 
@@ -65,5 +66,8 @@ MUST_CHECK bool store_claim(struct store *store, uint32_t block);
 
 /* Whether the block was allocated in this turn. */
 bool store_fresh(uint32_t block);
+
+/* Of the numbers that say where there is memory: an import has them from nowhere else. */
+uint64_t store_sum(const struct store *store);
 
 void *store_block(uint32_t block);

@@ -4,6 +4,28 @@
 #include "record.h"
 #include <common/string.h>
 
+static uint64_t frame_sum(const struct vfs *vfs) {
+    uint64_t sum = sum_mix((uint64_t)vfs->root << 32 | vfs->mount_count, vfs->archive_size), text;
+    sum = sum_mix(sum, (uintptr_t)vfs->pool.base + vfs->pool.pages);
+    sum = sum_mix(sum, vfs->unowned_blocks);
+    for (uint32_t i = 0; i < vfs->mount_count; i++) {
+        const struct mount *mount = &vfs->mounts[i];
+        memcpy(&text, mount->path, sizeof text); /* the beginning: it is done in each turn */
+        sum = sum_mix(sum_mix(sum, (uint64_t)mount->root << 32 | mount->flags), text);
+    }
+    for (uint32_t i = 0; i < VFS_REMOTES; i++) {
+        if (vfs->remotes[i].path[0] != '\0') {
+            memcpy(&text, vfs->remotes[i].path, sizeof text);
+            sum = sum_mix(sum_mix(sum, vfs->remotes[i].server), text);
+        }
+    }
+    return sum;
+}
+
+void vfs_seal(struct vfs *vfs) {
+    vfs->seal = frame_sum(vfs);
+}
+
 static const char *check_quickly(const struct vfs *vfs) {
     const struct store *store = &vfs->store;
     const struct pool *pool = &vfs->pool;
@@ -15,15 +37,24 @@ static const char *check_quickly(const struct vfs *vfs) {
         return "no root directory";
     }
     if (store->chunks > STORE_CHUNKS || store->regions > STORE_REGIONS ||
-        store->free > store->chunks * CHUNK_BLOCKS || store->hint > store->chunks) {
+        store->free > store->chunks * CHUNK_BLOCKS || store->hint > store->chunks ||
+        store->seal != store_sum(store)) {
         return "the store's numbers are wrong";
     }
     if (pool->untouched > pool->pages || pool->unused_pages >= pool->pages ||
         pool->used[POOL_PENDING] > VFS_PENDING_MAX) {
         return "the pool's numbers are wrong";
     }
-    if (vfs->line_start > vfs->line_end || vfs->line_end > BLOCK_SIZE) {
+    if (vfs->line_start > vfs->line_end || vfs->line_end > BLOCK_SIZE ||
+        (vfs->line_block != 0) != (vfs->line_start < vfs->line_end)) {
         return "the console's line is wrong";
+    }
+    if ((vfs->pending != 0) != (pool->used[POOL_PENDING] != 0) ||
+        (vfs->pending != 0 && !pool_valid(pool, POOL_PENDING, vfs->pending))) {
+        return "the list of pending work is damaged";
+    }
+    if (vfs->seal != frame_sum(vfs)) {
+        return "mounts or places have changed";
     }
     return NULL;
 }

@@ -45,5 +45,6 @@ status_t vfs_create(struct vfs *vfs, void *base, size_t size, uint32_t serial) {
     node_get(vfs, vfs->root)->links = 1;
     struct mount *mount = &vfs->mounts[vfs->mount_count++];
     *mount = (struct mount){.path = "/", .kind = "ramfs", .root = vfs->root};
+    vfs_seal(vfs);
     return OK;
 }

@@ -543,6 +543,7 @@ status_t vfs_import(struct vfs *vfs, void *base, size_t size, struct records_rea
         status = each(&import, records, RECORD_NODE, import_finish_node);
         release_unused(vfs);
         vfs->unowned_blocks = vfs_unowned_blocks(vfs);
+        vfs_seal(vfs);
     }
     return status;
 }

@@ -34,6 +34,7 @@ status_t remote_add(struct vfs *vfs, const struct path *path, handle_t server) {
         if (remote->path[0] == '\0') {
             strlcpy(remote->path, path->text, sizeof remote->path);
             remote->server = server;
+            vfs_seal(vfs);
             return OK;
         }
     }
@@ -46,6 +47,7 @@ status_t remote_remove(struct vfs *vfs, const struct path *path, handle_t *serve
         if (remote->path[0] != '\0' && strcmp(remote->path, path->text) == 0) {
             *server = remote->server;
             *remote = (struct remote){0};
+            vfs_seal(vfs);
             return OK;
         }
     }

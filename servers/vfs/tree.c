@@ -256,9 +256,11 @@ status_t mount_add(struct vfs *vfs, const char *path, const char *kind, uint32_t
     strlcpy(entry->path, normal.text, sizeof entry->path);
     strlcpy(entry->kind, kind, sizeof entry->kind);
     vfs->mount_count++;
+    vfs_seal(vfs);
     return OK;
 }
 
 void mount_seal(struct vfs *vfs, uint32_t mount, uint32_t flags) {
     vfs->mounts[mount].flags = flags;
+    vfs_seal(vfs);
 }

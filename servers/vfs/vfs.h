@@ -60,6 +60,7 @@ struct vfs {
     uint32_t line_start, line_end;
     uint64_t node_number;    /* of the last node made */
     uint32_t unowned_blocks; /* in use, of files that an import had to leave out */
+    uint64_t seal;           /* vfs_seal */
     struct pool pool;
     struct store store;
     uint32_t session_buckets[VFS_SESSION_BUCKETS]; /* by serial */
@@ -81,6 +82,15 @@ struct transfer {
  * its page range, zero as well. `serial` must not be that of an earlier life of the server, whose
  * clients may still be there. */
 MUST_CHECK status_t vfs_create(struct vfs *vfs, void *base, size_t size, uint32_t serial);
+
+/* A step of a sum. Zero over zeroes is zero. */
+static inline uint64_t sum_mix(uint64_t sum, uint64_t word) {
+    return (sum ^ word) * 0x100000001b3u;
+}
+
+/* Must follow each change of root, mounts, remotes, the archive's size, unowned_blocks or where the
+ * pool lies: the check before each commit compares. */
+void vfs_seal(struct vfs *vfs);
 
 /* ns since boot, for time stamps. */
 uint64_t vfs_time(void);

@@ -37,6 +37,14 @@ RESULTS = [NOT_ACTIVATED, NOTHING, RECOVERED, ERROR, HANG, SILENT, DOWN]
 MANIFESTED = RESULTS[2:]
 
 
+def place_of(name, variable):
+    """The address of a variable or a field of a service."""
+    words = ["gdb", "-nx", "-batch", "-ex", f"print/d (unsigned long)&{variable}",
+             os.path.join(machine.BUILD, "boot", name + ".elf")]
+    found = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return int(found.split()[-1])
+
+
 @dataclasses.dataclass
 class Fault:
     """What was done, and what came of it."""
@@ -259,10 +267,7 @@ class Faults:
         registers, phase = self.turn(name)
         if registers is None:
             return False
-        words = ["gdb", "-nx", "-batch", "-ex", f"print/d (unsigned long)&{variable}",
-                 os.path.join(machine.BUILD, "boot", name + ".elf")]
-        found = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        place = int(found.split()[-1]) + offset
+        place = place_of(name, variable) + offset
         if not self.execute_store(name, registers, place, byte):
             return False
         return self.watch(self.note(name, "arena flip", "once", phase, registers["rip"],

@@ -18,6 +18,7 @@ from harness.screen import VGA_TEXT, Font, attributes_of_vga, text_of_picture, t
 from qmp import Qmp
 
 ESCAPE = r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])"
+PANIC_END = r"END OF PANIC \*\*\*\r?\n"  # whole: a test may look for a part of it
 LOG_LINE = r"\[ *\d+\.\d{6}\] "
 # With a verbose log the kernel prints whole lines on COM1, between any two bytes of the console.
 LOG_WITHIN = rf"(?<=[^\r\n]){LOG_LINE}[^\r\n]*\r?\n"
@@ -222,7 +223,7 @@ class Guest:
                     break
             before += shown
 
-    def missing(self, what: str, error: Exception) -> str:
+    def missing(self, what: str, error: Exception | None = None) -> str:
         """Why something did not come on COM1: the ends of the console and of a dead machine's log."""
         text = f"no {what}; the console ends with:\n{self.console_text()[-3000:]}"
         if isinstance(error, pexpect.EOF):
@@ -249,11 +250,12 @@ class Guest:
         self.socket.sendall(text.encode())
 
     def expect(self, pattern: str, timeout: float = COMMAND_SECONDS) -> re.Match:
-        """Waits for a regular expression on COM1."""
+        """Waits for a regular expression on COM1; a panic before it is the end."""
         try:
-            self.console.expect(pattern, timeout=timeout)
+            which = self.console.expect([pattern, PANIC_END], timeout=timeout)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
             raise AssertionError(self.missing(repr(pattern), error)) from None
+        assert which == 0, "a panic: " + self.missing(repr(pattern))
         return self.console.match
 
     def cmd(self, line: str, timeout: float = COMMAND_SECONDS) -> str:

@@ -15,6 +15,7 @@ from harness.gdb import Gdb
 
 MODEL = os.path.join(machine.ROOT, "docs", "model", "replay.pml")
 NONE = 255
+QUIET = 60 # init commits each second
 CALLS, SERVERS, OBJECTS = 96, 24, 250
 with open(MODEL, encoding="utf-8") as model_file:
     KINDS = {name: int(number) for name, number in
@@ -161,16 +162,16 @@ class Tracer:
         self.wanted.append((name, staged))
 
     def run(self):
-        """The recording thread."""
+        """The recording thread. The end is where a commit begins: whatever was begun before, like
+        the outputs of the last one, has been told to its end."""
         try:
-            while not self.ending.is_set():
+            while True:
                 self.gdb.send("vCont;c")
                 self.gdb.running = True
-                while not self.gdb.wait(0.5):
-                    if self.ending.is_set():
-                        self.gdb.stop()
-                        break
+                assert self.gdb.wait(QUIET), f"no event for {QUIET} s"
                 registers = self.gdb.registers()
+                if self.ending.is_set() and registers["rip"] == self.code.start["actor_commit"]:
+                    break
                 handler = self.handlers.get(registers["rip"])
                 if handler is not None:
                     handler(registers)

@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from harness.faults import DOWN, RESULTS, FaultCampaign, tables
+from harness import mutation
+from harness.faults import DOWN, RESULTS, FaultCampaign, place_of, tables
 
 # A byte of a server's state that makes it absurd: which of a variable or a field, its value; what
 # the server says.
@@ -16,6 +17,9 @@ WILD = [
     ("console", "console", 0, 6, "(no such terminal is in front|exception 14)"),  # or meets it
     ("aiproxy", "service", 0, 0x7f, "(the port is damaged|a port is looked for)"),  # or meets it
     ("devmgr", "manager", 3, 0x7f, "the table's numbers are wrong"),
+    ("vfs", "vfs.store.region", 0, 0x7f, "the store's numbers are wrong"),
+    ("vfs", "vfs.pending", 3, 0x7f, "the list of pending work is damaged"),
+    ("vfs", "vfs.archive_size", 0, 0x7f, "mounts or places have changed"),
     ("init", "init.service_count", 0, 23, "the numbers of services are wrong"),
     ("init", "init", 1000, 0x7f, "the manifest has changed"),
 ]
@@ -159,6 +163,22 @@ def test_a_call_worked_on_wrongly_is_worked_on_again(machine, tmp_path, function
     assert guest.prompt().strip("\n") == right
     guest.expect_in_log(f"vfs: abort: {log}")
     assert guest.cmd("cat /tmp/typed") == ""
+
+
+def test_an_event_that_is_left_out_is_worked_on_again(machine, tmp_path):
+    """The branch over vfs's handler of replies is inverted: the caller would wait for ever."""
+    campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
+    guest, faults = campaign.guest, campaign.faults
+    registers = reach_good_call(campaign, "dispatch")
+    loop = [code for code in faults.code_of("vfs").instructions if code.function == "actor_loop"]
+    offset = place_of("vfs", "((struct actor *)0)->reply")
+    load = next(i for i, code in enumerate(loop)
+                if re.match(rf"mov +{offset:#x}\(%r\w+\),%r\w+$", code.text))
+    branch = next(code for code in loop[load:] if code.text.startswith("j"))
+    faults.memory.write(registers["cr3"], branch.address, mutation.invert(branch.code, None))
+    campaign.injector.leave()
+    assert re.search(r"(?m)^vfs +running", guest.cmd("cat /proc/services"))
+    guest.expect_in_log("vfs: abort: an event was left out")
 
 
 @pytest.mark.parametrize("service, wanted, log", [

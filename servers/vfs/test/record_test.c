@@ -221,12 +221,31 @@ TEST(every_broken_invariant_is_seen) {
     BREAKS(vfs->magic++, "the arena is not vfs's");
     BREAKS(vfs->root = 0, "no root directory");
     BREAKS(vfs->mount_count = 0, "no root directory");
-    BREAKS(vfs->mount_count++, "a damaged mount");
-    BREAKS(vfs->mounts[1].root = 63, "a damaged mount");
-    BREAKS(vfs->mounts[1].root = vfs->root, "references and what they refer to differ");
-    BREAKS(memset(vfs->mounts[0].path, 'x', FILE_PATH_MAX), "a damaged mount");
+    BREAKS((vfs->mount_count++, vfs_seal(vfs)), "a damaged mount");
+    BREAKS((vfs->mounts[1].root = 63, vfs_seal(vfs)), "a damaged mount");
+    BREAKS((vfs->mounts[1].root = vfs->root, vfs_seal(vfs)),
+           "references and what they refer to differ");
+    BREAKS((memset(vfs->mounts[0].path, 'x', FILE_PATH_MAX), vfs_seal(vfs)), "a damaged mount");
     BREAKS(vfs->line_start = 1, "the console's line is wrong");
+    BREAKS(vfs->line_block = 1, "the console's line is wrong");
     BREAKS(vfs->accounts[0].sessions++, "the sessions' counts are wrong");
+}
+
+/* Also by the check before each commit: nothing could tell later what was there. */
+TEST(every_change_of_what_seldom_changes_is_seen) {
+    static const char changed[] = "mounts or places have changed";
+    BREAKS(vfs->root++, changed);
+    BREAKS(vfs->mount_count--, changed);
+    BREAKS(vfs->mounts[1].root++, changed);
+    BREAKS(vfs->mounts[0].flags ^= MOUNT_FIXED, changed);
+    BREAKS(vfs->mounts[1].path[1] ^= 1, changed);
+    BREAKS(vfs->remotes[3].path[0] = '/', changed);
+    BREAKS(vfs->archive_size++, changed);
+    BREAKS(vfs->unowned_blocks++, changed);
+    BREAKS(vfs->pool.pages--, changed);
+    BREAKS(vfs->store.region[0]++, "the store's numbers are wrong");
+    BREAKS(vfs->store.regions--, "the store's numbers are wrong");
+    BREAKS(vfs->store.chunks++, "the store's numbers are wrong");
 }
 
 TEST(every_broken_invariant_of_the_pool_is_seen) {
@@ -289,12 +308,13 @@ TEST(every_broken_invariant_of_the_blocks_is_seen) {
            "a file's block map is damaged");
     BREAKS(large_map->levels = 3, "a file's block map is damaged");
     BREAKS(large_map->levels = 1, "a block that belongs to nothing");
-    BREAKS(vfs->unowned_blocks++, "a block that belongs to nothing");
+    BREAKS((vfs->unowned_blocks++, vfs_seal(vfs)), "a block that belongs to nothing");
     BREAKS(large_map->direct[0] = map->direct[0], "a file's block map is damaged");
     BREAKS(large_map->direct[0] = 0, "a block that belongs to nothing");
     BREAKS(*(uint32_t *)store_block(large_map->direct[0]) = UINT32_MAX,
            "a file's block map is damaged");
     BREAKS(node_get(vfs, session->node)->size = 0, "a file's block map is damaged");
     BREAKS(node_get(vfs, session->node)->size = FILE_SIZE_MAX + 1, "a file's block map is damaged");
-    BREAKS(vfs->line_block = map->direct[0], "the block of the console's line is not ours");
+    BREAKS((vfs->line_block = map->direct[0], vfs->line_end = 1),
+           "the block of the console's line is not ours");
 }
