@@ -10,6 +10,7 @@
 #include "file.h"
 #include "memory.h"
 #include "process.h"
+#include "procfs.h"
 #include "signals.h"
 
 #define HEAD_SIZE 4096u
@@ -182,6 +183,7 @@ static int64_t open_image(const char *path, struct image *image, struct strings 
                           char program[FILE_PATH_MAX]) {
     char *head = (char *)SCRATCH_VA + SCRATCH_SIZE - HEAD_SIZE - PAGE_SIZE;
     strlcpy(program, path, FILE_PATH_MAX);
+    procfs_follow(program);
     for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
         uint64_t type;
         uint64_t size;
@@ -304,13 +306,19 @@ static int64_t build_stack(struct thread *thread, const struct image *image,
     return builder.bad ? -ENOMEM : 0;
 }
 
-static void tell_name(void) {
-    const char *base = process.program;
+static void tell_name(const char *path, const struct strings *strings) {
+    const char *end = strings->text;
+    for (uint64_t i = 0; i < strings->argc; i++) {
+        end += strlen(end) + 1;
+    }
+    const size_t length = (size_t)(end - strings->text);
+    const char *base = path;
     for (const char *at = base; *at != 0; at++) {
         base = *at == '/' ? at + 1 : base;
     }
-    struct proc_name request = {{0}};
+    struct proc_command request = {.length = length < PROC_COMMAND_MAX ? length : PROC_COMMAND_MAX};
     strlcpy(request.name, base, sizeof request.name);
+    memcpy(request.arguments, strings->text, request.length);
     memcpy(process.name, request.name, sizeof process.name);
     (void)call_simple(process.proc, PROC_EXECED, &request, sizeof request, NULL, 0);
 }
@@ -353,7 +361,7 @@ int64_t exec_path(struct thread *thread, const char *path, struct strings *strin
     thread->clear_tid = thread->robust = 0;
     thread->alt_base = thread->alt_size = 0;
     thread->alt_flags = SS_DISABLE;
-    tell_name();
+    tell_name(path, strings);
     return NO_RESULT;
 }
 
@@ -363,7 +371,7 @@ int64_t call_execve(struct thread *thread, const uint64_t *a) {
     if (strings.text == NULL) {
         return -ENOMEM;
     }
-    int64_t result = path_of(AT_FDCWD, a[0], path);
+    int64_t result = path_text(AT_FDCWD, a[0], path);
     if (result == 0) {
         result = add_strings(&strings, a[1], &strings.argc);
     }

@@ -8,6 +8,7 @@
 #include <ipc/handle.h>
 
 #include "poll.h"
+#include "procfs.h"
 #include "socket.h"
 
 static struct descriptor table[DESCRIPTORS];
@@ -125,6 +126,10 @@ static int64_t open_path(const char *path, uint32_t flags) {
     if (strcmp(path, "/dev/tty") == 0 || strcmp(path, "/dev/console") == 0) {
         return open_terminal(flags);
     }
+    int64_t result;
+    if (procfs_open(path, flags, &result)) {
+        return result;
+    }
     wanted |= (flags & O_CREAT) != 0 ? FILE_OPEN_CREATE : 0;
     wanted |= (flags & O_CREAT) != 0 && (flags & O_EXCL) != 0 ? FILE_OPEN_EXCLUSIVE : 0;
     wanted |= (flags & O_TRUNC) != 0 && access != 0 ? FILE_OPEN_TRUNCATE : 0;
@@ -137,7 +142,7 @@ static int64_t open_path(const char *path, uint32_t flags) {
     };
     uint64_t type;
     uint64_t size;
-    int64_t result = file_open_path(path, wanted, &descriptor.handle, &type, &size);
+    result = file_open_path(path, wanted, &descriptor.handle, &type, &size);
     if (result != 0) {
         bool made = result == -ENOENT && wanted == FILE_OPEN_READ && made_is(path);
         return made ? made_open(flags) : result;

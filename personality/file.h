@@ -26,6 +26,7 @@ struct descriptor {
     uint32_t identity;            /* within the process, of the open file: copies have the same */
     uint8_t family, type;         /* socket: AF_*, SOCK_* */
     bool realtime;                /* timer: its absolute times are of the wall clock */
+    bool made;                    /* stream: a file whose text was made when it was opened */
     bool connecting;              /* socket: connect has not said yet how it ended */
     uint64_t receive_ns, send_ns; /* socket: SO_RCVTIMEO, SO_SNDTIMEO */
 };
@@ -44,19 +45,22 @@ int64_t descriptor_add(const struct descriptor *descriptor, uint64_t least);
 void descriptors_exec(void);
 void descriptor_start(handle_t tty);
 
-/* path.c: the absolute path of `user` (address in the program) relative to a descriptor. */
+/* path.c: the absolute path of `user` (address in the program) relative to a descriptor; links are
+ * followed, or not by path_text. */
+int64_t path_text(int64_t at, uint64_t user, char path[FILE_PATH_MAX]);
 int64_t path_of(int64_t at, uint64_t user, char path[FILE_PATH_MAX]);
 int64_t path_join_to(int64_t at, const char *relative, char path[FILE_PATH_MAX]);
 uint16_t place_add(const char *path); /* a kept path; 0: none free */
 void place_drop(uint16_t place);
 const char *place_path(uint16_t place);
-/* /proc/self/exe and the like: what it means, in place. */
-void path_special(char path[FILE_PATH_MAX]);
 bool path_descriptor(const char *path, uint64_t *number);
 
+int64_t stat_descriptor(uint64_t number, struct linux_stat *to);
+int64_t stat_path(const char *path, struct linux_stat *to);
 void stat_of(const struct file_stat *from, struct linux_stat *to);
 int64_t file_map(struct thread *thread, int fd, uint64_t address, uint64_t length, uint32_t prot,
                  bool shared, uint64_t offset);
+#define ENTRY_LINK 0x100u /* of struct file_entry, beside the types of vfs */
 /* made.c: a file that is not there but can be read, since its text is made. */
 bool made_is(const char *path);
 int64_t made_open(uint32_t flags);

@@ -84,10 +84,12 @@ struct linux_stat {
 };
 _Static_assert(sizeof(struct linux_stat) == 144, "ABI");
 
+#define S_IFMT 0170000u
 #define S_IFIFO 0010000u
 #define S_IFCHR 0020000u
 #define S_IFDIR 0040000u
 #define S_IFREG 0100000u
+#define S_IFLNK 0120000u
 #define S_IFSOCK 0140000u
 
 #define O_ACCMODE 03u
@@ -102,6 +104,7 @@ _Static_assert(sizeof(struct linux_stat) == 144, "ABI");
 #define O_CLOEXEC 02000000u
 #define O_PATH 010000000u
 #define AT_FDCWD (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100u
 #define AT_REMOVEDIR 0x200u
 #define AT_EMPTY_PATH 0x1000u
 

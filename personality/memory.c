@@ -303,6 +303,20 @@ bool memory_allows(uint64_t address, uint64_t length, uint32_t prot) {
     return good;
 }
 
+bool memory_next(uint64_t address, struct memory_part *part) {
+    memory_lock();
+    uint32_t i = find(address);
+    bool there = i < count;
+    if (there) {
+        const struct region *region = &regions[i];
+        bool stack = region->kind == REGION_STACK;
+        *part = (struct memory_part){stack ? region->mapped : region->start, region->end,
+                                     region->prot, (enum region_kind)region->kind};
+    }
+    memory_unlock();
+    return there;
+}
+
 bool memory_fault(uint64_t address, bool write) {
     bool again = false;
     memory_lock();

@@ -22,6 +22,14 @@ int64_t memory_change(uint64_t address, uint64_t length, uint32_t prot);
 /* A free range of that length for mmap; 0: none. */
 uint64_t memory_place(uint64_t length);
 bool memory_allows(uint64_t address, uint64_t length, uint32_t prot);
+/* What is mapped at the address or next above it, of a stack what has been touched. False: nothing.
+ */
+struct memory_part {
+    uint64_t start, end;
+    uint32_t prot; /* LINUX_PROT_* */
+    enum region_kind kind;
+};
+bool memory_next(uint64_t address, struct memory_part *part);
 /* A fault on the stack's unmapped part, or one that another thread has resolved: try again. */
 bool memory_fault(uint64_t address, bool write);
 int64_t memory_stack(void);

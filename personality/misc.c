@@ -147,7 +147,6 @@ int64_t call_sched_getaffinity(struct thread *thread, const uint64_t *a) {
 
 int64_t call_prctl(struct thread *thread, const uint64_t *a) {
     char name[16] = {0};
-    (void)thread;
     switch (a[0]) {
     case 15: { /* PR_SET_NAME */
         int64_t result = user_string(name, a[1], sizeof name);
@@ -155,6 +154,9 @@ int64_t call_prctl(struct thread *thread, const uint64_t *a) {
             return result;
         }
         memcpy(process.name, name, sizeof name);
+        if (thread == &first_thread) {
+            (void)call_simple(process.proc, PROC_NAME, name, sizeof name, NULL, 0);
+        }
         return 0;
     }
     case 16: /* PR_GET_NAME */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Paths: absolute form, working directory, names that mean something else.
  */
-#include <common/format.h>
 #include <common/parse.h>
 #include <common/string.h>
 
 #include "file.h"
+#include "procfs.h"
 
 #define PLACES 32
 static char places[PLACES][FILE_PATH_MAX];
@@ -85,21 +85,22 @@ int64_t path_join_to(int64_t at, const char *relative, char path[FILE_PATH_MAX])
     return 0;
 }
 
-int64_t path_of(int64_t at, uint64_t user, char path[FILE_PATH_MAX]) {
-    static const char self[] = "/proc/self/exe";
+int64_t path_text(int64_t at, uint64_t user, char path[FILE_PATH_MAX]) {
     char text[FILE_PATH_MAX];
     int64_t result = user_string(text, user, sizeof text);
+    return result != 0 ? result : path_join_to(at, text, path);
+}
+
+int64_t path_of(int64_t at, uint64_t user, char path[FILE_PATH_MAX]) {
+    int64_t result = path_text(at, user, path);
     if (result == 0) {
-        result = path_join_to(at, text, path);
-    }
-    if (result == 0 && strcmp(path, self) == 0) {
-        strlcpy(path, process.program, FILE_PATH_MAX);
+        procfs_follow(path);
     }
     return result;
 }
 
 bool path_descriptor(const char *path, uint64_t *number) {
-    static const char *const prefixes[] = {"/dev/fd/", "/proc/self/fd/"};
+    static const char folder[] = "/dev/fd/";
     static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
     for (uint64_t i = 0; i < 3; i++) {
         if (strcmp(path, names[i]) == 0) {
@@ -107,13 +108,11 @@ bool path_descriptor(const char *path, uint64_t *number) {
             return true;
         }
     }
-    for (uint32_t i = 0; i < 2; i++) {
-        size_t length = strlen(prefixes[i]);
-        if (strncmp(path, prefixes[i], length) == 0) {
-            return parse_u64(path + length, strlen(path + length), number);
-        }
+    if (strncmp(path, folder, sizeof folder - 1) == 0) {
+        const char *digits = path + sizeof folder - 1;
+        return parse_u64(digits, strlen(digits), number);
     }
-    return false;
+    return procfs_descriptor(path, number);
 }
 
 /* ---- calls on paths ---- */
@@ -192,14 +191,10 @@ int64_t call_renameat2(struct thread *thread, const uint64_t *a) {
 }
 
 static int64_t change_directory(const char *path) {
-    struct file_path_request request;
-    struct file_stat stat;
-    memset(&request, 0, sizeof request);
-    strlcpy(request.path, path, sizeof request.path);
-    status_t status =
-        call_simple(process.vfs, FILE_STAT, &request, sizeof request, &stat, sizeof stat);
-    if (status != OK || stat.type != FILE_DIRECTORY) {
-        return status != OK ? error_of(status) : -ENOTDIR;
+    struct linux_stat stat;
+    int64_t result = stat_path(path, &stat);
+    if (result != 0 || (stat.mode & S_IFMT) != S_IFDIR) {
+        return result != 0 ? result : -ENOTDIR;
     }
     strlcpy(process.directory, "/", FILE_PATH_MAX);
     (void)append(process.directory, path);
@@ -240,30 +235,25 @@ int64_t call_umask(struct thread *thread, const uint64_t *a) {
 }
 
 int64_t call_readlinkat(struct thread *thread, const uint64_t *a) {
-    char text[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];
-    struct file_path_request request;
+    char text[FILE_PATH_MAX];
+    struct linux_stat stat;
     (void)thread;
     if ((int64_t)a[3] <= 0) {
         return -EINVAL;
     }
-    int64_t result = user_string(text, a[1], sizeof text);
-    if (result == 0) {
-        result = path_join_to((int32_t)a[0], text, path);
+    int64_t result = path_text((int32_t)a[0], a[1], path);
+    if (result == 0 && !procfs_link(path, text, &result)) {
+        result = stat_path(path, &stat);
+        result = result != 0 ? result : -EINVAL; /* there are no other links */
     }
     if (result != 0) {
         return result;
     }
-    if (strcmp(path, "/proc/self/exe") == 0) {
-        size_t length = strlen(process.program);
-        length = length < a[3] ? length : a[3];
-        result = user_write(a[2], process.program, length);
-        return result != 0 ? result : (int64_t)length;
-    }
-    memset(&request, 0, sizeof request);
-    strlcpy(request.path, path, sizeof request.path);
-    status_t status = call_simple(process.vfs, FILE_STAT, &request, sizeof request, NULL, 0);
-    return status != OK ? error_of(status) : -EINVAL; /* there are no links */
+    size_t length = strlen(text);
+    length = length < a[3] ? length : a[3];
+    result = user_write(a[2], text, length);
+    return result != 0 ? result : (int64_t)length;
 }
 
 int64_t call_readlink(struct thread *thread, const uint64_t *a) {

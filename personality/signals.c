@@ -45,6 +45,15 @@ bool signal_blocked_or_ignored(const struct thread *thread, int signal) {
     return (thread->blocked & SIGNAL_BIT(signal)) != 0 || actions[signal].handler == SIG_IGN;
 }
 
+void signal_sets(uint64_t *ignoring, uint64_t *caught) {
+    *ignoring = *caught = 0;
+    for (int signal = 1; signal <= SIGNALS; signal++) {
+        uint64_t handler = actions[signal].handler;
+        *ignoring |= handler == SIG_IGN ? SIGNAL_BIT(signal) : 0;
+        *caught |= handler > SIG_IGN ? SIGNAL_BIT(signal) : 0;
+    }
+}
+
 static void tell_ignored(void) {
     struct proc_ignore_request request = {0, 0};
     for (int signal = 1; signal <= SIGNALS; signal++) {

@@ -14,6 +14,8 @@ void signal_deliver(struct thread *thread, int64_t result, uint64_t number);
 /* One caused by the thread itself. */
 void signal_self(struct thread *thread, int signal);
 void signal_fault(struct thread *thread);
+/* Signals that the process ignores by its wish, and those that have a handler. */
+void signal_sets(uint64_t *ignored, uint64_t *caught);
 bool signal_blocked_or_ignored(const struct thread *thread, int signal);
 /* A mask (address, size; 0: none) for the time of this call. */
 int64_t signal_suspend_with(struct thread *thread, uint64_t user, uint64_t size);

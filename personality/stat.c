@@ -7,6 +7,7 @@
 
 #include "file.h"
 #include "memory.h"
+#include "procfs.h"
 
 static struct linux_timespec time_of(uint64_t since_boot) {
     uint64_t wall = time_wall_ns();
@@ -30,22 +31,29 @@ void stat_of(const struct file_stat *from, struct linux_stat *to) {
     to->atime = to->mtime = to->ctime = time_of(from->modified);
 }
 
-static int64_t stat_path(const char *path, struct linux_stat *to) {
+int64_t stat_path(const char *path, struct linux_stat *to) {
     struct file_path_request request;
     struct file_stat stat;
     uint64_t number;
-    memset(&request, 0, sizeof request);
-    strlcpy(request.path, path, sizeof request.path);
-    if (strcmp(path, "/dev/tty") == 0 || path_descriptor(path, &number)) {
+    int64_t result;
+    if (path_descriptor(path, &number)) {
+        return descriptor_get(number) == NULL ? -ENOENT : stat_descriptor(number, to);
+    }
+    if (strcmp(path, "/dev/tty") == 0) {
         *to = (struct linux_stat){
             .dev = 5, .ino = 9, .nlink = 1, .mode = S_IFCHR | 0666, .rdev = 0x500, .blksize = 4096};
         return 0;
     }
+    if (procfs_stat(path, to, &result)) {
+        return result;
+    }
+    memset(&request, 0, sizeof request);
+    strlcpy(request.path, path, sizeof request.path);
     status_t status =
         call_simple(process.vfs, FILE_STAT, &request, sizeof request, &stat, sizeof stat);
     if (status == E_NOT_FOUND && made_is(path)) {
         *to = (struct linux_stat){
-            .dev = 8, .ino = 10, .nlink = 1, .mode = S_IFIFO | 0444, .blksize = 4096};
+            .dev = 8, .ino = 10, .nlink = 1, .mode = S_IFREG | 0444, .blksize = 4096};
         return 0;
     }
     if (status == OK) {
@@ -54,10 +62,13 @@ static int64_t stat_path(const char *path, struct linux_stat *to) {
     return error_of(status);
 }
 
-static int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
+int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
     const struct descriptor *descriptor = descriptor_get(number);
     if (descriptor == NULL) {
         return -EBADF;
+    }
+    if (descriptor->kind == DESCRIPTOR_DIRECTORY && descriptor->handle == HANDLE_NONE) {
+        return stat_path(place_path(descriptor->place), to);
     }
     if (!descriptor_seeks(descriptor) && descriptor->kind != DESCRIPTOR_STREAM) {
         bool socket = descriptor->kind == DESCRIPTOR_SOCKET;
@@ -79,8 +90,10 @@ static int64_t stat_descriptor(uint64_t number, struct linux_stat *to) {
         *to = (struct linux_stat){.dev = tty ? 5 : 8,
                                   .ino = state.id,
                                   .nlink = 1,
-                                  .mode = tty ? S_IFCHR | 0620u : type | 0600u,
-                                  .rdev = tty ? 0x8800 + state.number : 0,
+                                  .mode = tty                ? S_IFCHR | 0620u
+                                          : descriptor->made ? S_IFREG | 0444u
+                                                             : type | 0600u,
+                                  .rdev = tty ? PROC_TERMINAL_DEVICE + state.number : 0,
                                   .blksize = 4096};
         return error_of(status);
     }
@@ -100,7 +113,12 @@ static int64_t stat_at(int64_t at, uint64_t user, uint64_t flags, struct linux_s
         return at == AT_FDCWD ? stat_path(process.directory, to)
                               : stat_descriptor((uint64_t)at, to);
     }
-    int64_t result = path_of(at, user, path);
+    bool link = (flags & AT_SYMLINK_NOFOLLOW) != 0;
+    int64_t result = link ? path_text(at, user, path) : path_of(at, user, path);
+    int64_t looked;
+    if (result == 0 && link && procfs_stat(path, to, &looked)) {
+        return looked;
+    }
     return result != 0 ? result : stat_path(path, to);
 }
 
@@ -115,7 +133,9 @@ int64_t call_stat(struct thread *thread, const uint64_t *a) {
 }
 
 int64_t call_lstat(struct thread *thread, const uint64_t *a) {
-    return call_stat(thread, a);
+    struct linux_stat stat;
+    (void)thread;
+    return give_stat(stat_at(AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW, &stat), a[1], &stat);
 }
 
 int64_t call_fstat(struct thread *thread, const uint64_t *a) {
@@ -213,11 +233,30 @@ static bool put_entry(uint64_t *to, uint64_t end, uint64_t next, const struct fi
     record.ino = next + 1;
     record.offset = next;
     record.size = (uint16_t)size;
-    record.type = entry->type == FILE_DIRECTORY ? 4 : entry->type == FILE_DEVICE ? 2 : 8;
+    record.type = entry->type == FILE_DIRECTORY ? 4
+                  : entry->type == FILE_DEVICE  ? 2
+                  : entry->type == ENTRY_LINK   ? 10
+                                                : 8;
     memcpy(record.name, entry->name, length);
     (void)user_write(*to, &record, size);
     *to += size;
     return true;
+}
+
+/* From this cursor on the entries are those that procfs.c makes. */
+#define CURSOR_MADE (1ull << 40)
+
+static int64_t made_entries(struct descriptor *descriptor, uint64_t start, uint64_t at,
+                            uint64_t end) {
+    uint64_t next = descriptor->cursor - CURSOR_MADE;
+    struct file_entry entry;
+    while (procfs_entry(place_path(descriptor->place), &next, &entry)) {
+        if (!put_entry(&at, end, CURSOR_MADE + next, &entry)) {
+            return at == start ? -EINVAL : (int64_t)(at - start);
+        }
+        descriptor->cursor = CURSOR_MADE + next;
+    }
+    return (int64_t)(at - start);
 }
 
 /* The cursor: 0 and 1 stand before "." and ".."; then comes the server's, plus 2. The server gives
@@ -244,12 +283,19 @@ int64_t call_getdents64(struct thread *thread, const uint64_t *a) {
         }
         descriptor->cursor++;
     }
-    for (;;) {
+    if (descriptor->handle == HANDLE_NONE && descriptor->cursor < CURSOR_MADE) {
+        descriptor->cursor = CURSOR_MADE;
+    }
+    while (descriptor->cursor < CURSOR_MADE) {
         struct file_readdir_request request = {descriptor->cursor - 2};
         struct file_readdir_reply reply;
         uint64_t start = at;
         status_t status = call_simple(descriptor->handle, FILE_READDIR, &request, sizeof request,
                                       &reply, sizeof reply);
+        if (status == OK && reply.count == 0 && procfs_is_root(place_path(descriptor->place))) {
+            descriptor->cursor = CURSOR_MADE;
+            break;
+        }
         if (status != OK || reply.count == 0) {
             return status != OK ? error_of(status) : (int64_t)(at - a[1]);
         }
@@ -260,6 +306,7 @@ int64_t call_getdents64(struct thread *thread, const uint64_t *a) {
         }
         descriptor->cursor = reply.cursor + 2;
     }
+    return made_entries(descriptor, a[1], at, end);
 }
 
 /* ---- file systems ---- */

@@ -37,7 +37,8 @@ static bool process_sound(const struct process *process) {
            process->sid > 0 && (process->parent == NONE || process->parent < PROCESSES) &&
            (process->terminal == NONE || process->terminal < TERMINALS) &&
            process_find(process->pid) == process &&
-           strnlen(process->name, sizeof process->name) < sizeof process->name;
+           strnlen(process->name, sizeof process->name) < sizeof process->name &&
+           process->command_length <= PROC_COMMAND_MAX;
 }
 
 static bool pipe_sound(const struct pipe *pipe) {

@@ -175,15 +175,6 @@ status_t handle_child(struct event *event, const struct proc_empty *request,
     return waiter == NULL ? E_BUSY : DISPATCH_PARKED;
 }
 
-status_t handle_execed(struct event *event, const struct proc_name *request,
-                       struct proc_empty *answer) {
-    CALLER(process)
-    (void)answer;
-    memcpy(process->name, request->name, sizeof process->name - 1);
-    process->execed = true;
-    return OK;
-}
-
 status_t handle_exit(struct event *event, const struct proc_status *request,
                      struct proc_empty *answer) {
     CALLER(process)
@@ -307,35 +298,6 @@ status_t handle_number(struct event *event, const struct proc_empty *request,
     (void)request;
     (void)process;
     answer->pid = process_new_pid();
-    return OK;
-}
-
-status_t handle_list(struct event *event, const struct proc_pid *request,
-                     struct proc_list_reply *answer) {
-    const struct process *best = NULL;
-    (void)event;
-    for (uint32_t i = 0; i < PROCESSES; i++) {
-        const struct process *process = &proc.processes[i];
-        if (process->state != PROCESS_FREE && process->pid >= request->pid &&
-            (best == NULL || process->pid < best->pid)) {
-            best = process;
-        }
-    }
-    if (best == NULL) {
-        return E_NOT_FOUND;
-    }
-    *answer = (struct proc_list_reply){
-        .pid = best->pid,
-        .ppid = best->parent == NONE ? 1 : proc.processes[best->parent].pid,
-        .pgid = best->pgid,
-        .sid = best->sid,
-        .state = best->state == PROCESS_ZOMBIE    ? 'Z'
-                 : best->state == PROCESS_STOPPED ? 'T'
-                                                  : 'R',
-        .cpu_ns = best->task == HANDLE_NONE ? best->cpu_ns : effect_cpu_ns(best->task),
-        .start_ns = best->start_ns,
-    };
-    memcpy(answer->name, best->name, sizeof answer->name);
     return OK;
 }
 

@@ -51,6 +51,11 @@ int32_t process_new_pid(void) {
     return proc.last_pid;
 }
 
+void process_command(struct process *process, const char *arguments, uint32_t length) {
+    memcpy(proc.commands[process_index(process)], arguments, length);
+    process->command_length = length;
+}
+
 struct process *process_create(const struct process *parent) {
     for (uint32_t i = 0; i < PROCESSES; i++) {
         struct process *process = &proc.processes[i];
@@ -78,6 +83,7 @@ struct process *process_create(const struct process *parent) {
             process->ignored = parent->ignored;
             process->ignore_flags = parent->ignore_flags;
             memcpy(process->name, parent->name, sizeof process->name);
+            process_command(process, proc.commands[process_index(parent)], parent->command_length);
         }
         return process;
     }

@@ -12,6 +12,8 @@ struct process *process_of_badge(uint64_t badge);
 /* A new one with the next free pid, EMBRYO; `parent` may be NULL. NULL: the table is full. */
 struct process *process_create(const struct process *parent);
 void process_free(struct process *process);
+/* Keeps the arguments of its program, at most PROC_COMMAND_MAX bytes of them. */
+void process_command(struct process *process, const char *arguments, uint32_t length);
 int32_t process_new_pid(void);
 
 /* The end of a process: it becomes a zombie, or vanishes when nobody will ask. */

@@ -77,6 +77,7 @@ struct process {
     uint64_t start_ns, cpu_ns, children_ns;
     struct signal_info queue[SIGNAL_QUEUE]; /* pending, oldest first */
     char name[16];
+    uint32_t command_length; /* of its arguments, in `commands` */
 };
 
 /* ---- calls that wait ---- */
@@ -158,6 +159,7 @@ struct proc {
     struct process processes[PROCESSES];
     struct terminal terminals[TERMINALS];
     struct counter counters[COUNTERS];
+    char commands[PROCESSES][PROC_COMMAND_MAX];
 };
 #define PROC_MAGIC 0x636f72706f6c7861ull
 extern struct proc proc;

@@ -84,6 +84,23 @@ static void make_interrupts(struct sink *sink, const struct proc_source *source)
     }
 }
 
+/* Tasks whose first thread runs or could, and all of them. */
+static uint64_t count_tasks(const struct proc_source *source, uint64_t *all) {
+    struct task_info task;
+    uint64_t running = 0;
+    for (*all = 0; source->info(INFO_TASK, *all, &task, sizeof task) == OK; (*all)++) {
+        running += task.main_state == THREAD_READY || task.main_state == THREAD_RUNNING;
+    }
+    return running;
+}
+
+/* Nobody keeps averages: as in Linux's text, with 0 for what is not known. */
+static void make_loadavg(struct sink *sink, const struct proc_source *source) {
+    uint64_t all;
+    uint64_t running = count_tasks(source, &all);
+    sink_text(sink, "0.00 0.00 0.00 %lu/%lu 0\n", running, all);
+}
+
 static void make_log(struct sink *sink, const struct proc_source *source) {
     char text[1024];
     uint64_t position = 0;
@@ -120,6 +137,35 @@ static void make_mounts(struct sink *sink) {
             sink_text(sink, "server %s server rw 0 0\n", sink->vfs->remotes[i].path);
         }
     }
+}
+
+/* A line of CPU times as Linux has them; what is not idle counts as the programs' own. */
+static void stat_cpu(struct sink *sink, const char *name, uint64_t busy, uint64_t idle) {
+    sink_text(sink, "%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, busy / NS_PER_CENTISECOND,
+              idle / NS_PER_CENTISECOND);
+}
+
+static void make_stat(struct sink *sink, const struct proc_source *source) {
+    struct system_info info = {0};
+    struct cpu_info cpu;
+    uint64_t now = vfs_time();
+    uint64_t idle = 0;
+    uint64_t busy = 0;
+    uint64_t all;
+    for (uint64_t i = 0; source->info(INFO_CPU, i, &cpu, sizeof cpu) == OK; i++) {
+        idle += cpu.idle_ns;
+        busy += now > cpu.idle_ns ? now - cpu.idle_ns : 0;
+    }
+    stat_cpu(sink, "cpu ", busy, idle);
+    for (uint64_t i = 0; source->info(INFO_CPU, i, &cpu, sizeof cpu) == OK; i++) {
+        char name[16];
+        format(name, sizeof name, "cpu%u", cpu.id);
+        stat_cpu(sink, name, now > cpu.idle_ns ? now - cpu.idle_ns : 0, cpu.idle_ns);
+    }
+    if (source->info(INFO_SYSTEM, 0, &info, sizeof info) == OK) {
+        sink_text(sink, "intr %lu\nctxt %lu\n", info.irqs, info.switches);
+    }
+    sink_text(sink, "procs_running %lu\nprocs_blocked 0\n", count_tasks(source, &all));
 }
 
 static void make_tasks(struct sink *sink, const struct proc_source *source) {
@@ -169,6 +215,9 @@ static void make_text(struct sink *sink, enum proc_file file, const struct proc_
     case PROC_INTERRUPTS:
         make_interrupts(sink, source);
         break;
+    case PROC_LOADAVG:
+        make_loadavg(sink, source);
+        break;
     case PROC_LOG:
         make_log(sink, source);
         break;
@@ -177,6 +226,9 @@ static void make_text(struct sink *sink, enum proc_file file, const struct proc_
         break;
     case PROC_MOUNTS:
         make_mounts(sink);
+        break;
+    case PROC_STAT:
+        make_stat(sink, source);
         break;
     case PROC_TASKS:
         make_tasks(sink, source);
@@ -195,9 +247,17 @@ static void make_text(struct sink *sink, enum proc_file file, const struct proc_
 
 status_t proc_populate(struct vfs *vfs, uint32_t mount) {
     static const char *const names[PROC_FILES] = {
-        [PROC_COUNTERS] = "counters", [PROC_CPUINFO] = "cpuinfo", [PROC_INTERRUPTS] = "interrupts",
-        [PROC_LOG] = "log",           [PROC_MEMINFO] = "meminfo", [PROC_MOUNTS] = "mounts",
-        [PROC_SERVICES] = "services", [PROC_TASKS] = "tasks",     [PROC_UPTIME] = "uptime",
+        [PROC_COUNTERS] = "counters",
+        [PROC_CPUINFO] = "cpuinfo",
+        [PROC_INTERRUPTS] = "interrupts",
+        [PROC_LOADAVG] = "loadavg",
+        [PROC_LOG] = "log",
+        [PROC_MEMINFO] = "meminfo",
+        [PROC_MOUNTS] = "mounts",
+        [PROC_SERVICES] = "services",
+        [PROC_STAT] = "stat",
+        [PROC_TASKS] = "tasks",
+        [PROC_UPTIME] = "uptime",
         [PROC_VERSION] = "version",
     };
     for (uint32_t file = PROC_COUNTERS; file < PROC_FILES; file++) {

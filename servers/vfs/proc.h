@@ -18,6 +18,8 @@ enum proc_file {
     PROC_TASKS,
     PROC_UPTIME,
     PROC_VERSION,
+    PROC_STAT, /* numbers are kept by upgrades: new ones come last */
+    PROC_LOADAVG,
     PROC_FILES,
 };
 

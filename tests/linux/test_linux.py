@@ -71,7 +71,7 @@ def test_thirty_loops_stop_nobody(linux):
     assert not waiting
 
 
-@pytest.mark.parametrize("script", ["files", "shell"])
+@pytest.mark.parametrize("script", ["files", "shell", "procfs"])
 def test_script(linux, programs, script):
     same(linux, programs, SH, "sh", f"/boot/test/{script}.sh")
 

@@ -19,7 +19,7 @@
     OP(8, FORK, fork, struct proc_empty, struct proc_pid)                                          \
     OP(9, FORKED, forked, struct proc_pid, struct proc_empty)                                      \
     OP(10, CHILD, child, struct proc_empty, struct proc_child_reply)                               \
-    OP(11, EXECED, execed, struct proc_name, struct proc_empty)                                    \
+    OP(11, EXECED, execed, struct proc_command, struct proc_empty)                                 \
     OP(12, EXIT, exit, struct proc_status, struct proc_empty)                                      \
     OP(13, WAIT, wait, struct proc_wait_request, struct proc_wait_reply)                           \
     OP(14, KILL, kill, struct proc_kill_request, struct proc_empty)                                \
@@ -34,6 +34,8 @@
     OP(23, NUMBER, number, struct proc_empty, struct proc_pid)                                     \
     OP(24, COUNTER, counter, struct proc_counter_request, struct proc_empty)                       \
     OP(25, PAIR, pair, struct proc_flags, struct proc_empty)                                       \
+    OP(26, NAME, name, struct proc_name, struct proc_empty)                                        \
+    OP(27, COMMAND, command, struct proc_pid, struct proc_command)                                 \
     OP(32, READ, read, struct proc_io_request, struct proc_io_reply)                               \
     OP(33, WRITE, write, struct proc_io_request, struct proc_io_reply)                             \
     OP(34, POLL, poll, struct proc_poll_request, struct proc_flags)                                \
@@ -65,6 +67,8 @@ enum proc_operation {
     PROC_NUMBER,
     PROC_COUNTER,
     PROC_PAIR,
+    PROC_NAME,
+    PROC_COMMAND,
     PROC_READ = 32,
     PROC_WRITE,
     PROC_POLL,
@@ -89,6 +93,15 @@ struct proc_flags {
 };
 struct proc_name {
     char name[16];
+};
+
+/* What runs: a name for lists, and the program's arguments, each NUL-terminated; what goes beyond
+ * the size is cut. A process that has ended has none. */
+#define PROC_COMMAND_MAX 256u
+struct proc_command {
+    char name[16];
+    uint64_t length; /* of the arguments */
+    char arguments[PROC_COMMAND_MAX];
 };
 
 /* RUN: lease 0 (read) holds the strings, each NUL-terminated: working directory, path of the
@@ -166,10 +179,15 @@ struct proc_identity_request {
 /* The process with the lowest pid >= the one asked for; E_NOT_FOUND. */
 struct proc_list_reply {
     int64_t pid, ppid, pgid, sid;
-    uint64_t state; /* 'R', 'T', 'Z' */
-    uint64_t cpu_ns, memory, start_ns;
+    uint64_t state;     /* 'R', 'S', 'T', 'Z'; of the first thread */
+    uint64_t terminal;  /* Linux's device number of the controlling one; 0: none */
+    int64_t foreground; /* group of that terminal; -1: none */
+    uint64_t cpu_ns, children_ns, start_ns;
+    uint64_t threads;
+    uint64_t pending; /* signals */
     char name[16];
 };
+#define PROC_TERMINAL_DEVICE 0x8800u /* the first terminal's; then upwards */
 
 /* A stream of one number: READ gives it as 8 bytes and leaves 0 (SEMAPHORE: one less), and waits
  * while it is 0; WRITE adds 8 bytes to it, or time does (TIMER). */

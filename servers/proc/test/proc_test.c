@@ -91,6 +91,18 @@ TEST(child_is_waited_for) {
     CHECK_EQ(process_wait(leader, -1, PROC_WAIT_EXITED, &reply), E_NOT_FOUND);
 }
 
+TEST(a_child_has_its_parents_arguments) {
+    struct process *leader = start();
+    process_command(leader, "sh\0-c", 6);
+    struct process *child = make(leader);
+    CHECK_EQ(child->command_length, 6);
+    CHECK_STR(proc.commands[process_index(child)] + 3, "-c");
+    process_command(child, "ls", 3);
+    CHECK_STR(proc.commands[process_index(leader)], "sh");
+    process_free(child);
+    CHECK_EQ(process_create(NULL)->command_length, 0);
+}
+
 TEST(zombies_of_the_dead_vanish) {
     struct process *leader = start();
     struct process *child = make(leader);
@@ -328,6 +340,7 @@ TEST(broken_invariants_are_seen) {
     BREAKS(leader->terminal = TERMINALS, "a damaged process");
     BREAKS(leader->queue[2].signal = SIGNAL_MAX + 1, "a damaged process");
     BREAKS(memset(leader->name, 'x', sizeof leader->name), "a damaged process");
+    BREAKS(leader->command_length = PROC_COMMAND_MAX + 1, "a damaged process");
     BREAKS(proc.pipes[1].used = 8, "a damaged pipe");
     BREAKS(proc.pipes[1].head = PROC_PIPE_SIZE, "a damaged pipe");
     BREAKS(proc.pipes[1].count = PROC_PIPE_SIZE + 1, "a damaged pipe");

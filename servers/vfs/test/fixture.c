@@ -15,7 +15,7 @@ static struct fixture *committed;
 static uint8_t *blocks;
 static uint32_t chunks_max;
 uint32_t fixture_shrunk;
-static uint64_t now;
+uint64_t fixture_now;
 uint32_t fixture_fuse;
 jmp_buf fixture_death;
 
@@ -25,7 +25,7 @@ void vfs_abort(const char *condition) {
 }
 
 uint64_t vfs_time(void) {
-    return now += 1000;
+    return fixture_now += 1000;
 }
 
 void device_random(void *bytes, size_t length) {
@@ -46,15 +46,23 @@ static status_t fake_info(uint32_t kind, uint64_t index, void *to, size_t size) 
         struct system_info *info = to;
         strcpy(info->version, "Axolotl 0.1.0");
         strcpy(info->build, "(test)");
+        info->irqs = 7;
+        info->switches = 9;
         info->memory_total = 64 << 20;
         info->memory_free = 48 << 20;
+        return OK;
+    }
+    if (kind == INFO_CPU && index < 2) {
+        struct cpu_info *cpu = to;
+        cpu->id = (uint32_t)index;
+        cpu->idle_ns = (index + 1) * 100000000;
         return OK;
     }
     if (kind == INFO_TASK && index < 2) {
         struct task_info *task = to;
         task->id = index + 1;
         strcpy(task->name, index == 0 ? "init" : "vfs");
-        task->main_state = THREAD_RECEIVING;
+        task->main_state = index == 0 ? THREAD_RUNNING : THREAD_RECEIVING;
         return OK;
     }
     return E_NOT_FOUND;

@@ -19,6 +19,7 @@ struct fixture {
 
 extern struct fixture *fixture;
 extern struct proc_source fixture_source;
+extern uint64_t fixture_now; /* ns; goes on at each look */
 
 /* A new file system whose store may grow to `chunks` chunks. */
 void fixture_start(uint32_t chunks);

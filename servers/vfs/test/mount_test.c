@@ -129,6 +129,11 @@ TEST(proc_files) {
     CHECK(strstr(proc("/proc/meminfo"), "MemTotal:        65536 kB\n") != NULL);
     CHECK(strstr(proc("/proc/tasks"), "vfs\n") != NULL);
     CHECK(strchr(proc("/proc/uptime"), '.') != NULL);
+    CHECK_STR(proc("/proc/loadavg"), "0.00 0.00 0.00 1/2 0\n");
+    fixture_now = 1000000000;
+    CHECK_STR(proc("/proc/stat"), "cpu  170 0 0 30 0 0 0 0 0 0\ncpu0 90 0 0 10 0 0 0 0 0 0\n"
+                                  "cpu1 80 0 0 20 0 0 0 0 0 0\n"
+                                  "intr 7\nctxt 9\nprocs_running 1\nprocs_blocked 0\n");
     CHECK_STR(proc("/proc/log"), "one line\nanother\n");
     CHECK_STR(proc("/proc/mounts"), "ramfs / ramfs rw 0 0\narchive /boot archive ro 0 0\n"
                                     "devices /dev devices rw 0 0\nproc /proc proc ro 0 0\n");
