@@ -149,9 +149,6 @@ static int run_run(struct shell *shell, int argc, char **argv) {
     if (program_is(shell, path)) {
         return program_run(shell, path, argc - 1, argv + 1);
     }
-    if (!count_arguments(shell, argc, argv, 1, 1)) {
-        return STATUS_USAGE;
-    }
     if (shell->depth == SCRIPT_DEPTH) {
         return fail(shell, "scripts run scripts more than %d deep", SCRIPT_DEPTH);
     }
@@ -170,6 +167,9 @@ static int run_run(struct shell *shell, int argc, char **argv) {
     }
     if (memchr(texts[shell->depth], 0, length) != NULL) {
         return fail(shell, "%s: no text and no program", path);
+    }
+    if (!count_arguments(shell, argc, argv, 1, 1)) { /* a text gets none */
+        return STATUS_USAGE;
     }
     texts[shell->depth][length] = 0;
     print_flush(shell);

@@ -183,6 +183,7 @@ def test_a_deep_tree(guest):
 def test_scripts(guest):
     guest.cmd(r"echo -e 'echo first\ncd /tmp\necho second > made\nnonsense' > /script")
     assert guest.cmd("run /script") == "first\nnonsense: unknown command, try 'help'"
+    assert guest.cmd("run /nothing first") == "run: /nothing: not found"
     assert guest.directory == "/tmp"
     assert guest.cmd("cat made") == "second"
     guest.cmd("echo run /loop > /loop")
