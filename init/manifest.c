@@ -307,7 +307,7 @@ static void line_use(struct parser *parser) {
     }
 }
 
-/* system [as NAME] RIGHT... with RIGHT info, log, manage or copy */
+/* system [as NAME] RIGHT... with RIGHT info, log, trace, manage or copy */
 static void line_system(struct parser *parser) {
     struct grant grant = {.kind = GRANT_SYSTEM, .name = "system"};
     uint32_t index = 1;
@@ -319,18 +319,20 @@ static void line_system(struct parser *parser) {
             grant.rights |= RIGHT_READ;
         } else if (word_is(parser, index, "log")) {
             grant.rights |= RIGHT_WRITE;
+        } else if (word_is(parser, index, "trace")) {
+            grant.rights |= RIGHT_RECEIVE;
         } else if (word_is(parser, index, "manage")) {
             grant.rights |= RIGHT_MANAGE;
         } else if (word_is(parser, index, "copy")) {
             grant.rights |= RIGHT_COPY;
         } else {
-            fail(parser, "system's rights are info, log, manage and copy, not",
+            fail(parser, "system's rights are info, log, trace, manage and copy, not",
                  parser->words[index]);
             return;
         }
     }
     if ((grant.rights & ~RIGHT_COPY) == 0) {
-        fail(parser, "system needs info, log or manage", NULL);
+        fail(parser, "system needs info, log, trace or manage", NULL);
         return;
     }
     add_grant(parser, &grant);

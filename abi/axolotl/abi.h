@@ -28,7 +28,7 @@ enum status {
 #define SYSCALL(number, NAME, name, class, handles) SYS_##NAME = (number),
 enum syscall {
 #include <axolotl/syscall.def>
-    SYS_COUNT = 97,
+    SYS_COUNT = 99,
 };
 
 /* ---- Message tags ------------------------------------------------------------------------
@@ -147,7 +147,7 @@ enum object_type {
 #define RIGHT_WRITE 0x008u   /* memory: map writable, write; ioport: write; system: log */
 #define RIGHT_EXECUTE 0x010u /* memory: map executable */
 #define RIGHT_CALL 0x020u    /* session: call */
-#define RIGHT_RECEIVE 0x040u /* endpoint: bind and receive */
+#define RIGHT_RECEIVE 0x040u /* endpoint: bind and receive; system: trace */
 #define RIGHT_MINT 0x080u    /* endpoint: create sessions */
 #define RIGHT_SIGNAL 0x100u  /* notification: signal */
 #define RIGHT_WAIT 0x200u    /* notification: wait or bind */

@@ -144,9 +144,9 @@ TEST(errors_name_their_line) {
     bad_line("use init badge", "number is missing after 'badge'");
     bad_line("use init badge 65536", "number is too large: '65536'");
     bad_line("use init somehow", "unexpected word 'somehow'");
-    bad_line("system", "system needs info, log or manage");
-    bad_line("system copy", "system needs info, log or manage");
-    bad_line("system all", "system's rights are info, log, manage and copy, not 'all'");
+    bad_line("system", "system needs info, log, trace or manage");
+    bad_line("system copy", "system needs info, log, trace or manage");
+    bad_line("system all", "system's rights are info, log, trace, manage and copy, not 'all'");
     bad_line("irq 4", "\"as NAME\" is missing");
     bad_line("irq 16 as x", "number is too large: '16'");
     bad_line("ioport 1 as x", "bad number 'as'");

@@ -3,11 +3,11 @@
  */
 #include <arch/user_copy.h>
 #include <common/string.h>
-#include <counters.h>
 #include <debug.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
+#include <trace.h>
 
 void message_deliver(struct thread *thread, const struct message *message,
                      enum thread_resume resume) {
@@ -70,6 +70,7 @@ bool actor_deliver(struct task *task, struct thread *thread, uint32_t mask) {
         context->r14 = call_token(turn->call);
     }
     task->turn_start_ticks = task->cpu_ticks;
+    note_event(task, thread);
     actor_update_priority(task);
     return true;
 }
@@ -128,11 +129,10 @@ static void consume(struct task *task) {
 }
 
 void actor_commit(struct task *task, uint64_t named) {
-    counters.commits++;
-    task->commits++;
     if (task->arena != NULL) {
         counters.dirty_pages += arena_commit(task->arena->arena, named);
     }
+    note_commit(task);
     for (struct list *link; (link = list_pop_front(&task->kept_ports)) != NULL;) {
         ioport_commit(LIST_ENTRY(link, struct ioport, kept_link));
     }

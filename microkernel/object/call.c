@@ -5,6 +5,7 @@
 #include <common/string.h>
 #include <debug.h>
 #include <sched.h>
+#include <trace.h>
 
 /* All calls, to be found by their slots: numbers that come again only after all others. */
 #define BUCKETS 1024u
@@ -120,6 +121,7 @@ status_t call_send(struct call *call, struct session *session) {
     call->cancel = call->timed_out = call->fast = false;
     list_push_back(&endpoint->queues[call->priority], &call->link);
     endpoint->ready |= 1u << call->priority;
+    note_call(call);
     if (endpoint->server != NULL) {
         actor_wake(endpoint->server);
     }
@@ -140,6 +142,7 @@ static void answer_thread(struct call *call, status_t transport) {
 }
 
 void call_finish(struct call *call, status_t transport) {
+    note_answer(call, transport);
     if (call->state == CALL_QUEUED) {
         call_unqueue(call);
     } else {

@@ -5,9 +5,9 @@
  */
 #include <arch/hooks.h>
 #include <common/string.h>
-#include <counters.h>
 #include <debug.h>
 #include <sched.h>
+#include <trace.h>
 
 /* The general registers of a fault message are those of a context, in the same order. */
 #define REGISTERS offsetof(struct arch_context, fs_base)
@@ -91,7 +91,7 @@ void fault_send(struct thread *thread, uint32_t label, uint64_t vector, uint64_t
     if (label == FAULT_LABEL_EXIT) {
         kernel_log("%s: exited with code %ld", task->name, (long)error);
     } else {
-        counters.faults++;
+        note_fault(thread, vector, address);
         kernel_log("%s: exception %lu error %lx address %lx rip %lx rsp %lx", task->name,
                    (unsigned long)vector, (unsigned long)error, (unsigned long)address,
                    (unsigned long)message.rip, (unsigned long)message.rsp);
@@ -167,6 +167,7 @@ bool vm_fault(uint64_t address, bool write) {
 }
 
 void page_fault_handle(struct thread *thread, uint64_t address, uint64_t error) {
+    note_page_fault(thread, address, error);
     status_t status = (error & PAGE_FAULT_RESERVED) != 0
                           ? E_FAULT
                           : memory_fault(thread->task, address, (error & PAGE_FAULT_WRITE) != 0,

@@ -5,9 +5,9 @@
 #include <arch/hooks.h>
 #include <arch/irq.h>
 #include <common/string.h>
-#include <counters.h>
 #include <sched.h>
 #include <syscall.h>
+#include <trace.h>
 
 static struct irq *by_vector[IRQ_VECTOR_END];
 
@@ -90,7 +90,7 @@ status_t irq_describe(uint32_t index, struct irq_info *out) {
 
 void irq_handle(uint32_t vector) {
     struct irq *irq = by_vector[vector];
-    counters.irqs++;
+    note_irq(vector);
     if (irq != NULL) {
         irq->count++;
         if (irq->notification != NULL) {

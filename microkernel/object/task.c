@@ -5,12 +5,12 @@
 #include <arch/switch.h>
 #include <arch/timer.h>
 #include <common/string.h>
-#include <counters.h>
 #include <debug.h>
 #include <machine.h>
 #include <sched.h>
 #include <staged.h>
 #include <task.h>
+#include <trace.h>
 
 struct list task_all = LIST_INIT(task_all);
 struct task *task_init;
@@ -190,7 +190,7 @@ void task_reset(struct task *task, struct image *image, uint64_t flags, struct m
     if (task->state == TASK_DEAD || main == NULL || task->image == NULL) {
         return;
     }
-    counters.resets++;
+    note_reset(task, flags);
     quiesce(task);
     thread_detach(main);
     thread_abandon_call(main);
@@ -243,6 +243,7 @@ void task_kill(struct task *task, int32_t exit_code) {
     }
     task->state = TASK_DEAD;
     task->exit_code = exit_code;
+    note_death(task);
     quiesce(task);
     stop_threads(task, NULL);
     actor_undo(task, RESET_COLD | RESET_DROP);

@@ -9,9 +9,9 @@
  * then. So a message is stored once, by the sender's entry, and never copied.
  */
 #include <arch/switch.h>
-#include <counters.h>
 #include <sched.h>
 #include <system.h>
+#include <trace.h>
 
 /* What an entry's word must be, and which bits of it matter. */
 #define ENTRY_WANTED ((uint64_t)RIGHT_CALL << ENTRY_RIGHTS_SHIFT)
@@ -80,13 +80,10 @@ struct arch_context *fast_call(struct thread *thread) {
                  !sched_allowed(receiver, cpu))) {
         return NULL;
     }
-    counters.calls++;
     call->sequence++;
     if (UNLIKELY(call->session != session)) {
         object_get(&session->object);
-        if (call->session != NULL) {
-            object_put(&call->session->object);
-        }
+        object_put(OBJECT_OF(call->session));
         call->session = session;
     }
     session->object.handles++; /* as in call_send */
@@ -112,6 +109,7 @@ struct arch_context *fast_call(struct thread *thread) {
     to->r15 = call->caller_word;
     thread->state = THREAD_CALLING;
     hand_over(cpu, task, receiver);
+    note_fast_call(thread, receiver);
     return c;
 }
 
@@ -144,8 +142,7 @@ struct arch_context *fast_commit_receive(struct thread *thread) {
     if (task->arena != NULL && arena_wants_commit(task->arena->arena, task->commits)) {
         counters.dirty_pages += arena_commit(task->arena->arena, receive_named(c));
     }
-    counters.commits++;
-    task->commits++;
+    count_commit(task);
     task->turn.kind = EVENT_NONE;
     task->turn.call = NULL;
     task->receiver = thread;
@@ -158,5 +155,6 @@ struct arch_context *fast_commit_receive(struct thread *thread) {
     call->thread = NULL;
     caller->context.rax = OK;
     hand_over(cpu, task, caller);
+    note_fast_answer(thread, caller);
     return c;
 }

@@ -6,9 +6,9 @@
 #include <arch/hooks.h>
 #include <arch/switch.h>
 #include <arch/timer.h>
-#include <counters.h>
 #include <debug.h>
 #include <sched.h>
+#include <trace.h>
 
 const size_t cpu_struct_size = sizeof(struct cpu);
 
@@ -245,6 +245,7 @@ static void choose(struct cpu *cpu, struct thread *old, bool keep_old) {
         arch_space_switch(&cpu->arch, &kernel_space); /* an idle CPU is not asked to shoot down */
     }
     arch_thread_switch(&cpu->arch, next);
+    note_switch(old, next);
     struct thread *held = cpu->held;
     if (UNLIKELY(held != NULL)) {
         cpu->held = NULL;

@@ -6,7 +6,7 @@
 #include <syscall.h>
 #include <system.h>
 
-_Static_assert(SYSCALL_TABLE_SIZE == 98 && SYSCALL_NO_RESULT == -0x80000000ll &&
+_Static_assert(SYSCALL_TABLE_SIZE == 100 && SYSCALL_NO_RESULT == -0x80000000ll &&
                    offsetof(struct cpu, choose) == 104,
                "entry.asm");
 

@@ -4,7 +4,6 @@
 #include <arch/timer.h>
 #include <arena_check.h>
 #include <common/string.h>
-#include <counters.h>
 #include <sched.h>
 #include <syscall.h>
 
@@ -90,19 +89,17 @@ int64_t sys_call(struct thread *thread, struct session *session) {
         TRY(call_create(task->account, &thread->call));
     }
     struct call *call = thread->call;
-    uint64_t deadline = 0;
-    if ((ARG(1) & TAG_TIMEOUT) != 0) {
+    uint64_t timed = ARG(1) & TAG_TIMEOUT, deadline = 0;
+    if (timed != 0) {
         TRY(copy_from_user(&deadline,
                            thread->message_buffer + offsetof(struct message_buffer, deadline), 8));
     }
     TRY(message_read(thread, &call->request, call->leases));
-    counters.calls++;
     call->sequence++;
     call->caller = task;
     call->thread = thread;
     call->priority = thread->effective;
-    call->kind =
-        (ARG(1) & TAG_TIMEOUT) != 0 || TAG_HANDLES(ARG(1)) != 0 ? CALL_SPECIAL : CALL_PLAIN;
+    call->kind = timed != 0 || TAG_HANDLES(ARG(1)) != 0 ? CALL_SPECIAL : CALL_PLAIN;
     sched_block(thread, THREAD_CALLING);
     status_t status = call_send(call, session);
     if (status != OK) {
@@ -110,7 +107,7 @@ int64_t sys_call(struct thread *thread, struct session *session) {
         thread->state = THREAD_RUNNING;
         return status;
     }
-    if ((ARG(1) & TAG_TIMEOUT) != 0 && call->thread != NULL) {
+    if (timed != 0 && call->thread != NULL) {
         timer_arm(&thread->timer, deadline);
     }
     return SYSCALL_NO_RESULT;
@@ -213,7 +210,6 @@ int64_t sys_call_stage(struct thread *thread, struct session *session) {
     call->cookie = thread->context.r14;
     call->kind = CALL_SPECIAL;
     call->priority = thread->effective;
-    counters.calls++;
     thread->context.r14 = call_token(call);
     return OK;
 }

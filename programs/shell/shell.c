@@ -19,21 +19,14 @@
 #define WORD_SHOWN 60u   /* bytes of an unknown command */
 
 const struct command_group command_groups[] = {
-    {"Shell", commands_shell},
-    {"Services", commands_services},
-    {"System", commands_system},
-    {"Files", commands_files},
-    {"", commands_copy},
-    {"Network", commands_network},
-    {"", commands_ping},
-    {"", commands_netstat},
-    {"", commands_sockets},
-    {"", commands_dump},
-    {"", commands_nettest},
-    {"", commands_http},
-    {"AI", commands_ai},
-    {"Measuring", commands_bench},
-    {NULL, NULL},
+    {"Shell", commands_shell},   {"Services", commands_services},
+    {"System", commands_system}, {"Files", commands_files},
+    {"", commands_copy},         {"Network", commands_network},
+    {"", commands_ping},         {"", commands_netstat},
+    {"", commands_sockets},      {"", commands_dump},
+    {"", commands_nettest},      {"", commands_http},
+    {"AI", commands_ai},         {"Measuring", commands_bench},
+    {"", commands_trace},        {NULL, NULL},
 };
 
 const struct command *command_find(const char *name) {

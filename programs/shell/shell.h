@@ -51,7 +51,7 @@ struct command {
 extern const struct command commands_shell[], commands_services[], commands_system[],
     commands_files[], commands_copy[], commands_network[], commands_ping[], commands_netstat[],
     commands_sockets[], commands_dump[], commands_nettest[], commands_http[], commands_ai[],
-    commands_bench[];
+    commands_bench[], commands_trace[];
 
 struct command_group {
     const char *title;

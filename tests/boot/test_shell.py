@@ -17,7 +17,7 @@ def guest(machine):
 
 COMMANDS = """help services kill restart swap upgrade ps mem uptime version log lspci ls tree cat mkdir touch
 write echo rm cp mv cd pwd netinfo ping arp dns httpget aistatus aiask aipoll bench reboot poweroff
-rmdir stat df head tail history clear cpuid ifconfig netstat sleep yield run""".split()
+rmdir stat df head tail history clear cpuid ifconfig netstat sleep yield run trace""".split()
 
 
 def test_every_command_has_help(guest):
@@ -78,6 +78,15 @@ WRONG = [
     ("pwd now", r"pwd: unexpected argument 'now' \(usage: pwd\)"),
     ("sleep soon", r"sleep: 'soon' is no number of seconds up to 1000000 \(usage: .*\)"),
     ("bench 0", r"bench: COUNT is 0 \(usage: .*\)"),
+    ("trace", "trace: nothing is recorded, 'trace on' begins"),
+    ("trace json /tmp/t", "trace: nothing is recorded, 'trace on' begins"),
+    ("trace up", r"trace: 'up' is not on, off, drop or json .*"),
+    ("trace on now", r"trace: unexpected argument 'now' .*"),
+    ("trace -x", r"trace: unknown option -x .*"),
+    ("trace -n", r"trace: -n needs a number .*"),
+    ("trace -n few", r"trace: 'few' is not a number .*"),
+    ("trace json", r"trace: FILE is missing .*"),
+    ("trace json a b", r"trace: unexpected argument 'b' .*"),
     ("ping", r"ping: HOST is missing \(see 'ping -h'\)"),
     ("ping -c x 10.0.2.2", r"ping: 'x' is not a number \(see 'ping -h'\)"),
     ("ping -c 0 10.0.2.2", r"ping: COUNT is 0 .*"),

@@ -12,7 +12,7 @@ service conform
     restart never
     priority 12
     memory 8M
-    system info log manage
+    system info log trace manage
     system as reader info
     system as writer log
 """

@@ -3,6 +3,7 @@
  * Spec: docs/spec/syscalls.md, Machine. */
 #pragma once
 
+#include <axolotl/trace.h>
 #include <ipc/syscall.h>
 
 /* Routes the interrupt to bits of a notification and unmasks it. */
@@ -150,6 +151,31 @@ static inline MUST_CHECK status_t system_memory(handle_t system, uint64_t physic
 static inline int64_t system_log_read(handle_t system, uint64_t *position, void *to, size_t size) {
     struct syscall_results results =
         syscall_results(SYS_LOG_READ, system, *position, (uintptr_t)to, size, 0);
+    if (results.rax >= 0) {
+        *position = results.rdi;
+    }
+    return results.rax;
+}
+
+/* Records from now on what the kernel does; the ring, 256 KiB, is charged to `account`, and what
+ * was recorded before is gone. E_QUOTA: nothing is recorded. For all three: system, RIGHT_RECEIVE.
+ */
+static inline MUST_CHECK status_t system_trace_start(handle_t system, handle_t account) {
+    return (status_t)syscall_4(SYS_TRACE, system, account, TRACE_START, 0);
+}
+
+/* TRACE_STOP: the records stay to be read; TRACE_DROP: they go, with their memory. */
+static inline status_t system_trace_end(handle_t system, enum trace_operation how) {
+    return (status_t)syscall_4(SYS_TRACE, system, HANDLE_NONE, how, 0);
+}
+
+/* Reads up to `count` records from *position on; positions count all records since the start.
+ * Returns how many and moves *position to the first one read, which is later than asked when
+ * older ones are lost; 0 at the end. */
+static inline int64_t system_trace_read(handle_t system, uint64_t *position,
+                                        struct trace_record *to, size_t count) {
+    struct syscall_results results =
+        syscall_results(SYS_TRACE_READ, system, *position, (uintptr_t)to, count * sizeof(*to), 0);
     if (results.rax >= 0) {
         *position = results.rdi;
     }

@@ -23,7 +23,7 @@ void kernel_main(const struct boot_info *info);
  * Arguments are in the thread's context. The result goes to rax, unless it is SYSCALL_NO_RESULT
  * (the context is set already, or will be when the thread runs again); with one, a handler may have
  * set rdi, rsi, rdx, r10, r8, r9 and r14 of the context, nothing else. */
-#define SYSCALL_TABLE_SIZE 98
+#define SYSCALL_TABLE_SIZE 100
 #define SYSCALL_NO_RESULT INT32_MIN
 extern int64_t (*const syscall_table[SYSCALL_TABLE_SIZE])(struct thread *thread);
 

@@ -48,6 +48,18 @@ static void system_calls(void) {
     EXPECT(LOG_WRITE, E_FAULT, test_system, BAD, 8);
     EXPECT(LOG_READ, OK, test_system, 0, HERE, sizeof buffer);
     EXPECT(LOG_READ, E_FAULT, test_system, 0, BAD, 64);
+    handle_t empty = HANDLE_NONE;
+    REQUIRE(account_create(test_account, 0, &empty) == OK);
+    EXPECT(TRACE, E_INVALID, test_system, 0, TRACE_START);
+    EXPECT(TRACE, E_INVALID, test_system, test_account, TRACE_DROP + 1);
+    EXPECT(TRACE, E_QUOTA, test_system, empty, TRACE_START);
+    EXPECT(TRACE, OK, test_system, test_account, TRACE_START);
+    thread_sleep(NS_PER_MS); /* the processor goes to another thread and comes back */
+    EXPECT(TRACE_READ, OK, test_system, 0, HERE, sizeof buffer);
+    EXPECT(TRACE_READ, E_FAULT, test_system, 0, BAD, sizeof buffer);
+    EXPECT(TRACE, OK, test_system, HANDLE_NONE, TRACE_STOP);
+    EXPECT(TRACE, OK, test_system, HANDLE_NONE, TRACE_DROP);
+    handle_close(empty);
 }
 
 static void interrupts(void) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <system.h>
+#include <trace.h>
 
 static struct boot_info boot;
 static uint64_t clean_used, clean_free;
@@ -52,6 +53,7 @@ void host_check_clean(void) {
         sched_exit();
         ASSERT(cpu_here()->arch.current == NULL && cpu_here()->ready == 0);
     }
+    trace_drop();
     ASSERT(account_root->used == clean_used);
     ASSERT(frame_free_count() == clean_free);
 }

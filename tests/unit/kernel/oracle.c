@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <system.h>
+#include <trace.h>
 
 #include "host.h"
 
@@ -470,6 +471,7 @@ void oracle_check(struct object *const *held, unsigned count) {
         reference(held[i]);
     }
     reference(&clock_memory->object);
+    reference(OBJECT_OF(trace_ring));
     LIST_FOR_EACH(link, &task_all) {
         reference(&LIST_ENTRY(link, struct task, all_link)->object);
     }

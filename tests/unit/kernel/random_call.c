@@ -298,6 +298,14 @@ static void of_system(uint32_t op, uint64_t a[10]) {
     case SYS_SYSTEM_IOMMU:
         a[1] = 0xfed90000;
         break;
+    case SYS_TRACE:
+        a[2] = below(5);
+        break;
+    case SYS_TRACE_READ:
+        a[1] = below(1000);
+        a[2] = scratch();
+        a[3] = below(600);
+        break;
     default: /* the log */
         a[1] = op == SYS_LOG_WRITE ? scratch() : 0;
         a[2] = op == SYS_LOG_WRITE ? below(300) : scratch();
