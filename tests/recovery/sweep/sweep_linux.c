@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -145,6 +146,29 @@ static void list(void) {
     GOOD(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after));
     EQUAL(before.tv_sec + before.tv_nsec > 0, true);
     EQUAL(after.tv_sec > before.tv_sec || after.tv_nsec >= before.tv_nsec, true);
+}
+
+/* What a file of /proc says, of at most that size; its length, or -1. */
+static ssize_t text_of(const char *path, char *text, size_t size) {
+    int file = open(path, O_RDONLY);
+    ssize_t length = read(file, text, size);
+    GOOD(close(file));
+    return length;
+}
+
+static void name(void) {
+    char text[32] = "";
+    GOOD(prctl(PR_SET_NAME, "swept"));
+    EQUAL(text_of("/proc/self/comm", text, sizeof text), 6);
+    EQUAL(strcmp(text, "swept\n"), 0);
+    GOOD(prctl(PR_SET_NAME, "sweep"));
+}
+
+static void command(void) {
+    static const char own[] = "/boot/test/sweep";
+    char text[32] = "";
+    EQUAL(text_of("/proc/self/cmdline", text, sizeof text), sizeof own);
+    EQUAL(memcmp(text, own, sizeof own), 0);
 }
 
 static void *thread_main(void *argument) {
