@@ -41,6 +41,7 @@ class Programs:
         words = [word.replace("/boot/test/", HERE + "/") if word.endswith(".sh") else
                  word.replace("/boot/test/", self.folder + "/").replace("/boot/bin/busybox", BUSYBOX)
                  for word in words]
+        words = ["/usr/bin/env", "--default-signal", *words]  # nohup and the like leave some ignored
         done = subprocess.run(words, cwd=work, check=False, text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
                               env={"PATH": "/nowhere", "HOME": "/", "T": self.folder})

@@ -11,7 +11,8 @@ state() {
 cat /proc/self/comm; cat /proc/self/cmdline | tr '\0' ' '; echo
 set -- $(cat /proc/self/stat); echo $# $2 $3 $(cat /proc/self/statm | wc -w)
 [ $(cut -d' ' -f4 /proc/self/stat) = $$ ] && echo the parent
-grep -E '^(Name|State|Uid|Gid|Threads|TracerPid|Groups)' /proc/self/status
+grep -E '^(Name|State|Threads|TracerPid)' /proc/self/status
+awk -v u=$(id -u) -v g=$(id -g) '/^[UG]id/ {print $1, $2 == u || $2 == g}' /proc/self/status
 [ $(awk '/^PPid/ {print $2}' /proc/self/status) = $$ ] && echo the parent again
 sh -c 'trap "" HUP; trap : USR1; grep -E "^Sig(Ign|Cgt)" /proc/self/status'
 $victim a 'b c' '' & p=$!
@@ -19,7 +20,7 @@ until [ "$(cat /proc/$p/comm)" = "v$$" ]; do sleep 0.01; done
 state S $p
 cat /proc/$p/cmdline | tr '\0' '|' | sed "s/v$$/V/"; echo
 [ "$(pidof v$$)" = $p ] && echo found
-ps -o pid,ppid,pgid,comm | awk -v p=$p -v s=$$ '$1 == p {print $2 == s, $3 != 0, $4 ~ /^v/}'
+ps -o pid,ppid,comm | awk -v p=$p -v s=$$ '$1 == p {print $2 == s, $3 ~ /^v/}'
 ps | awk -v p=$p '$1 == p {print $NF}'
 kill -STOP $p; state T $p
 kill -CONT $p; state S $p
