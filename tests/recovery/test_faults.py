@@ -147,7 +147,8 @@ def copy_nothing(campaign, registers):
 
 @pytest.mark.parametrize("function, spoil, log", [
     ("dispatch_begin", fill_answer, "an answer is not empty"),
-    ("dispatch_answer", copy_nothing, "memory is not copied as it should be"),
+    # Some answers are copied on their way out, which another check notices first.
+    ("dispatch_answer", copy_nothing, "(memory is not copied as it should be|an answer has changed)"),
     ("event_data", skip_handler, "an answer is not its handler's"),
     ("dispatch_answer", change_size, "an answer is not its handler's"),
     ("dispatch", change_kind, "an event was worked on as another kind"),
