@@ -263,17 +263,22 @@ static bool is_private(const struct made *made) {
            made->kind != MADE_CMDLINE && made->kind != MADE_COMM;
 }
 
+/* The process that it is about; -ENOENT, or -EACCES: it is not for this one. */
+static int64_t find_allowed(const struct made *made, struct proc_list_reply *of) {
+    return !find(made->pid, of) ? -ENOENT : is_private(made) ? -EACCES : 0;
+}
+
 bool procfs_open(const char *path, uint32_t flags, int64_t *result) {
     struct made made;
     struct proc_list_reply of;
     if (!parse(path, &made)) {
         return false;
     }
-    if (!find(made.pid, &of)) {
-        *result = -ENOENT;
-    } else if (is_private(&made)) {
-        *result = -EACCES;
-    } else if (!is_directory(&made)) {
+    *result = find_allowed(&made, &of);
+    if (*result != 0) {
+        return true;
+    }
+    if (!is_directory(&made)) {
         *result = open_file(&made, &of, flags);
     } else if ((flags & (O_ACCMODE | O_CREAT)) != 0) {
         *result = -EISDIR;
@@ -338,12 +343,11 @@ bool procfs_link(const char *path, char text[FILE_PATH_MAX], int64_t *result) {
     if (!parse(path, &made)) {
         return false;
     }
-    *result = 0;
-    if (!find(made.pid, &of)) {
-        *result = -ENOENT;
-    } else if (is_private(&made)) {
-        *result = -EACCES;
-    } else if (made.kind == MADE_SELF) {
+    *result = find_allowed(&made, &of);
+    if (*result != 0) {
+        return true;
+    }
+    if (made.kind == MADE_SELF) {
         format(text, FILE_PATH_MAX, "%d", made.pid);
     } else if (made.kind == MADE_EXE) {
         strlcpy(text, process.program, FILE_PATH_MAX);
