@@ -58,7 +58,13 @@ class Injector:
         self.calls = {}  # service to the token of the last call it was killed in, and how often
         self.services = services or SERVICES
         self.kills, self.verbose = [], False
+        self.guest = guest
         self.gdb.resume()
+
+    def type(self, keys):
+        """Types on COM1 and lets the machine stand, so that what it does about it can be reached."""
+        self.gdb.stop()
+        self.guest.send(keys)
 
     # ---- Coming to an instruction -----------------------------------------------------------
 
@@ -210,9 +216,9 @@ class Injector:
             registers = self.reach_any(name, {(instant.rip, KERNEL), (turn, USER)}, SHORT_WAIT)
         return False
 
-    def kill_at_commit(self, name, phase="turn"):
+    def kill_at_commit(self, name, phase="turn", wait=WAIT):
         """Kills at the system call that would have been the commit."""
-        registers = self.reach(name, self.programs[name].commit)
+        registers = self.reach(name, self.programs[name].commit, wait=wait)
         return registers is not None and self.spoil(name, registers, phase + ", all but commit")
 
     def kill_after_staging(self, name):

@@ -26,10 +26,10 @@ def test_a_kernel_that_does_not_roll_back_is_noticed(machine, tmp_path, broken):
     injector = campaign.injector
     while not injector.kill_at_commit("vfs"):
         pass
-    while (registers := injector.reach("init", injector.programs["init"].turn)) \
-            and registers["rax"] != EVENTS.index("call"):
+    turn = injector.programs["init"].turn
+    while injector.reach("init", turn, wait=60)["rax"] != EVENTS.index("call"):
         pass
-    assert injector.kill_at_commit("init")
+    assert injector.kill_at_commit("init", wait=60)
     injector.leave()
     campaign.settle()
     if broken:

@@ -49,7 +49,7 @@ def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
     """The console forgets that COM1 has interrupted; the line stays up, and none comes again."""
     campaign = FaultCampaign(machine, tmp_path, 1)
     guest, faults, lost = campaign.guest, campaign.faults, False
-    guest.send("echo lost and found\r")
+    campaign.injector.type("echo lost and found\r")
     while not lost:
         registers, phase = faults.turn("console")
         lost = phase == "notification" and registers["rdi"] & SERIAL
@@ -64,7 +64,7 @@ def test_a_lost_letter_is_not_committed(machine, tmp_path):
     comes again."""
     campaign = FaultCampaign(machine, tmp_path, 1)
     guest, gdb = campaign.guest, campaign.faults.gdb
-    guest.send("echo lost and found\r")
+    campaign.injector.type("echo lost and found\r")
     receive = campaign.injector.programs["console"].address("terminal_receive")
     registers = campaign.injector.reach("console", receive, wait=60)
     gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
@@ -157,7 +157,7 @@ def test_a_call_worked_on_wrongly_is_worked_on_again(machine, tmp_path, function
     campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
     guest = campaign.guest
     right = guest.cmd("stat /tmp/typed")
-    guest.send("stat /tmp/typed\r")
+    campaign.injector.type("stat /tmp/typed\r")
     spoil(campaign, reach_good_call(campaign, function))
     campaign.injector.leave()
     guest.expect(r"\r?\n")
@@ -190,7 +190,7 @@ def test_a_spoilt_message_is_looked_at_again(machine, tmp_path, service, wanted,
     """A bit of a word has turned on its way: nobody notices."""
     campaign = FaultCampaign(machine, tmp_path, 1, [service])
     guest, faults, registers, phase = campaign.guest, campaign.faults, None, ""
-    guest.send("ping -c 5 10.0.2.2\r")
+    campaign.injector.type("ping -c 5 10.0.2.2\r")
     while phase != wanted or registers["rsi"] >> 32 == 0:
         registers, phase = faults.turn(service)
     faults.gdb.set_register("rdx", registers["rdx"] ^ 1 << 3)
@@ -204,7 +204,7 @@ def test_a_wrong_sum_does_not_leave(machine, tmp_path):
     """From an answer on vfs makes wrong sums: the caller would take the answer for spoilt."""
     campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
     guest, faults = campaign.guest, campaign.faults
-    guest.send("cat /tmp/typed\r")
+    campaign.injector.type("cat /tmp/typed\r")
     registers = reach_good_call(campaign, "dispatch_answer")
     seven = b"\xb8\x07\0\0\0\xc3"  # mov $7, %eax; ret
     add = campaign.injector.programs["vfs"].address("sum_add")
@@ -219,7 +219,7 @@ def test_a_driver_that_sends_nothing_starts_again(machine, tmp_path):
     """e1000's function that takes frames from net does nothing, once: it would never ask again."""
     campaign = FaultCampaign(machine, tmp_path, 1, ["e1000"])
     guest, gdb = campaign.guest, campaign.faults.gdb
-    guest.send("ping -c 1 10.0.2.2\r")
+    campaign.injector.type("ping -c 1 10.0.2.2\r")
     transmit = campaign.injector.programs["e1000"].address("traffic_transmit")
     registers = campaign.injector.reach("e1000", transmit, wait=60)
     gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])

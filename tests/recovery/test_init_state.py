@@ -93,7 +93,7 @@ def test_call_that_kills(guest):
     """init faults at the same place in an operator's call: that call is refused."""
     before = services(guest)
     injector = Injector(guest, 1)
-    guest.send("kill vfs\r")
+    injector.type("kill vfs\r")
     fault_at(injector, "control_call", 3)
     assert "request crashes the service" in guest.prompt()
     unchanged(guest, before)

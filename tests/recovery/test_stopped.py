@@ -69,7 +69,7 @@ def test_an_export(guest, stopped):
     """And one that does compute for ever is given up."""
     guest.cmd("echo kept > /tmp/file")
     looper = Looper(guest, Injector(guest, 1).programs["vfs"].address("records_begin"))
-    guest.send("upgrade vfs /boot/bin/vfs2.elf\r")
+    looper.injector.type("upgrade vfs /boot/bin/vfs2.elf\r")
     looper.begin()
     if stopped:
         looper.stop()

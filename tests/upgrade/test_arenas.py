@@ -51,7 +51,7 @@ def test_arenas_hold_gates_only(guest):
     injector = Injector(guest, 1)
     injector.programs = {name: Program(name) for name in WORK}
     for name, command in WORK.items():
-        guest.send(command + "\r")
+        injector.type(command + "\r")
         assert injector.reach(name, injector.programs[name].turn, wait=60), name
         gates = gates_of(name)
         words = list(arena(injector.gdb))

@@ -75,7 +75,7 @@ class Upgrades:
 
     def die(self, way):
         """Orders an upgrade in which the one at the end of the way dies."""
-        self.guest.send(f"upgrade {self.server} /boot/bin/{self.next}.elf\r")
+        self.injector.type(f"upgrade {self.server} /boot/bin/{self.next}.elf\r")
         for who, place in way:
             self.reach(who, place)
         self.injector.gdb.set_register("rip", 0x1234)
