@@ -96,8 +96,8 @@ def test_names(machine):
     guest.cmd("ping -c 1 10.0.2.2")  # DHCP is through, and won't change what follows
     assert guest.cmd("netinfo 10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.2") == ""
     assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3"
-    assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3"
-    assert names.asked == ["axolotl.test"], "the second answer is from the cache"
+    names.names["axolotl.test"] = "10.3.2.1"
+    assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3", "not from the cache"
     assert "not found" in guest.cmd("dns nobody.test")
     assert guest.cmd("dns localhost") == "localhost -> 127.0.0.1"
     names.stop()
