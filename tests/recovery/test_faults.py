@@ -16,7 +16,7 @@ WILD = [
     ("net", "net.socket_count", 3, 0x7f, "the sockets' numbers are wrong"),
     ("console", "console", 0, 6, "(no such terminal is in front|exception 14)"),  # or meets it
     ("aiproxy", "service", 0, 0x7f, "(the port is damaged|a port is looked for)"),  # or meets it
-    ("devmgr", "manager", 3, 0x7f, "the table's numbers are wrong"),
+    ("devmgr", "manager", 3, 0x7f, "(the table's numbers are wrong|exception 14)"),  # or meets it
     ("vfs", "vfs.store.region", 0, 0x7f, "the store's numbers are wrong"),
     ("vfs", "vfs.pending", 3, 0x7f, "the list of pending work is damaged"),
     ("vfs", "vfs.archive_size", 0, 0x7f, "mounts or places have changed"),
