@@ -61,11 +61,12 @@ struct service {
     uint64_t version; /* of the program */
     uint64_t arena_size;
     uint64_t started_ns;
-    uint64_t restart_at;    /* SERVICE_BACKOFF: when */
-    uint32_t restart_flags; /* ... and how */
-    handle_t previous;      /* image of the program before this one; HANDLE_NONE */
-    handle_t given;         /* the service's handle on the records of its last upgrade */
-    uint64_t renewed_ns;    /* when the ladder last made a new instance; 0: never */
+    uint64_t restart_at;      /* SERVICE_BACKOFF: when */
+    uint32_t restart_flags;   /* ... and how */
+    handle_t previous;        /* image of the program before this one; HANDLE_NONE */
+    handle_t given;           /* the service's handle on the records of its last upgrade */
+    uint64_t renewed_ns;      /* when the ladder last made a new instance; 0: never */
+    uint64_t renewed_commits; /* its turns until then */
     uint64_t commits_at_start;
     uint64_t look_turn;    /* 1 + the turn in which it was last looked at */
     uint32_t looks, waits; /* in a row, one a second: not receiving in that turn; blocked in it */

@@ -12,15 +12,21 @@ static bool same_fault(const struct death *a, const struct death *b) {
     return a->vector == b->vector && a->place == b->place;
 }
 
+/* Whether it is the event of the last death that has come again, in the same way. A call tells so;
+ * other events come again at once. */
+static bool same_again(const struct policy *policy, const struct death *death) {
+    return policy->same != 0 && same_event(&policy->last, death) &&
+           same_fault(&policy->last, death) &&
+           (death->event == EVENT_CALL || death->turns < POLICY_SAME_TURNS);
+}
+
 /* How often in a row the same thing has happened, with this death. */
 static void count(struct policy *policy, const struct death *death) {
     bool rapid = death->life < POLICY_RAPID_NS && death->turns < POLICY_RAPID_COMMITS;
     bool stuck =
         policy->stuck != 0 && death->event == EVENT_CALL && same_event(&policy->last, death);
-    bool same =
-        policy->same != 0 && same_event(&policy->last, death) && same_fault(&policy->last, death);
     policy->stuck = stuck ? policy->stuck + 1 : 1;
-    policy->same = same ? policy->same + 1 : 1;
+    policy->same = same_again(policy, death) ? policy->same + 1 : 1;
     policy->rapid = rapid ? policy->rapid + 1 : 1;
     policy->last = *death;
 }

@@ -9,7 +9,8 @@
 
 #include <axolotl/abi.h>
 
-/* A death counts as the same as the last when all of this is equal. */
+/* A death counts as the same as the last when the first four are equal and, unless it was a call's,
+ * it came within POLICY_SAME_TURNS turns. */
 struct death {
     uint64_t vector; /* CPU exception; POLICY_EXIT, POLICY_HANG */
     uint64_t place;  /* instruction address; exit code for POLICY_EXIT */
@@ -39,6 +40,7 @@ struct verdict {
 };
 
 #define POLICY_SAME_LIMIT 3
+#define POLICY_SAME_TURNS 8 /* after so many an event that came again has been worked on */
 #define POLICY_STUCK_LIMIT 6
 #define POLICY_POISON_LIMIT 3
 #define POLICY_POISON_MEMORY_NS 60000000000ull

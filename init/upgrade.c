@@ -21,7 +21,8 @@
 
 #define RECORDS_ROOM 65536u               /* bytes beyond twice the arena */
 #define CPU_LIMIT_NS (5 * NS_PER_S)       /* for an export, during which the service stands */
-#define RUNG_MEMORY_NS (60ull * NS_PER_S) /* a new instance is sound when it lived so long */
+#define RUNG_MEMORY_NS (60ull * NS_PER_S) /* a new instance is sound when it lived so long, */
+#define RUNG_TURNS 1000u                  /* or has committed so many turns */
 
 static void next_turn(struct upgrade *upgrade, uint32_t step) {
     upgrade->step = step;
@@ -390,7 +391,9 @@ status_t upgrade_renew(struct service *service, uint32_t flags) {
         return E_STATE;
     }
     /* The same again has not helped: the previous program, if there is one. */
-    bool again = service->renewed_ns != 0 && now - service->renewed_ns < RUNG_MEMORY_NS;
+    uint64_t commits = service->commits_at_start + service_turns(service);
+    bool again = service->renewed_ns != 0 && now - service->renewed_ns < RUNG_MEMORY_NS &&
+                 commits - service->renewed_commits < RUNG_TURNS;
     bool previous = again && service->previous != HANDLE_NONE;
     status_t status = handle_copy(previous ? service->previous : service->image, RIGHT_ALL, &image);
     if (status == OK && again && !previous) {
@@ -405,6 +408,7 @@ status_t upgrade_renew(struct service *service, uint32_t flags) {
         return status;
     }
     service->renewed_ns = now;
+    service->renewed_commits = commits;
     if (previous) {
         service->level = 3;
         log_line("service %s: L3 back to the previous program", service->config->name);

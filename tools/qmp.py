@@ -14,7 +14,8 @@ SHIFTED = {"_": "minus", "+": "equal", "{": "bracket_left", "}": "bracket_right"
            '"': "apostrophe", "~": "grave_accent", "|": "backslash", "<": "comma", ">": "dot",
            "?": "slash", "!": "1", "@": "2", "#": "3", "$": "4", "%": "5", "^": "6", "&": "7",
            "*": "8", "(": "9", ")": "0"}
-I8042_STATUS, OUTPUT_FULL = 0x64, 1
+I8042_STATUS, OUTPUT_FULL = 0x64, 1  # a port, and its bit: there is something to be read
+KEY_SECONDS = 60
 
 
 class Qmp:
@@ -54,18 +55,18 @@ class Qmp:
         return self.command("human-monitor-command", command_line=line)
 
     def key(self, *codes: str) -> None:
-        """Presses keys together, for example key("alt", "f2"), and waits until the machine has taken
-        them: the keyboard holds sixteen bytes and forgets the rest."""
+        """Presses keys together, for example key("alt", "f2"), when the guest has taken in those
+        before: the PS/2 keyboard holds 16 bytes and drops what comes then."""
+        end = time.monotonic() + KEY_SECONDS
+        while int(self.monitor(f"i /b {I8042_STATUS:#x}").split("=")[1], 0) & OUTPUT_FULL:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the guest has not read the keyboard for {KEY_SECONDS} s")
+            time.sleep(0.002)
         for down in (True, False):
             for code in codes if down else reversed(codes):
                 event = {"type": "key", "data": {"down": down,
                                                  "key": {"type": "qcode", "data": code}}}
                 self.command("input-send-event", events=[event])
-        deadline = time.monotonic() + 60
-        while int(self.monitor(f"i/b {I8042_STATUS:#x}").split()[-1], 16) & OUTPUT_FULL:
-            if time.monotonic() > deadline:
-                raise RuntimeError("nobody takes the keys")
-            time.sleep(0.01)
 
     def type(self, text: str) -> None:
         """Types text on the PS/2 keyboard, US layout."""

@@ -125,6 +125,13 @@ TEST(other_events_lead_to_a_new_instance) {
         struct death death = {14, 0x3000 + i, EVENT_NOTIFY, 0, SECOND, 0};
         CHECK_EQ(policy_judge(&policy, &death, 0).step, STEP_RETRY);
     }
+    /* Nor when it has got past that event before. */
+    struct death later = in_start;
+    later.event = EVENT_NOTIFY;
+    later.turns = POLICY_SAME_TURNS;
+    for (uint64_t i = 0; i < 10; i++) {
+        CHECK_EQ(policy_judge(&policy, &later, 0).step, STEP_RETRY);
+    }
     /* A server that works between its deaths keeps its state. */
     for (uint64_t i = 0; i < 100; i++) {
         struct death death = {14, 0x3000 + i, EVENT_NOTIFY, 0, SECOND, 1000};

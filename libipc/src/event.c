@@ -136,6 +136,14 @@ static bool is_sent(const struct event *event, const void *data, size_t size) {
     return event->sum == 0 || event->sum == message_sum(tag, data, size);
 }
 
+/* Whether leases and handles are those that came. */
+static bool has_all(const struct event *event, const struct message_buffer *buffer) {
+    return (event->lease_count | event->handle_count) == 0 ||
+           (memcmp(event->leases, buffer->leases, event->lease_count * sizeof(struct lease)) |
+            memcmp(event->handles, buffer->handles,
+                   event->handle_count * sizeof(struct handle_slot))) == 0;
+}
+
 /* Whether the event is what came: without a sum its words, too. The compiler does not know that it
  * is. */
 static bool is_whole(const struct event *event, const struct message_registers *registers) {
@@ -150,7 +158,7 @@ static bool is_whole(const struct event *event, const struct message_registers *
         (event->account ^ ORIGIN_ACCOUNT(registers->r15)) |
         (tag ^ (event->kind == EVENT_CALL || event->kind == EVENT_REPLY ? registers->tag : 0));
     if (event->sum != 0) {
-        return difference == 0;
+        return difference == 0 && has_all(event, buffer);
     }
     for (int i = 0; i < MESSAGE_REGISTER_WORDS; i++) {
         difference |= event->words[i] ^ registers->words[i];
@@ -160,7 +168,7 @@ static bool is_whole(const struct event *event, const struct message_registers *
         difference |= (uint64_t)memcmp(event->words + MESSAGE_REGISTER_WORDS,
                                        buffer->words + MESSAGE_REGISTER_WORDS, rest);
     }
-    return difference == 0;
+    return difference == 0 && has_all(event, buffer);
 }
 
 static void take_event(struct event *event, const struct message_registers *registers) {

@@ -310,7 +310,7 @@ static void take(struct session *session) {
            byte_queue_room(&session->terminal.input) != 0) {
         uint8_t typed;
         if (telnet_input(&session->telnet, bytes[session->taken++], &typed)) {
-            terminal_typed(&session->terminal, typed);
+            terminal_typed(&session->terminal, &typed, 1);
         }
         follow(session);
     }

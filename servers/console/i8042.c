@@ -125,9 +125,7 @@ static void keyboard_act(const struct keyboard_event *event) {
     case KEYBOARD_BYTES:
         screen_scroll_view(&terminal->screen, -(int32_t)SCREEN_LINES);
         if (byte_queue_room(&terminal->input) >= event->length) {
-            for (uint32_t i = 0; i < event->length; i++) {
-                terminal_typed(terminal, (uint8_t)event->bytes[i]);
-            }
+            terminal_typed(terminal, (const uint8_t *)event->bytes, event->length);
         }
         break;
     default:

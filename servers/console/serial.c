@@ -71,13 +71,8 @@ static void serial_receive(void) {
         uint8_t bytes[RECEIVE_PIECE];
         int64_t count = port_drain(ports, UART_LINE_STATUS, UART_STATUS_RECEIVED, UART_DATA, bytes,
                                    sizeof(bytes));
-        int64_t taken = 0;
-        while (taken < count) {
-            terminal_typed(terminal, bytes[taken++]);
-        }
-        __asm__ volatile("" : "+r"(taken)); /* the compiler does not know what it is */
-        if (count > 0 && taken != count) {
-            actor_abort("typed bytes are lost");
+        if (count > 0) {
+            terminal_typed(terminal, bytes, (uint32_t)count);
         }
         if (count < RECEIVE_PIECE) {
             return;

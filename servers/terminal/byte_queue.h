@@ -36,9 +36,9 @@ static inline bool byte_queue_push(struct byte_queue *queue, uint8_t byte) {
     return true;
 }
 
-/* The byte that was stored last. */
-static inline uint8_t byte_queue_last(const struct byte_queue *queue) {
-    return queue->bytes[(queue->tail - 1) & (queue->size - 1)];
+/* The byte that was stored when the tail was at `place`, and has not been overwritten since. */
+static inline uint8_t byte_queue_at(const struct byte_queue *queue, uint32_t place) {
+    return queue->bytes[place & (queue->size - 1)];
 }
 
 static inline bool byte_queue_pop(struct byte_queue *queue, uint8_t *byte) {

@@ -193,15 +193,29 @@ static void outcome_deliver(struct terminal *terminal, enum terminal_outcome out
     }
 }
 
-/* What is typed lies in the input then, unless it is one of the two bytes that may mean more. */
-void terminal_typed(struct terminal *terminal, uint8_t byte) {
+/* Whether the input has all that was typed since its tail was at `place`, in that order; two bytes
+ * may mean more, and lie there or not. */
+static bool is_kept(const struct byte_queue *input, uint32_t place, const uint8_t *bytes,
+                    uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (place != input->tail && byte_queue_at(input, place) == bytes[i]) {
+            place++;
+        } else if (bytes[i] != TERMINAL_BREAK && bytes[i] != '\n') {
+            return false;
+        }
+    }
+    return place == input->tail;
+}
+
+void terminal_typed(struct terminal *terminal, const uint8_t *bytes, uint32_t count) {
     uint32_t tail = terminal->input.tail;
-    enum terminal_outcome outcome = terminal_receive(terminal, byte, time_now_ns());
-    bool kept = terminal->input.tail == tail + 1 && byte_queue_last(&terminal->input) == byte;
-    if (!kept && byte != TERMINAL_BREAK && byte != '\n') {
+    for (uint32_t i = 0; i < count; i++) {
+        outcome_deliver(terminal, terminal_receive(terminal, bytes[i], time_now_ns()));
+    }
+    __asm__ volatile("" ::: "memory"); /* the compiler does not know what was done */
+    if (!is_kept(&terminal->input, tail, bytes, count)) {
         actor_abort("a typed byte is lost");
     }
-    outcome_deliver(terminal, outcome);
 }
 
 status_t handle_wait_interrupt(struct event *event, const struct tty_empty *request,

@@ -16,7 +16,7 @@ void terminal_call(struct event *event, struct terminal *terminal);
 void terminal_cancel(struct terminal *terminal, token_t token);
 /* Carries a terminal as far as input and room allow. */
 void terminal_pump(struct terminal *terminal);
-/* A byte was typed. There is room for it: see `input`. */
-void terminal_typed(struct terminal *terminal, uint8_t byte);
+/* Bytes were typed. There is room for them: see `input`. */
+void terminal_typed(struct terminal *terminal, const uint8_t *bytes, uint32_t count);
 /* Whoever waits is answered with `status`: the terminal comes to its end. */
 void terminal_hang_up(struct terminal *terminal, status_t status);

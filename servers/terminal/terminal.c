@@ -28,7 +28,7 @@ void terminal_init(struct terminal *terminal, uint32_t columns, uint32_t rows,
 
 void serial_queue_text(struct byte_queue *queue, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        uint8_t before = byte_queue_last(queue);
+        uint8_t before = byte_queue_at(queue, queue->tail - 1);
         if (text[i] == '\n' && before != '\r') {
             byte_queue_push(queue, '\r');
         }

@@ -14,7 +14,8 @@ import machine
 SYSCALL = b"\x0f\x05"
 KERNEL, USER = 0, 3  # rings
 LONGEST = 400  # instructions of a turn that are looked at, unless more are asked for
-KEPT = 3  # traces of each kind
+KEPT = 3  # whole traces of each kind
+TRIES = 12  # at most, to record so many
 SAMPLE = 200  # instants that are kept of each part of a trace
 # Functions of the kernel, and what an instruction in one of them, or below it, is part of.
 PARTS = {"actor_commit": "commit", "arena_commit": "commit", "staged_commit": "commit",
@@ -78,6 +79,7 @@ class Traces:
                           self.kernel.address("user_copy"))
         self.parts = {self.kernel.address(name): part for name, part in PARTS.items()}
         self.kept = collections.defaultdict(list)
+        self.tries = collections.Counter()  # how many were recorded of each kind
 
     @staticmethod
     def build():
@@ -109,14 +111,22 @@ class Traces:
                        "kept": [[*key, traces] for key, traces in self.kept.items()]}, file)
         os.replace(file.name, path)
 
+    @staticmethod
+    def whole(trace):
+        """Whether it comes to its commit; an interrupt may end it before."""
+        return any(instant.part == "commit" for instant in trace)
+
     def wanted(self, key, random):
         """Whether another trace of this kind is of use."""
-        count = len(self.kept[key])
-        return not self.closed and (not count or count < KEPT and random.random() < 0.05)
+        whole = sum(map(self.whole, self.kept[key]))
+        if self.closed or whole == KEPT or self.tries[key] == TRIES:
+            return False
+        return not self.tries[key] or random.random() < (0.05 if whole else 0.5)
 
     def record(self, gdb, key, registers, turn, random):
         """Steps through a turn from its start, through the kernel too, to where the next one starts
-        or another task goes on. The other processors stand still meanwhile."""
+        or another task goes on. The other processors stand still meanwhile. A trace that is not
+        whole is kept until there is one that is."""
         space, trace, seen = registers["cr3"], [], collections.Counter()
         part, depth = "", 0
         for _ in range(self.longest):
@@ -138,8 +148,14 @@ class Traces:
         parts = collections.defaultdict(list)
         for instant in trace:
             parts[instant.part].append(instant)
-        self.kept[key].append([instant for part in parts.values() for instant in
-                               random.sample(part, min(SAMPLE, len(part)))])
+        self.keep(key, [instant for part in parts.values() for instant in
+                        random.sample(part, min(SAMPLE, len(part)))])
+
+    def keep(self, key, trace):
+        """Takes a trace in."""
+        kept = self.kept[key] + [trace]
+        self.kept[key] = [one for one in kept if self.whole(one)] or kept[:KEPT]
+        self.tries[key] += 1
 
     def choose(self, key, random):
         """An instant of such a turn, not in a commit or a copy; one in seven in the kernel. None:

@@ -61,17 +61,21 @@ def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
     assert guest.prompt().strip() == "lost and found"
 
 
-def test_a_lost_letter_is_not_committed(machine, tmp_path):
-    """The console's function that takes a typed byte does nothing, once: it dies, and the byte
-    comes again."""
+@pytest.mark.parametrize("way", ["left out", "another"])
+def test_a_lost_letter_is_not_committed(machine, tmp_path, way):
+    """The console's function that takes a typed byte does nothing, or takes another one, once: it
+    dies, and the byte comes again."""
     campaign = FaultCampaign(machine, tmp_path, 1)
     guest, gdb = campaign.guest, campaign.faults.gdb
     campaign.injector.type("echo lost and found\r")
     receive = campaign.injector.programs["console"].address("terminal_receive")
     registers = campaign.injector.reach("console", receive, wait=60)
-    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
-    gdb.set_register("rsp", registers["rsp"] + 8)
-    gdb.set_register("rax", 0)
+    if way == "another":
+        gdb.set_register("rsi", registers["rsi"] ^ 1)
+    else:
+        gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+        gdb.set_register("rsp", registers["rsp"] + 8)
+        gdb.set_register("rax", 0)
     campaign.injector.leave()
     guest.expect(r"\r?\n")
     assert guest.prompt().strip() == "lost and found"
@@ -93,17 +97,39 @@ def test_a_supervisor_that_loops_is_started_again(machine, tmp_path):
     assert guest.cmd("cat /tmp/typed") == ""
 
 
-def test_what_came_otherwise_is_not_worked_on(machine, tmp_path):
-    """vfs takes a call's token for another one's: nobody would ever be answered."""
+def token_stored(code, _):
+    """The store of a call's token: nobody would ever be answered."""
+    return next(at for at in code if at.text.endswith(",0x10(%rbx)"))
+
+
+def leases_copied(code, _):
+    """The copying of leases: those of an earlier call would be used."""
+    return [at for at in code if at.text.startswith("call") and "<memcpy>" in at.text][1]
+
+
+def answer_addressed(code, commit):
+    """The last load of whose call is answered: nobody would be."""
+    return [at for at in code if re.match(r"mov .*,%rdi$", at.text) and at.address < commit][-1]
+
+
+@pytest.mark.parametrize("which, log", [
+    (token_stored, "vfs: abort: an event was not received whole"),
+    (leases_copied, "vfs: abort: an event was not received whole"),
+    (answer_addressed, r"service vfs: invalid instruction \(rip event_receive"),
+], ids=["token", "leases", "answer"])
+def test_what_came_otherwise_is_not_worked_on(machine, tmp_path, which, log):
+    """An instruction of vfs's that receives events and sends answers is left out from now on."""
     campaign = FaultCampaign(machine, tmp_path, 1, ["vfs"])
     guest, faults, phase = campaign.guest, campaign.faults, ""
     while phase != "call":
         registers, phase = faults.turn("vfs")
-    store = next(code for code in faults.code_of("vfs").instructions
-                 if code.function == "event_receive" and code.text.endswith(",0x10(%rbx)"))
-    faults.memory.write(registers["cr3"], store.address, b"\x90" * len(store.code))
+    code = [at for at in faults.code_of("vfs").instructions if at.function == "event_receive"]
+    left_out = which(code, campaign.injector.programs["vfs"].commit)
+    faults.memory.write(registers["cr3"], left_out.address, b"\x90" * len(left_out.code))
     campaign.injector.leave()
-    guest.expect_in_log("vfs: abort: an event was not received whole")
+    guest.cmd("echo written > /tmp/written")
+    assert guest.cmd("cat /tmp/written") == "written"
+    guest.expect_in_log(log)
     assert guest.cmd("cat /tmp/typed") == ""
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The harness itself."""
 import socket
+import types
 
 import pytest
 
 from harness.guest import Console, Guest, plain
+from harness.traces import KEPT, TRIES, Instant, Traces
 
 
 def test_plain_text_of_a_terminal():
@@ -37,3 +39,30 @@ def test_a_prompt_that_is_drawn_again(wire):
     com1.sendall(b"axolotl:/$ two\r\naxolotl:/d$ ")
     assert guest.prompt(5) == "axolotl:/$ two\n"
     assert guest.directory == "/d"
+
+
+def trace(part, number):
+    """Of a turn that came so far."""
+    return [Instant(number, 0, part, False, 0)]
+
+
+def test_a_turn_is_recorded_until_its_traces_are_whole():
+    """An interrupt may have ended a trace before the turn's commit."""
+    traces, key, always = Traces(), ("vfs", "call"), types.SimpleNamespace(random=lambda: 0)
+    for number in range(KEPT + 1):
+        assert traces.wanted(key, always)
+        traces.keep(key, trace("system call", number))
+    assert traces.kept[key] == [trace("system call", number) for number in range(KEPT)]
+    for number in range(KEPT):
+        assert traces.wanted(key, always)
+        traces.keep(key, trace("commit", number))
+        assert traces.kept[key] == [trace("commit", whole) for whole in range(number + 1)]
+    assert not traces.wanted(key, always)
+
+
+def test_a_turn_that_never_commits_is_recorded_a_few_times():
+    traces, key, always = Traces(), ("init", "receive"), types.SimpleNamespace(random=lambda: 0)
+    while traces.wanted(key, always):
+        traces.keep(key, trace("", traces.tries[key]))
+        assert traces.tries[key] <= TRIES
+    assert len(traces.kept[key]) == KEPT

@@ -74,6 +74,7 @@ struct message_registers {
     uint64_t rdi, tag, words[MESSAGE_REGISTER_WORDS], r14, r15;
 };
 
+/* Whom it goes to is what the sum of a message does not tell: whoever has it wrong dies here. */
 static inline void syscall_message(uint32_t op, struct message_registers *registers) {
     register int64_t rax __asm__("rax") = (int64_t)(SYSCALL_NATIVE | op);
     register uint64_t rdi __asm__("rdi") = registers->rdi;
@@ -86,10 +87,13 @@ static inline void syscall_message(uint32_t op, struct message_registers *regist
     register uint64_t r13 __asm__("r13") = registers->words[5];
     register uint64_t r14 __asm__("r14") = registers->r14;
     register uint64_t r15 __asm__("r15") = registers->r15;
-    __asm__ volatile("syscall"
+    __asm__ volatile("cmp %%rdi, %[receiver]\n\t"
+                     "je 1f\n\t"
+                     "ud2\n"
+                     "1:\tsyscall"
                      : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9),
                        "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15)
-                     :
+                     : [receiver] "m"(registers->rdi)
                      : "rcx", "r11", "memory");
     *registers = (struct message_registers){rax, rdi, rsi, {rdx, r10, r8, r9, r12, r13}, r14, r15};
 }
