@@ -26,6 +26,19 @@ void vfs_seal(struct vfs *vfs) {
     vfs->seal = frame_sum(vfs);
 }
 
+/* The head of the list of pending work, and what was the head before it. */
+static bool pending_sound(const struct vfs *vfs) {
+    const struct pool *pool = &vfs->pool;
+    if (vfs->pending == 0) {
+        return pool->used[POOL_PENDING] == 0;
+    }
+    if (pool->used[POOL_PENDING] == 0 || !pool_valid(pool, POOL_PENDING, vfs->pending)) {
+        return false;
+    }
+    uint32_t next = pending_get(vfs, vfs->pending)->next;
+    return next == 0 || pool_valid(pool, POOL_PENDING, next);
+}
+
 static const char *check_quickly(const struct vfs *vfs) {
     const struct store *store = &vfs->store;
     const struct pool *pool = &vfs->pool;
@@ -49,8 +62,7 @@ static const char *check_quickly(const struct vfs *vfs) {
         (vfs->line_block != 0) != (vfs->line_start < vfs->line_end)) {
         return "the console's line is wrong";
     }
-    if ((vfs->pending != 0) != (pool->used[POOL_PENDING] != 0) ||
-        (vfs->pending != 0 && !pool_valid(pool, POOL_PENDING, vfs->pending))) {
+    if (!pending_sound(vfs)) {
         return "the list of pending work is damaged";
     }
     if (vfs->seal != frame_sum(vfs)) {

@@ -298,6 +298,20 @@ TEST(every_broken_invariant_of_the_sessions_is_seen) {
     BREAKS(vfs->pending = 63, "the list of pending work is damaged");
 }
 
+/* Damage that a new head of the list would hide is seen before it is committed. */
+TEST(pending_work_is_not_put_before_damage) {
+    uint32_t first, second;
+    build();
+    struct vfs *vfs = &fixture->vfs;
+    REQUIRE(pending_create(vfs, PENDING_SERVICES, 1000, &first) == OK);
+    CHECK(vfs_check(vfs, false) == NULL);
+    vfs->pending = 63;
+    REQUIRE(pending_create(vfs, PENDING_SERVICES, 1001, &second) == OK);
+    REQUIRE(vfs_check(vfs, false) != NULL);
+    CHECK(strcmp(vfs_check(vfs, false), "the list of pending work is damaged") == 0);
+    fixture_stop();
+}
+
 TEST(every_broken_invariant_of_the_blocks_is_seen) {
     BREAKS(vfs->store.chunks = STORE_CHUNKS + 1, "the store's numbers are wrong");
     BREAKS(vfs->store.free++, "the store's count is wrong");
