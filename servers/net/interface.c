@@ -248,6 +248,7 @@ status_t interface_hello(struct interface *interface, const struct netif_hello *
     if (first) {
         set_up_addresses(interface);
     }
+    tcp_socket_hurry();
     return OK;
 }
 

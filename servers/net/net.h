@@ -368,6 +368,8 @@ void payload_release(struct socket *socket);
 bool tcp_socket_relieve(void);
 /* To be called before tcp_tmr: connections that still send again are not given up. */
 void tcp_socket_patience(void);
+/* A driver or this server has begun a new life: what it has lost is sent again soon. */
+void tcp_socket_hurry(void);
 /* Looks at a frame before lwIP does: a peer may open a connection anew while the old one waits in
  * TIME_WAIT (RFC 1122, 4.2.2.13), which lwIP refuses. */
 void tcp_socket_before(const struct pbuf *frame);

@@ -191,6 +191,22 @@ void tcp_socket_patience(void) {
     }
 }
 
+/* What was lost with a driver or a stack says nothing about the network: the waits that grew
+ * meanwhile (RFC 6298, 5.5; RFC 9293, 3.8.6.1) begin again from the measured time, and so does the
+ * count after which a connection is given up. */
+void tcp_socket_hurry(void) {
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->nrtx != 0 && pcb->state != SYN_SENT) {
+            pcb->nrtx = 0;
+            pcb->rto = (s16_t)((pcb->sa >> 3) + pcb->sv);
+        }
+        if (pcb->persist_backoff > 1) {
+            pcb->persist_backoff = 1;
+            pcb->persist_probe = 0;
+        }
+    }
+}
+
 static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     struct socket *listener = argument;
     struct socket *socket;

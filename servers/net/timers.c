@@ -80,6 +80,8 @@ static void watch_timers(void) {
     }
 }
 
+static bool begun; /* this life of the program has had its first look at TCP's timers */
+
 void timers_run(void) {
     uint64_t now = timers_now_ms();
     for (int i = 0; i < lwip_num_cyclic_timers; i++) {
@@ -89,6 +91,10 @@ void timers_run(void) {
             *due = next > now ? next : now + lwip_cyclic_timers[i].interval_ms;
             if (lwip_cyclic_timers[i].handler == tcp_tmr) {
                 tcp_socket_patience();
+                if (!begun) {
+                    tcp_socket_hurry();
+                }
+                begun = true;
             }
             lwip_cyclic_timers[i].handler();
         }

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 KEY = "sk-test-0123"
 PIECES = ["Axolotls ", "regrow ", "limbs: ", "grüße 🦎.", "\nSecond line."]
 WHOLE = "".join(PIECES)
+TIMEOUT = 5  # seconds, of the bridge; more than a busy host may stand still
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         if word == "html":
             return self.reply(502, "text/html", b"<h1>Bad Gateway</h1>")
         if word == "slow":
-            time.sleep(3)
+            time.sleep(4 * TIMEOUT)
         if word == "hangup":
             return self.connection.close()
         if word == "badjson" and not body.get("stream"):
@@ -78,9 +79,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.connection.close()
                 return
             if word == "stall" and number == 4:
-                time.sleep(3)
-            if word == "patient":
-                time.sleep(0.2)
+                time.sleep(4 * TIMEOUT)
+            if word == "patient" and number == 4:
+                self.server.go.wait(60)
             self.chunk(b"event: " + event["type"].encode() + b"\n")
             self.chunk(b"data: " + data + b"\n\n")
         self.chunk(b"")
@@ -162,6 +163,7 @@ class MockApi:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.requests = []
+        self.server.go = threading.Event()  # for the rest of a patient answer
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
 
@@ -173,7 +175,8 @@ class MockApi:
     def options(self, backend):
         """Arguments that point the bridge here."""
         url = self.url + ("/v1" if backend == "openai" else "")
-        return ["--backend", backend, f"--{backend}-base-url", url, f"--{backend}-timeout", "1"]
+        return ["--backend", backend, f"--{backend}-base-url", url, f"--{backend}-timeout",
+                str(TIMEOUT)]
 
     def __enter__(self):
         self.thread.start()

@@ -92,20 +92,20 @@ def test_killed_under_traffic(machine, web, nic, iommu):
     guest.expect_in_log(rf"{interface}: address")
     output = guest.cmd(f"httpget http://10.0.2.2:{web.port}/big > /tmp/big", timeout=120)
     assert "30000000 bytes" in output, output
-    curl = subprocess.Popen(["curl", "-sS", "--max-time", "100", "--limit-rate", "8M",
-                             f"http://127.0.0.1:{guest.port[80]}/tmp/big"],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     kills = 0
-    result = []
-    reader = threading.Thread(target=lambda: result.extend(curl.communicate()))
-    reader.start()
-    while reader.is_alive() and kills < 60:
-        guest.cmd(f"kill {(driver, driver, 'net', 'devmgr')[kills % 4]}")
-        kills += 1
-        reader.join(0.1)
-    reader.join()
-    assert result[1] == b"" and curl.returncode == 0
-    assert hashlib.sha256(result[0]).hexdigest() == expected
-    assert kills >= 8
+    while kills < 8:  # a slow machine gets a few kills only into one of the host's downloads
+        curl = subprocess.Popen(["curl", "-sS", "--max-time", "300", "--limit-rate", "8M",
+                                 f"http://127.0.0.1:{guest.port[80]}/tmp/big"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        result = []
+        reader = threading.Thread(target=lambda: result.extend(curl.communicate()))
+        reader.start()
+        while reader.is_alive() and kills < 60:
+            guest.cmd(f"kill {(driver, driver, 'net', 'devmgr')[kills % 4]}")
+            kills += 1
+            reader.join(0.1)
+        reader.join()
+        assert result[1] == b"" and curl.returncode == 0
+        assert hashlib.sha256(result[0]).hexdigest() == expected
     pings(guest)
     assert "blocked" not in guest.cmd("log")

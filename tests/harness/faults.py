@@ -282,7 +282,7 @@ class Faults:
         self.gdb.set_register("rax", place)
         self.gdb.step()
         if self.gdb.registers()["rip"] != here + len(code) \
-                and self.injector.reach(name, here + len(code)) is None:
+                and self.injector.reach(name, here + len(code), wait=LOST) is None:
             return False
         self.memory.write(registers["cr3"], here, old)
         self.gdb.set_register("rax", registers["rax"])

@@ -2,6 +2,7 @@
 """A machine under test: boots, types at the prompt, reads consoles and screens."""
 from __future__ import annotations
 
+import collections
 import os
 import re
 import socket
@@ -26,20 +27,22 @@ PROMPT = rf"axolotl:(?:{ESCAPE})*(/[^\r\n\x1b]*?)(?:{ESCAPE})*[$#](?:{ESCAPE})* 
 FONT = os.environ.get("AXOLOTL_FONT", "/usr/share/consolefonts/Uni2-VGA16.psf.gz")
 BRIDGE = os.path.join(machine.ROOT, "tools", "aibridge")
 
+PROBES = collections.deque(maxlen=64)  # of free_ports; the oldest are of machines that have ended
+
 # Time-outs detect hangs; they measure nothing. Two busy cores may be very slow.
 BOOT_SECONDS = 180
 COMMAND_SECONDS = 120
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports that are free on the loopback interface, each another one."""
+    """TCP ports that are free on the loopback interface, each another one. They stay bound, so that
+    nobody else is given them; QEMU, which sets SO_REUSEADDR, may listen there all the same."""
     probes = [socket.socket() for _ in range(count)]
     for probe in probes:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    PROBES.extend(probes)
+    return [probe.getsockname()[1] for probe in probes]
 
 
 def plain(text: str) -> str:

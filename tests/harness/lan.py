@@ -3,6 +3,7 @@
 card. The host's Linux stack and Debian's servers are the peers. Needs no privileges outside."""
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -187,6 +188,17 @@ class Lan:
             process.kill()
             process.wait()
         self.children = []
+
+
+def leased(guest, name: str = "eth0") -> str:
+    """The IPv4 address that dnsmasq() gives the guest; waits for it."""
+    end = time.monotonic() + 120
+    while (found := re.search(r"  ip ([\d.]+) mask 255\.255\.255\.0 gateway 10\.9\.0\.1 "
+                              r"dns 10\.9\.0\.1 \(DHCP\)",
+                              shown := guest.cmd(f"ifconfig {name}"))) is None:
+        assert time.monotonic() < end, shown
+        time.sleep(0.2)
+    return found.group(1)
 
 
 def wait_line(path: str, text: str, timeout: float = 60) -> str:

@@ -3,12 +3,11 @@
 about its path."""
 import hashlib
 import random
-import re
 
 from test_path import FETCH, SIZE
 from wire import BAD_FRAMES, tshark
 
-from harness.lan import GUEST_MAC, HOST4, TAP, Lan
+from harness.lan import GUEST_MAC, HOST4, TAP, Lan, leased
 
 # Waits for a frame of the connection; then lies about it, then sends nonsense.
 FORGE = """
@@ -69,8 +68,8 @@ def test_lies_and_nonsense_do_no_harm(machine, tmp_path):
         lan.web(str(folder))
         guest = machine(netdev=TAP, prefix=lan.prefix, capture=capture)
         guest.boot()
+        ours = leased(guest)
         guest.cmd(f"httpget http://{HOST4}:8000/big > /tmp/big", timeout=280)
-        ours = re.search(r"  ip ([\d.]+) ", guest.cmd("ifconfig eth0"))[1]
         script = lan.start("python3", "-c", FETCH, ours)
         assert script.stdout.readline() == "begun\n"
         forger = lan.start("/usr/bin/python3", "-c", FORGE, GUEST_MAC, ours,

@@ -96,8 +96,8 @@ def test_names(machine):
     guest.cmd("ping -c 1 10.0.2.2")  # DHCP is through, and won't change what follows
     assert guest.cmd("netinfo 10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.2") == ""
     assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3"
-    assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3"
-    assert names.asked == ["axolotl.test"], "the second answer is from the cache"
+    names.names["axolotl.test"] = "10.3.2.1"
+    assert guest.cmd("dns axolotl.test") == "axolotl.test -> 10.1.2.3", "not from the cache"
     assert "not found" in guest.cmd("dns nobody.test")
     assert guest.cmd("dns localhost") == "localhost -> 127.0.0.1"
     names.stop()
@@ -209,6 +209,7 @@ class Download(threading.Thread):
         super().__init__(daemon=True)
         self.guest, self.path = guest, path
         self.pause = seconds * 32768 / size
+        self.half, self.more = size // 2, threading.Event()  # the rest is read when it is set
         self.status, self.body, self.error = 0, b"", None
 
     def run(self):
@@ -221,6 +222,8 @@ class Download(threading.Thread):
             while part := answer.read(32768):
                 self.body += part
                 time.sleep(self.pause)
+                if len(self.body) >= self.half:
+                    self.more.wait(300)
         except (OSError, http.client.HTTPException) as error:
             self.error = error
 
@@ -241,13 +244,15 @@ def test_connection_survives_kills(machine, web, folder, tmp_path, nic, victim, 
     while load.is_alive():
         assert "killed" in guest.cmd(f"kill {victim}")
         kills += 1
+        if kills == 3:
+            load.more.set()
         load.join(pause)
     assert (load.error, load.status) == (None, 200)
     assert load.body == (folder / "big").read_bytes()
-    assert kills >= 3
     row = next(row for row in guest.table("services") if row[0] == victim)
     assert row[1] == "running" and int(row[3]) == kills and row[4] == "0", row
     load = Download(guest, "/tmp/big", 0, BIG)
+    load.more.set()
     load.run()
     assert (load.error, load.status) == (None, 200)
     assert load.body == (folder / "big").read_bytes()

@@ -3,12 +3,11 @@
 its peer."""
 import hashlib
 import random
-import re
 
 import pytest
 from wire import BAD_FRAMES, tshark
 
-from harness.lan import HOST4, TAP, Lan
+from harness.lan import HOST4, TAP, Lan, leased
 
 SIZE = 1024 * 1024
 FAR4, FAR6 = "10.10.0.2", "fd10::2"
@@ -47,11 +46,10 @@ def test_the_path_becomes_narrow(machine, tmp_path, far, narrow):
         peer = lan.beyond(FAR4, FAR6)
         guest = machine(netdev=TAP, prefix=lan.prefix, capture=capture)
         guest.boot()
+        ours = leased(guest)
         assert "1 received" in guest.cmd(f"ping -c 1 {far}")
         guest.cmd(f"httpget http://{HOST4}:8000/big > /tmp/big", timeout=280)
-        ours = re.search(r"  ip ([\d.]+) ", guest.cmd("ifconfig eth0"))[1]
-        ours = ADDRESS6 if ":" in far else ours
-        script = lan.start(*peer, "python3", "-c", FETCH, ours)
+        script = lan.start(*peer, "python3", "-c", FETCH, ADDRESS6 if ":" in far else ours)
         assert script.stdout.readline() == "begun\n"
         lan.run("ip", "link", "set", "far0", "mtu", str(narrow))
         script.stdin.write("\n")

@@ -21,20 +21,26 @@ class Looper:
         self.guest, self.address, self.injector = guest, address, Injector(guest, 1)
 
     def begin(self):
-        """It loops; everybody else goes on."""
+        """It loops as soon as the machine goes on."""
         assert self.injector.reach("vfs", self.address, wait=60)
         self.code = self.guest.gdb.read(self.address, len(LOOP))
         assert self.guest.gdb.write(self.address, LOOP)
-        self.injector.leave()
 
     def stop(self):
-        """The host stops the machine for a while; init looks at everybody after that."""
+        """The host stops the machine for a while; init looks at everybody after that. The machine
+        gets no further than to init's look when this program itself is stopped."""
+        gdb, tick = self.guest.gdb, self.injector.programs["init"].address("supervise_tick")
+        gdb.breakpoint(tick)
+        gdb.resume()
         while self.guest.qmp.command("query-status")["status"] != "running":
-            time.sleep(0.01)
+            if gdb.wait(0.01):  # somebody is at that address already
+                gdb.registers()
+                gdb.resume()
         self.guest.process.send_signal(signal.SIGSTOP)
         time.sleep(STOP)
         self.guest.process.send_signal(signal.SIGCONT)
-        tick = self.injector.programs["init"].address("supervise_tick")
+        gdb.stop()
+        gdb.breakpoint(tick, False)
         for _ in range(2):  # the look is over when the next one begins
             assert self.injector.reach("init", tick, wait=60)
 
@@ -74,6 +80,8 @@ def test_an_export(guest, stopped):
     if stopped:
         looper.stop()
         looper.end()
+    else:
+        looper.injector.leave()
     guest.expect(r"\r?\n")
     assert guest.prompt().strip("\n") == (
         "vfs: version 2, state kept by records" if stopped else

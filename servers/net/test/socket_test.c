@@ -129,6 +129,37 @@ TEST(tcp_answer_outlives_a_silence) {
     CHECK_EQ(net.socket_count, 0);
 }
 
+/* Segments that are lost again and again wait longer each time, but not for the next life of a
+ * driver. */
+TEST(tcp_sends_again_soon_with_a_new_driver) {
+    char data[] = "lost with the driver";
+    uint64_t waited = 0;
+    world_address();
+    struct socket *socket = connected();
+    REQUIRE(socket != NULL);
+    (void)begin_io(socket, true, data, sizeof data, 0);
+    while (tcp_active_pcbs->nrtx < 3 && waited < SILENCE) {
+        pass(100);
+        waited += 100;
+    }
+    CHECK_EQ(tcp_active_pcbs->rto, 24000 / TCP_SLOW_INTERVAL);
+    waited = 0;
+    wire_clear();
+    world_driver();
+    wire_clear();
+    while (!wire_get_tcp(&frame, &segment) && waited < SILENCE) {
+        pass(100);
+        waited += 100;
+    }
+    CHECK(waited < 4000);
+    CHECK_EQ(segment.length, sizeof data);
+    peer.acknowledged += sizeof data;
+    peer_send(ACK, NULL, 0);
+    socket_closed(socket);
+    turn();
+    peer_send(RST, NULL, 0);
+}
+
 TEST(tcp_unread_data_resets_at_close) {
     world_address();
     struct socket *socket = connected();

@@ -337,14 +337,7 @@ bool port_window(uint32_t number, uint64_t address, uint64_t size) {
     return number == 0 && address == (uintptr_t)buffers && size <= sizeof buffers;
 }
 
-void world_start(void) {
-    if (wire_interface->used) {
-        wire_holds = false;
-        turn();
-        wire_clear();
-        return;
-    }
-    stack_start();
+void world_driver(void) {
     struct netif_hello hello = {.mtu = 1500,
                                 .rx_count = RECEIVE_BUFFERS,
                                 .tx_count = TRANSMIT_BUFFERS,
@@ -356,6 +349,17 @@ void world_start(void) {
     }
     driver_wait();
     turn();
+}
+
+void world_start(void) {
+    if (wire_interface->used) {
+        wire_holds = false;
+        turn();
+        wire_clear();
+        return;
+    }
+    stack_start();
+    world_driver();
 }
 
 void world_address(void) {

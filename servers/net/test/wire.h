@@ -22,7 +22,9 @@ struct net_ip v4(uint32_t ip);
 
 /* Starts the stack, once; the later ones see the earlier ones' state. */
 void world_start(void);
-/* ... and gives it its address and the peer's MAC. */
+/* The driver's first life, or a new one. */
+void world_driver(void);
+/* As world_start, and gives it its address and the peer's MAC. */
 void world_address(void);
 
 /* Ends a turn: net_settle, and the driver takes what there is to send. */
