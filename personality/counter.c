@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * eventfd and timerfd: counters of proc.
  */
-#include <ipc/time.h>
-
 #include "poll.h"
 #include "timing.h"
 
 #define EFD_SEMAPHORE 1u
 #define TFD_TIMER_ABSTIME 1u
-#define CLOCK_REALTIME 0u
-#define CLOCK_MONOTONIC 1u
-#define CLOCK_BOOTTIME 7u
 
 static int64_t open_counter(uint64_t kind, uint64_t value, uint32_t flags, bool realtime) {
     struct proc_counter_request request = {kind, value, flags & O_NONBLOCK};
@@ -45,16 +40,9 @@ int64_t call_eventfd(struct thread *thread, const uint64_t *a) {
 
 int64_t call_timerfd_create(struct thread *thread, const uint64_t *a) {
     (void)thread;
-    if (a[0] != CLOCK_REALTIME && a[0] != CLOCK_MONOTONIC && a[0] != CLOCK_BOOTTIME) {
-        return -EINVAL;
-    }
-    return open_counter(PROC_COUNTER_TIMER, 0, (uint32_t)a[1], a[0] == CLOCK_REALTIME);
-}
-
-/* struct itimerspec: interval, then the time that is left. */
-static int64_t give_timer(uint64_t user, const struct proc_timer *timer) {
-    struct linux_timespec to[2] = {timing_spec(timer->interval_ns), timing_spec(timer->due_ns)};
-    return user == 0 ? 0 : user_write(user, to, sizeof to);
+    return timing_is_clock(a[0])
+               ? open_counter(PROC_COUNTER_TIMER, 0, (uint32_t)a[1], timing_is_realtime(a[0]))
+               : -EINVAL;
 }
 
 static int64_t set_timer(uint64_t number, const struct proc_timer_request *request, uint64_t user) {
@@ -69,30 +57,18 @@ static int64_t set_timer(uint64_t number, const struct proc_timer_request *reque
     epoll_rearm(identity);
     return status == E_UNSUPPORTED ? -EINVAL
            : status != OK          ? error_of(status)
-                                   : give_timer(user, &old);
+           : user == 0             ? 0
+                                   : timing_give_timer(user, &old);
 }
 
 int64_t call_timerfd_settime(struct thread *thread, const uint64_t *a) {
     struct proc_timer_request request = {.set = 1};
     const struct descriptor *descriptor = descriptor_get(a[0]);
-    uint64_t ns;
+    bool wall = descriptor != NULL && descriptor->realtime;
     (void)thread;
-    int64_t result = timing_read(a[2], &request.timer.interval_ns);
-    if (result == 0) {
-        result = timing_read(a[2] + sizeof(struct linux_timespec), &ns);
-    }
+    int64_t result = timing_read_timer(a[2], (a[1] & TFD_TIMER_ABSTIME) != 0, wall, &request.timer);
     if (result != 0 || (a[1] & ~3ull) != 0) {
         return result != 0 ? result : -EINVAL;
-    }
-    if (ns != 0) {
-        uint64_t now = time_now_ns();
-        uint64_t base = 0; /* of the clock, when the machine's time was 0 */
-        if ((a[1] & TFD_TIMER_ABSTIME) != 0 && descriptor != NULL && descriptor->realtime) {
-            base = time_wall_ns() - now;
-        }
-        request.timer.due_ns = (a[1] & TFD_TIMER_ABSTIME) == 0 ? now + ns
-                               : ns > base                     ? ns - base
-                                                               : 1;
     }
     return set_timer(a[0], &request, a[3]);
 }

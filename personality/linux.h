@@ -154,6 +154,7 @@ enum {
 #define SS_DISABLE 2u
 #define SI_USER 0
 #define SI_KERNEL 0x80
+#define SI_TIMER (-2)
 #define SI_TKILL (-6)
 
 struct linux_sigaction {
@@ -163,8 +164,8 @@ struct linux_sigaction {
 /* What is known of a signal that was taken. */
 struct linux_signal {
     int32_t number, code;
-    int32_t pid;
-    int32_t reserved;
+    int32_t pid; /* of a timer's: its number */
+    int32_t overrun;
     uint64_t value; /* status, address, or sigval */
 };
 
@@ -173,7 +174,7 @@ struct linux_siginfo {
     union {
         struct {
             int32_t pid;
-            uint32_t uid;
+            uint32_t uid;   /* SI_TIMER: overrun */
             uint64_t value; /* SIGCHLD: status in the low half */
         };
         uint64_t address;

@@ -97,6 +97,14 @@ static void stop(int signal) {
     } while (status == E_INTR || status == E_CANCELLED);
 }
 
+/* Something is pending for that thread alone; it asks itself. */
+static void tell(int64_t tid) {
+    struct thread *thread = tid == 0 ? NULL : thread_find((int32_t)tid);
+    if (thread != NULL) {
+        thread_wake(thread);
+    }
+}
+
 static bool take(struct thread *thread, struct linux_signal *out) {
     uint64_t mine = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE) & ~thread->blocked;
     if (mine != 0) {
@@ -109,17 +117,25 @@ static bool take(struct thread *thread, struct linux_signal *out) {
         return false;
     }
     thread->ask = false;
-    struct proc_signal_request request = {thread->blocked, 0};
+    struct proc_signal_request request = {.blocked = thread->blocked, .thread = thread->tid};
     struct proc_signal_reply reply = {0};
-    status_t status =
-        call_simple(process.proc, PROC_SIGNAL, &request, sizeof request, &reply, sizeof reply);
-    left = reply.pending;
+    status_t status;
+    do {
+        status =
+            call_simple(process.proc, PROC_SIGNAL, &request, sizeof request, &reply, sizeof reply);
+        left = reply.pending;
+        tell(reply.other);
+    } while (status == OK && reply.signal == 0 && reply.other != 0);
+    if (reply.other != 0) { /* there may be more of them */
+        thread->ask = thread->look = true;
+    }
     if (status != OK || reply.signal == 0) {
         return false;
     }
     *out = (struct linux_signal){.number = (int32_t)reply.signal,
                                  .code = (int32_t)reply.code,
                                  .pid = (int32_t)reply.pid,
+                                 .overrun = (int32_t)reply.overrun,
                                  .value = reply.value};
     return true;
 }
@@ -171,6 +187,7 @@ static void fill_info(struct linux_siginfo *info, const struct linux_signal *sig
         info->address = signal->value;
     } else {
         info->pid = signal->pid;
+        info->uid = (uint32_t)signal->overrun;
         info->value = signal->value;
     }
 }
@@ -368,7 +385,7 @@ int64_t call_rt_sigprocmask(struct thread *thread, const uint64_t *a) {
 }
 
 int64_t call_rt_sigpending(struct thread *thread, const uint64_t *a) {
-    struct proc_signal_request request = {0, 1};
+    struct proc_signal_request request = {.peek = 1, .thread = thread->tid};
     struct proc_signal_reply reply = {0};
     if (a[1] > 8) {
         return -EINVAL;
@@ -497,11 +514,16 @@ int64_t call_sigaltstack(struct thread *thread, const uint64_t *a) {
     return a[1] != 0 ? user_write(a[1], &old, sizeof old) : 0;
 }
 
-int64_t call_kill(struct thread *thread, const uint64_t *a) {
-    struct proc_kill_request request = {(int32_t)a[0], (int32_t)a[1], SI_USER, 0};
-    (void)thread;
-    status_t status = call_simple(process.proc, PROC_KILL, &request, sizeof request, NULL, 0);
+static int64_t send(const struct proc_kill_request *request) {
+    status_t status = call_simple(process.proc, PROC_KILL, request, sizeof *request, NULL, 0);
     return status == E_NOT_FOUND ? -ESRCH : error_of(status);
+}
+
+int64_t call_kill(struct thread *thread, const uint64_t *a) {
+    struct proc_kill_request request = {
+        .pid = (int32_t)a[0], .signal = (int32_t)a[1], .code = SI_USER};
+    (void)thread;
+    return send(&request);
 }
 
 static int64_t kill_thread(struct thread *thread, int64_t group, int32_t tid, int32_t signal) {
@@ -530,4 +552,39 @@ int64_t call_tkill(struct thread *thread, const uint64_t *a) {
 int64_t call_tgkill(struct thread *thread, const uint64_t *a) {
     return (int32_t)a[0] <= 0 ? -EINVAL
                               : kill_thread(thread, (int32_t)a[0], (int32_t)a[1], (int32_t)a[2]);
+}
+
+/* With what the caller says about it; only to oneself may it look like the kernel's or kill's. */
+static int64_t queue(const struct thread *thread, int32_t to, struct proc_kill_request *request,
+                     uint64_t user) {
+    struct linux_siginfo info;
+    if (user_read(&info, user, sizeof info) != 0) {
+        return -EFAULT;
+    }
+    if ((info.code >= 0 || info.code == SI_TKILL) && to != thread->tid) {
+        return -EPERM;
+    }
+    request->code = info.code;
+    request->value = info.value;
+    return request->pid <= 0 ? -ESRCH : send(request);
+}
+
+int64_t call_rt_sigqueueinfo(struct thread *thread, const uint64_t *a) {
+    struct proc_kill_request request = {.pid = (int32_t)a[0], .signal = (int32_t)a[1]};
+    return queue(thread, (int32_t)a[0], &request, a[2]);
+}
+
+int64_t call_rt_tgsigqueueinfo(struct thread *thread, const uint64_t *a) {
+    int32_t group = (int32_t)a[0];
+    int32_t tid = (int32_t)a[1];
+    struct proc_kill_request request = {.pid = group, .signal = (int32_t)a[2]};
+    if (group <= 0 || tid <= 0) {
+        return -EINVAL;
+    }
+    if (group == process.pid && thread_find(tid) != NULL) {
+        request.thread = tid;
+    } else if (group == process.pid || group != tid) {
+        request.pid = 0; /* there is none; of another process the first thread alone is known */
+    }
+    return queue(thread, tid, &request, a[3]);
 }

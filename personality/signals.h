@@ -24,4 +24,4 @@ void signals_forked(struct thread *thread);
 
 linux_call call_rt_sigaction, call_rt_sigprocmask, call_rt_sigpending, call_rt_sigsuspend,
     call_rt_sigreturn, call_sigaltstack, call_kill, call_tkill, call_tgkill, call_pause,
-    call_rt_sigtimedwait;
+    call_rt_sigtimedwait, call_rt_sigqueueinfo, call_rt_tgsigqueueinfo;

@@ -10,6 +10,8 @@
 #include "signals.h"
 
 #define CLOCK_REALTIME 0
+#define CLOCK_MONOTONIC 1
+#define CLOCK_BOOTTIME 7
 #define TIMER_ABSTIME 1
 
 struct linux_timespec timing_spec(uint64_t ns) {
@@ -25,10 +27,45 @@ int64_t timing_read(uint64_t user, uint64_t *ns) {
     if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= (int64_t)NS_PER_S) {
         return -EINVAL;
     }
-    *ns = time.seconds > (1ll << 33)
-              ? 1ull << 62
+    *ns = time.seconds > TIMING_FOREVER
+              ? TIMING_FOREVER * NS_PER_S
               : (uint64_t)time.seconds * NS_PER_S + (uint64_t)time.nanoseconds;
     return 0;
+}
+
+bool timing_is_clock(uint64_t clock) {
+    return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME;
+}
+
+bool timing_is_realtime(uint64_t clock) {
+    return clock == CLOCK_REALTIME;
+}
+
+uint64_t timing_due(uint64_t ns, bool absolute, bool wall) {
+    uint64_t now = time_now_ns();
+    if (ns == 0 || !absolute) {
+        return ns == 0 ? 0 : now + ns;
+    }
+    uint64_t base =
+        wall ? time_wall_ns() - now : 0; /* of the clock, when the machine's time was 0 */
+    return ns > base ? ns - base : 1;
+}
+
+int64_t timing_read_timer(uint64_t user, bool absolute, bool wall, struct proc_timer *timer) {
+    uint64_t ns;
+    int64_t result = timing_read(user, &timer->interval_ns);
+    if (result == 0) {
+        result = timing_read(user + sizeof(struct linux_timespec), &ns);
+    }
+    if (result == 0) {
+        timer->due_ns = timing_due(ns, absolute, wall);
+    }
+    return result;
+}
+
+int64_t timing_give_timer(uint64_t user, const struct proc_timer *timer) {
+    struct linux_timespec to[2] = {timing_spec(timer->interval_ns), timing_spec(timer->due_ns)};
+    return user_write(user, to, sizeof to);
 }
 
 static int64_t clock_read(uint64_t clock, uint64_t *ns) {

@@ -95,7 +95,7 @@ static status_t wait_end(struct shell *shell, int64_t pid, int64_t *result) {
             *result = reply.status;
             return status;
         }
-        struct proc_kill_request kill = {pid, SIGNAL_INTERRUPT, 0, 0};
+        struct proc_kill_request kill = {.pid = pid, .signal = SIGNAL_INTERRUPT};
         (void)call_words(shell->proc, PROC_RUN_SIGNAL, &kill, sizeof kill, NULL, 0);
     }
 }

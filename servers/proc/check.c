@@ -29,7 +29,11 @@ static bool process_sound(const struct process *process) {
         return true;
     }
     for (uint32_t i = 0; i < SIGNAL_QUEUE; i++) {
-        if (process->queue[i].signal < 0 || process->queue[i].signal > SIGNAL_MAX) {
+        const struct signal_info *info = &process->queue[i];
+        if (info->signal < 0 || info->signal > SIGNAL_MAX || info->thread < 0 ||
+            info->alarm > PROCESSES + ALARMS ||
+            (info->alarm != 0 &&
+             proc.alarms[info->alarm - 1].owner != (uint32_t)(process - proc.processes))) {
             return false;
         }
     }
@@ -53,6 +57,16 @@ static bool terminal_sound(const struct terminal *terminal) {
            terminal->out_offset <= terminal->out_length;
 }
 
+static bool alarm_sound(uint32_t index) {
+    const struct alarm *alarm = &proc.alarms[index];
+    if (index >= PROCESSES && alarm->owner == NONE) {
+        return alarm->timer.due_ns == 0;
+    }
+    return (index < PROCESSES ? alarm->owner == index : alarm->owner < PROCESSES) &&
+           alarm->signal >= 0 && alarm->signal <= SIGNAL_MAX && alarm->thread >= 0 &&
+           (alarm->timer.due_ns == 0 || proc.processes[alarm->owner].state != PROCESS_FREE);
+}
+
 const char *proc_check(bool full) {
     if (proc.magic != PROC_MAGIC) {
         return "the arena is not proc's";
@@ -66,6 +80,11 @@ const char *proc_check(bool full) {
     for (uint32_t i = 0; i < PROCESSES; i++) {
         if (!process_sound(&proc.processes[i])) {
             return "a damaged process";
+        }
+    }
+    for (uint32_t i = 0; i < PROCESSES + ALARMS; i++) {
+        if (!alarm_sound(i)) {
+            return "a damaged alarm";
         }
     }
     for (uint32_t i = 0; i < PIPES; i++) {

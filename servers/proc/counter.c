@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Counters: a number that is read and waited for. Writes add to it (eventfd) or time does
- * (timerfd). All is in the arena; one kernel timer serves the next of all deadlines.
+ * (timerfd). All is in the arena; one kernel timer serves the next of all deadlines, alarms' too.
  */
 #include <ipc/handle.h>
 #include <ipc/object.h>
 #include <ipc/startup.h>
 #include <ipc/time.h>
 
+#include "alarm.h"
 #include "stream.h"
+#include "ticks.h"
 #include "waiter.h"
 
 #define VALUE_MAX (UINT64_MAX - 1)
@@ -107,12 +109,16 @@ status_t counter_read(struct event *event, struct counter *counter,
     if (request->length < sizeof counter->value) {
         return E_INVALID;
     }
+    (void)counter_tick(counter, time_now_ns());
     if (counter->value == 0) {
         return may_wait(counter, request) ? wait(counter, event, WAITER_READ, 0) : E_WOULD_BLOCK;
     }
     status_t status = give(counter, event->token);
     answer->length = sizeof counter->value;
     serve(counter);
+    if (counter->timer.due_ns != 0) {
+        (void)timers_arm(); /* it rested until now */
+    }
     return status;
 }
 
@@ -143,14 +149,7 @@ void counter_closed(struct counter *counter) {
 
 /* ---- time ---- */
 
-static status_t arm(void) {
-    uint64_t next = 0;
-    for (uint32_t i = 0; i < COUNTERS; i++) {
-        const struct counter *counter = &proc.counters[i];
-        if (counter->used && counter->due_ns != 0 && (next == 0 || counter->due_ns < next)) {
-            next = counter->due_ns;
-        }
-    }
+status_t timers_arm(void) {
     if (proc.timer == HANDLE_NONE) {
         status_t status = timer_create(startup_handle("account"), startup_handle("notification"),
                                        BIT_TIMER, &proc.timer);
@@ -158,39 +157,29 @@ static status_t arm(void) {
             return status;
         }
     }
-    return timer_set(proc.timer, next);
+    return timer_set(proc.timer, ticks_nearer(alarms_next(), counters_next()));
 }
 
 status_t counter_timer(struct counter *counter, const struct proc_timer_request *request,
                        struct proc_timer *answer) {
-    uint64_t now = time_now_ns();
     if (counter->kind != PROC_COUNTER_TIMER) {
         return E_INVALID;
     }
-    uint64_t due = counter->due_ns;
-    answer->due_ns = due == 0 ? 0 : due > now ? due - now : 1;
-    answer->interval_ns = counter->interval_ns;
-    if (request->set == 0) {
-        return OK;
+    status_t status = ticks_set(&counter->timer, request, time_now_ns(), answer);
+    if (status != OK || request->set == 0) {
+        return status;
     }
     counter->value = 0;
-    counter->due_ns = request->timer.due_ns;
-    counter->interval_ns = request->timer.interval_ns;
-    return arm();
+    return timers_arm();
 }
 
 void counters_fire(void) {
     uint64_t now = time_now_ns();
     for (uint32_t i = 0; i < COUNTERS; i++) {
         struct counter *counter = &proc.counters[i];
-        if (!counter->used || counter->due_ns == 0 || counter->due_ns > now) {
-            continue;
+        if (counter->used && counter_tick(counter, now)) {
+            serve(counter);
         }
-        uint64_t interval = counter->interval_ns;
-        uint64_t times = interval == 0 ? 1 : 1 + (now - counter->due_ns) / interval;
-        counter->value += times;
-        counter->due_ns = interval == 0 ? 0 : counter->due_ns + times * interval;
-        serve(counter);
     }
-    (void)arm();
+    (void)timers_arm();
 }

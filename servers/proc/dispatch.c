@@ -7,6 +7,7 @@
 #include <ipc/handle.h>
 #include <ipc/log.h>
 
+#include "alarm.h"
 #include "effects.h"
 #include "names.h"
 #include "process.h"
@@ -217,10 +218,14 @@ status_t handle_signal(struct event *event, const struct proc_signal_request *re
     CALLER(process)
     struct signal_info info = {0};
     if (request->peek == 0) {
-        info = signal_take(process, request->blocked);
+        info = signal_take(process, request->blocked, (int32_t)request->thread, &answer->overrun);
+        answer->other = signal_other(process, (int32_t)request->thread);
     }
-    *answer = (struct proc_signal_reply){info.signal, info.code, info.pid, info.value,
-                                         signal_pending(process)};
+    answer->signal = info.signal;
+    answer->code = info.code;
+    answer->pid = info.pid;
+    answer->value = info.value;
+    answer->pending = signal_pending(process);
     return OK;
 }
 
@@ -250,6 +255,50 @@ status_t handle_stop(struct event *event, const struct proc_status *request,
         process_stop(process, (int)request->status & 0x7f);
     }
     return DISPATCH_PARKED;
+}
+
+/* ---- alarms ---- */
+
+status_t handle_alarm(struct event *event, const struct proc_timer_request *request,
+                      struct proc_timer *answer) {
+    CALLER(process)
+    status_t status = alarm_set(alarm_of_process(process), request, answer);
+    return status == OK ? effect_timer() : status;
+}
+
+status_t handle_alarm_add(struct event *event, const struct proc_alarm_request *request,
+                          struct proc_alarm *answer) {
+    CALLER(process)
+    struct alarm *alarm;
+    status_t status = alarm_add(process, request, &alarm);
+    if (status == OK) {
+        answer->number = alarm_number(alarm);
+    }
+    return status;
+}
+
+status_t handle_alarm_set(struct event *event, const struct proc_alarm_set_request *request,
+                          struct proc_alarm_set_reply *answer) {
+    CALLER(process)
+    struct alarm *alarm = alarm_find(process, request->number);
+    if (alarm == NULL) {
+        return E_NOT_FOUND;
+    }
+    answer->overrun = alarm->overrun;
+    status_t status = alarm_set(alarm, &request->timer, &answer->timer);
+    return status == OK ? effect_timer() : status;
+}
+
+status_t handle_alarm_drop(struct event *event, const struct proc_alarm *request,
+                           struct proc_empty *answer) {
+    CALLER(process)
+    struct alarm *alarm = alarm_find(process, request->number);
+    (void)answer;
+    if (alarm == NULL) {
+        return E_NOT_FOUND;
+    }
+    alarm_drop(alarm);
+    return OK;
 }
 
 /* ---- identity ---- */

@@ -43,6 +43,10 @@ uint64_t effect_now(void) {
     return time_now_ns();
 }
 
+status_t effect_timer(void) {
+    return timers_arm();
+}
+
 void effect_close(handle_t handle) {
     handle_close(handle);
 }

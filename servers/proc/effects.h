@@ -9,6 +9,8 @@ void effect_destroy(struct process *process);
 /* CPU time that the task has used. */
 uint64_t effect_cpu_ns(handle_t task);
 uint64_t effect_now(void);
+/* The kernel's timer goes off when the next counter or alarm is due. E_QUOTA: there is none. */
+status_t effect_timer(void);
 void effect_close(handle_t handle);
 /* Answers calls that wait for this change. */
 void effect_child_changed(struct process *parent);

@@ -6,6 +6,7 @@
 #include <common/string.h>
 #include <ipc/object.h>
 
+#include "alarm.h"
 #include "process.h"
 #include "server.h"
 
@@ -90,6 +91,8 @@ status_t handle_execed(struct event *event, const struct proc_command *request,
     memcpy(process->name, request->name, sizeof process->name - 1);
     process_command(process, request->arguments, (uint32_t)request->length);
     process->execed = true;
+    signal_forget_threads(process);
+    alarms_drop(process, false);
     return OK;
 }
 

@@ -6,6 +6,7 @@
 #include <ipc/log.h>
 #include <ipc/startup.h>
 
+#include "alarm.h"
 #include "process.h"
 #include "server.h"
 #include "stream.h"
@@ -19,6 +20,7 @@ static status_t create(void) {
     proc.magic = PROC_MAGIC;
     proc.last_pid = 1;
     waiter_init();
+    alarms_init();
     return OK;
 }
 
@@ -77,6 +79,7 @@ static void on_notify(struct event *event) {
         pipes_again();
     }
     if ((event->bits & BIT_TIMER) != 0) {
+        alarms_fire();
         counters_fire();
     }
     terminals_finish();

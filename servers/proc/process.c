@@ -5,6 +5,7 @@
 
 #include <common/string.h>
 
+#include "alarm.h"
 #include "effects.h"
 
 #define PID_MAX 32767
@@ -91,6 +92,7 @@ struct process *process_create(const struct process *parent) {
 }
 
 void process_free(struct process *process) {
+    alarms_drop(process, true);
     effect_close(process->task);
     effect_close(process->supervisor);
     *process = (struct process){.state = PROCESS_FREE};
@@ -129,7 +131,7 @@ static void tell_parent(struct process *process, int code, int32_t status) {
                                    .code = code,
                                    .pid = process->pid,
                                    .value = (uint64_t)(int64_t)status};
-        signal_send(parent, &info);
+        (void)signal_send(parent, &info);
     }
     effect_child_changed(parent);
 }
@@ -141,6 +143,7 @@ void process_end(struct process *process, int32_t status) {
     process->cpu_ns = effect_cpu_ns(process->task);
     process->state = PROCESS_ZOMBIE;
     process->status = status;
+    alarms_drop(process, true);
     effect_destroy(process);
     orphan_children(process);
     if (process->pid == process->sid) {

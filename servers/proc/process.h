@@ -26,12 +26,22 @@ status_t process_wait(struct process *process, int64_t selector, uint64_t option
                       struct proc_wait_reply *reply);
 
 /* signal.c */
-/* Sends a signal; what is ignored vanishes. */
-void signal_send(struct process *process, const struct signal_info *info);
+/* Sends a signal; what is ignored vanishes. False: the queue is full. */
+bool signal_send(struct process *process, const struct signal_info *info);
 void signal_group(int32_t pgid, int signal);
-/* Takes the first that is not blocked. */
-struct signal_info signal_take(struct process *process, uint64_t blocked);
+/* Takes the lowest that is not blocked, of those for any thread and for this one (0: for none),
+ * and starts its timer again: `overrun` is what that has missed. */
+struct signal_info signal_take(struct process *process, uint64_t blocked, int32_t thread,
+                               uint64_t *overrun);
 uint64_t signal_pending(const struct process *process);
+/* A thread other than this for which alone something is pending, which was not said before; 0. */
+int32_t signal_other(struct process *process, int32_t thread);
+/* The signal that a timer (index + 1) has sent is pending. */
+bool signal_of_alarm(const struct process *process, uint32_t alarm);
+/* Takes it back. */
+void signal_forget(struct process *process, uint32_t alarm);
+/* exec: what was for one thread alone is gone with it. */
+void signal_forget_threads(struct process *process);
 status_t signal_kill(const struct process *sender, const struct proc_kill_request *request);
 
 /* check.c: what is wrong with the state; NULL: nothing. */

@@ -16,6 +16,7 @@
 #define PIPES 64u
 #define COUNTERS 64u
 #define TERMINALS 8u
+#define ALARMS PROC_ALARMS /* beside the one of each process */
 #define SIGNAL_QUEUE 12u
 #define NONE 0xffffu
 
@@ -55,8 +56,10 @@ struct signal_info {
     int32_t signal; /* 0: unused */
     int32_t code;
     int32_t pid;
-    int32_t reserved;
+    int32_t thread; /* to whom alone it goes; 0: any */
     uint64_t value;
+    uint32_t alarm; /* index of the timer that sent it, plus 1; 0: none */
+    bool told;      /* the thread's process knows that it has to tell the thread */
 };
 
 struct process {
@@ -126,7 +129,20 @@ struct counter {
     uint32_t kind; /* enum proc_counter_kind */
     uint32_t flags;
     uint64_t value;
-    uint64_t due_ns, interval_ns; /* TIMER: when it rises next, 0 never; and then again */
+    struct proc_timer timer; /* TIMER: when it rises next, 0 never; and then again */
+};
+
+/* ---- timers that send signals ---- */
+/* The first PROCESSES belong to the process of the same index (SIGALRM), the rest to whom they were
+ * made for. While its signal is pending the timer stands at the time that this one was for. */
+struct alarm {
+    uint16_t owner; /* index of a process; NONE: free */
+    bool numbered;  /* the value is its number */
+    int32_t signal; /* 0: sends none */
+    int32_t thread; /* to whom alone; 0: any */
+    uint64_t value;
+    struct proc_timer timer; /* as in struct counter */
+    uint64_t overrun;        /* of the signal that was taken last */
 };
 
 /* ---- terminals ---- */
@@ -149,7 +165,7 @@ struct terminal {
 struct proc {
     uint64_t magic;
     handle_t image; /* of the personality */
-    handle_t timer; /* of the counters; HANDLE_NONE: none was needed yet */
+    handle_t timer; /* of counters and alarms; HANDLE_NONE: none was needed yet */
     uint32_t serial;
     int32_t last_pid;
     uint16_t first_waiter, last_waiter;
@@ -159,13 +175,14 @@ struct proc {
     struct process processes[PROCESSES];
     struct terminal terminals[TERMINALS];
     struct counter counters[COUNTERS];
+    struct alarm alarms[PROCESSES + ALARMS];
     char commands[PROCESSES][PROC_COMMAND_MAX];
 };
 #define PROC_MAGIC 0x636f72706f6c7861ull
 extern struct proc proc;
 
 #define BIT_AGAIN 1u /* own notification: writers of pipes to serve */
-#define BIT_TIMER 2u /* counters are due */
+#define BIT_TIMER 2u /* counters or alarms are due */
 
 /* ---- Linux numbers ---- */
 enum {
@@ -178,6 +195,7 @@ enum {
     SIGNAL_KILL = 9,
     SIGNAL_SEGV = 11,
     SIGNAL_PIPE = 13,
+    SIGNAL_ALRM = 14,
     SIGNAL_CHLD = 17,
     SIGNAL_CONT = 18,
     SIGNAL_STOP = 19,
@@ -190,6 +208,7 @@ enum {
 };
 #define SIGNAL_BIT(signal) (1ull << ((signal)-1))
 #define SI_USER 0
+#define SI_TIMER (-2)
 #define SI_KERNEL 0x80
 #define CLD_EXITED 1
 #define CLD_KILLED 2

@@ -38,6 +38,8 @@ status_t counter_write(struct event *event, struct counter *counter,
 uint64_t counter_events(const struct counter *counter);
 status_t counter_timer(struct counter *counter, const struct proc_timer_request *request,
                        struct proc_timer *answer);
+/* Sets the kernel's timer to the nearest deadline, of counters and alarms. */
+status_t timers_arm(void);
 /* The timer of the nearest deadline has fired. */
 void counters_fire(void);
 

@@ -36,6 +36,10 @@
     OP(25, PAIR, pair, struct proc_flags, struct proc_empty)                                       \
     OP(26, NAME, name, struct proc_name, struct proc_empty)                                        \
     OP(27, COMMAND, command, struct proc_pid, struct proc_command)                                 \
+    OP(28, ALARM, alarm, struct proc_timer_request, struct proc_timer)                             \
+    OP(29, ALARM_ADD, alarm_add, struct proc_alarm_request, struct proc_alarm)                     \
+    OP(30, ALARM_SET, alarm_set, struct proc_alarm_set_request, struct proc_alarm_set_reply)       \
+    OP(31, ALARM_DROP, alarm_drop, struct proc_alarm, struct proc_empty)                           \
     OP(32, READ, read, struct proc_io_request, struct proc_io_reply)                               \
     OP(33, WRITE, write, struct proc_io_request, struct proc_io_reply)                             \
     OP(34, POLL, poll, struct proc_poll_request, struct proc_flags)                                \
@@ -69,6 +73,10 @@ enum proc_operation {
     PROC_PAIR,
     PROC_NAME,
     PROC_COMMAND,
+    PROC_ALARM,
+    PROC_ALARM_ADD,
+    PROC_ALARM_SET,
+    PROC_ALARM_DROP,
     PROC_READ = 32,
     PROC_WRITE,
     PROC_POLL,
@@ -132,26 +140,32 @@ struct proc_wait_reply {
     uint64_t cpu_ns;
 };
 
-/* pid as kill(2). signal 0: checks only. */
+/* pid as kill(2). signal 0: checks only. A negative code is that of sigqueue(3): the value is kept,
+ * or the answer E_WOULD_BLOCK. */
 struct proc_kill_request {
     int64_t pid;
     int64_t signal;
     int64_t code;
     uint64_t value;
+    int64_t thread; /* a thread of the caller's own, to whom alone it goes; 0: any */
 };
 
-/* SIGNAL takes the first pending signal that is not in `blocked`; signal 0: none. `pending` are
- * those left. */
+/* SIGNAL takes the first pending signal that is not in `blocked`, and for any thread or for this
+ * one; signal 0: none. `pending` are those left. */
 struct proc_signal_request {
     uint64_t blocked;
     uint64_t peek; /* 1: takes none */
+    int64_t thread;
 };
 struct proc_signal_reply {
     int64_t signal;
     int64_t code;
-    int64_t pid;
+    int64_t pid;    /* of a timer's: its number */
     uint64_t value; /* SIGCHLD: status */
     uint64_t pending;
+    uint64_t overrun; /* of a timer's: how often it went off since, without a signal */
+    int64_t other;    /* a thread to tell that something is pending for it alone; 0: none. It is
+                       * said once for each signal */
 };
 
 /* Signals (bit n-1) that the process ignores, by its wish or by default: they need not wake it. */
@@ -207,6 +221,28 @@ struct proc_timer {
 struct proc_timer_request {
     uint64_t set; /* 0: asks only */
     struct proc_timer timer;
+};
+
+/* Timers of a process that send it a signal: ALARM is about the one that each has (SIGALRM), the
+ * others are made by ALARM_ADD. As long as a timer's signal waits to be taken no other one is sent:
+ * the times are counted. Times are as in struct proc_timer. */
+struct proc_alarm_request {
+    uint64_t signal; /* 0: none, it only runs */
+    uint64_t value;
+    uint64_t number; /* 1: the value is the timer's number */
+    int64_t thread;  /* to whom alone it goes; 0: any */
+};
+#define PROC_ALARMS 64u /* of all processes; numbers are below */
+struct proc_alarm {
+    uint64_t number;
+};
+struct proc_alarm_set_request {
+    uint64_t number;
+    struct proc_timer_request timer;
+};
+struct proc_alarm_set_reply {
+    struct proc_timer timer;
+    uint64_t overrun; /* with the signal that was taken last */
 };
 
 /* READ: lease 0 writable; WRITE: lease 0 readable. */

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -265,6 +266,52 @@ static void timer(void) {
     close(file);
 }
 
+/* ---- Alarms -------------------------------------------------------------------------------- */
+
+/* Waits for the next of a kind, which must be the only one: how it came and with what. */
+static siginfo_t only(int kind) {
+    sigset_t set;
+    siginfo_t info = {0};
+    sigemptyset(&set);
+    sigaddset(&set, kind);
+    EQUAL(sigwaitinfo(&set, &info), kind);
+    EQUAL(sigtimedwait(&set, NULL, &(struct timespec){0, 0}), -1);
+    return info;
+}
+
+static void block(int kind) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, kind);
+    GOOD(sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+static void alarm_(void) {
+    struct itimerval once = {.it_value = {0, 2000}}, before;
+    block(SIGALRM);
+    EQUAL(alarm(1000), 0);
+    GOOD(setitimer(ITIMER_REAL, &once, &before));
+    EQUAL(before.it_value.tv_sec >= 900, true);
+    EQUAL(only(SIGALRM).si_code, SI_KERNEL);
+    EQUAL(alarm(0), 0);
+}
+
+static void alarm_timer(void) {
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 3};
+    struct itimerspec once = {.it_value = {0, 2000000}}, now;
+    timer_t made;
+    block(SIGRTMIN + 3);
+    event.sigev_value.sival_int = 77;
+    GOOD(timer_create(CLOCK_MONOTONIC, &event, &made));
+    GOOD(timer_settime(made, 0, &once, NULL));
+    siginfo_t info = only(SIGRTMIN + 3);
+    EQUAL(info.si_code, SI_TIMER);
+    EQUAL(info.si_value.sival_int, 77);
+    GOOD(timer_gettime(made, &now));
+    EQUAL(now.it_value.tv_nsec, 0);
+    GOOD(timer_delete(made));
+}
+
 static void flags(void) {
     int ends[2];
     GOOD(pipe(ends));
@@ -317,9 +364,11 @@ static void native(void) {
     refuse("native programs only: sweep_other.c");
 }
 
-/* The host reads memory that is there: all of the table is touched once. */
+/* The host reads memory that is there: all of the table is touched once. So is the code at which it
+ * stops: the fault of a page that is not there would bring the program to its point twice. */
 static volatile size_t touched;
 static void touch(void) {
+    touched += *(const volatile uint8_t *)(uintptr_t)sweep_point;
     for (uint64_t i = 0; i < sweep_row_count; i++) {
         const struct sweep_row *row = &sweep_rows[i];
         touched += strlen(row->server) + strlen(row->protocol) + strlen(row->name);
@@ -356,6 +405,10 @@ int main(void) {
 #define write pipe_
 #define poll poll_
 #define termios termios_
+#define alarm alarm_
+#define alarm_add alarm_timer
+#define alarm_set alarm_timer
+#define alarm_drop alarm_timer
 #define run native
 #define run_wait native
 #define run_signal native
@@ -363,5 +416,6 @@ int main(void) {
 struct sweep_row sweep_rows[] = {
     PROC_PROTOCOL(ROW){"proc", "", "a stream is closed", EVENT_CLOSED, 0, pipe_},
     {"proc", "", "a timer", EVENT_NOTIFY, PROC_TIMER, timer},
+    {"proc", "", "an alarm", EVENT_NOTIFY, PROC_TIMER, alarm_timer},
 };
 uint64_t sweep_row_count = sizeof sweep_rows / sizeof sweep_rows[0];

@@ -178,7 +178,7 @@ static void run(void) {
 static void run_signal(void) {
     struct proc_pid pid = {0};
     GOOD(start("sleep", "1000", &pid));
-    struct proc_kill_request request = {pid.pid, SIGNAL_KILL, 0, 0};
+    struct proc_kill_request request = {.pid = pid.pid, .signal = SIGNAL_KILL};
     GOOD(call_words(startup_handle("proc"), PROC_RUN_SIGNAL, &request, sizeof request, NULL, 0));
     EQUAL(wait_end(pid), SIGNAL_KILL);
 }
