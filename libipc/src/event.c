@@ -139,9 +139,9 @@ static bool is_sent(const struct event *event, const void *data, size_t size) {
 /* Whether leases and handles are those that came. */
 static bool has_all(const struct event *event, const struct message_buffer *buffer) {
     return (event->lease_count | event->handle_count) == 0 ||
-           (memcmp(event->leases, buffer->leases, event->lease_count * sizeof(struct lease)) |
+           (memcmp(event->leases, buffer->leases, event->lease_count * sizeof(struct lease)) == 0 &&
             memcmp(event->handles, buffer->handles,
-                   event->handle_count * sizeof(struct handle_slot))) == 0;
+                   event->handle_count * sizeof(struct handle_slot)) == 0);
 }
 
 /* Whether the event is what came: without a sum its words, too. The compiler does not know that it
