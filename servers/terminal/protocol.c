@@ -212,7 +212,7 @@ void terminal_typed(struct terminal *terminal, const uint8_t *bytes, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         outcome_deliver(terminal, terminal_receive(terminal, bytes[i], time_now_ns()));
     }
-    __asm__ volatile("" ::: "memory"); /* the compiler does not know what was done */
+    __asm__ volatile("" : "+r"(count)::"memory"); /* the compiler does not know what was done */
     if (!is_kept(&terminal->input, tail, bytes, count)) {
         actor_abort("a typed byte is lost");
     }

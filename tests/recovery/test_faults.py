@@ -61,22 +61,39 @@ def test_a_lost_interrupt_is_made_up_for(machine, tmp_path):
     assert guest.prompt().strip() == "lost and found"
 
 
-@pytest.mark.parametrize("way", ["left out", "another"])
-def test_a_lost_letter_is_not_committed(machine, tmp_path, way):
-    """The console's function that takes a typed byte does nothing, or takes another one, once: it
-    dies, and the byte comes again."""
+def leave_letter_out(campaign, registers):
+    """The function that takes a byte does nothing."""
+    gdb = campaign.faults.gdb
+    gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
+    gdb.set_register("rsp", registers["rsp"] + 8)
+    gdb.set_register("rax", 0)
+
+
+def change_letter(campaign, registers):
+    """It takes another byte."""
+    campaign.faults.gdb.set_register("rsi", registers["rsi"] ^ 1)
+
+
+def leave_letters_out(campaign, registers):
+    """It is not called: the branch over the loop, where there is nothing typed, is inverted."""
+    branch = next(at for at in campaign.faults.code_of("console").instructions
+                  if at.function == "terminal_typed" and at.text.startswith("je"))
+    campaign.faults.memory.write(registers["cr3"], branch.address,
+                                 mutation.invert(branch.code, None))
+
+
+@pytest.mark.parametrize("function, spoil", [
+    ("terminal_receive", leave_letter_out), ("terminal_receive", change_letter),
+    ("terminal_typed", leave_letters_out)], ids=["one", "another", "all"])
+def test_a_lost_letter_is_not_committed(machine, tmp_path, function, spoil):
+    """What is typed does not get into the console's input, once, or is not the same there: it dies,
+    and the bytes come again."""
     campaign = FaultCampaign(machine, tmp_path, 1)
-    guest, gdb = campaign.guest, campaign.faults.gdb
-    campaign.injector.type("echo lost and found\r")
-    receive = campaign.injector.programs["console"].address("terminal_receive")
-    registers = campaign.injector.reach("console", receive, wait=60)
-    if way == "another":
-        gdb.set_register("rsi", registers["rsi"] ^ 1)
-    else:
-        gdb.set_register("rip", struct.unpack("<Q", gdb.read(registers["rsp"], 8))[0])
-        gdb.set_register("rsp", registers["rsp"] + 8)
-        gdb.set_register("rax", 0)
-    campaign.injector.leave()
+    guest, injector = campaign.guest, campaign.injector
+    injector.type("echo lost and found\r")
+    spoil(campaign, injector.reach("console", injector.programs["console"].address(function),
+                                   wait=60))
+    injector.leave()
     guest.expect(r"\r?\n")
     assert guest.prompt().strip() == "lost and found"
     guest.expect_in_log("console: abort: a typed byte is lost")
