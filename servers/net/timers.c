@@ -92,9 +92,9 @@ void timers_run(void) {
             if (lwip_cyclic_timers[i].handler == tcp_tmr) {
                 tcp_socket_patience();
                 if (!begun) {
+                    begun = true;
                     tcp_socket_hurry();
                 }
-                begun = true;
             }
             lwip_cyclic_timers[i].handler();
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Timers that send signals (setitimer, timer_create). One whose signal is pending rests until that
- * is taken, and then counts what it has missed: nobody can make proc work by a short interval.
+ * is taken, and then counts what it has missed: a short interval makes no more work than its taker.
  * Which signal is whose stands in the queue alone, so there is nothing that could disagree.
  */
 #include "alarm.h"

@@ -78,7 +78,8 @@ extern bool wire_checked;           /* the device has found the checksums right 
 extern uint32_t world_filter_flags; /* of the answers to the driver */
 extern bool wire_holds;             /* the driver does not take frames */
 
-/* ---- Frames; addresses and ports in host order, checksums are filled in */
+/* ---- frame.c: addresses and ports in host order, checksums are filled in */
+extern const uint8_t our_mac[6], peer_mac[6];
 uint16_t get16(const uint8_t *at);
 uint32_t get32(const uint8_t *at);
 void put16(uint8_t *at, uint32_t value);
